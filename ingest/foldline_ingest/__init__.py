@@ -1,0 +1,1 @@
+"""Foldline's log reader and fold worker."""

@@ -1,0 +1,1 @@
+"""Foldline: experiment tracking that folds events into lines."""

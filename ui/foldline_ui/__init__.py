@@ -1,0 +1,1 @@
+"""Foldline's server, command line and demo."""

@@ -1,0 +1,1 @@
+"""Foldline's materialized views."""
