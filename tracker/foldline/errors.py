@@ -1,0 +1,94 @@
+"""Everything that can go wrong, in one tree.
+
+Every error says what happened and where, and carries a `hint`: the next thing to type or do.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = [
+    "CorruptRecord",
+    "FoldlineError",
+    "QueryError",
+    "RunNotFound",
+    "StoreBusy",
+    "StoreNotFound",
+    "StoreTooNew",
+    "StoreUnwritable",
+    "TruncatedRecord",
+    "ValueRejected",
+]
+
+
+class FoldlineError(Exception):
+    """The base of all errors that Foldline raises on purpose.
+
+    `message` says what happened and where; `hint` says what to do next, and is part of `str()`.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
+
+
+class StoreNotFound(FoldlineError):
+    """The folder given as a store is not there, or holds no store."""
+
+
+class StoreUnwritable(FoldlineError):
+    """The store can't be written: read-only, not a folder, or no space is left."""
+
+
+class StoreTooNew(FoldlineError):
+    """The store was made by a newer Foldline; nothing in it was touched."""
+
+
+class StoreBusy(FoldlineError):
+    """Another process serves or folds the store and can't be shared with."""
+
+
+class RunNotFound(FoldlineError):
+    """No run has the id that was asked for."""
+
+
+class ValueRejected(FoldlineError):
+    """A value that `track` or `params` can't keep: not a number, too deep, too large."""
+
+
+class QueryError(FoldlineError):
+    """A query that can't be understood.
+
+    `at` is the (start, end) range of characters of the query that are to blame.
+    """
+
+    def __init__(self, message: str, *, at: tuple[int, int], hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.at = at
+
+
+class TruncatedRecord(FoldlineError):
+    """The bytes end before the record does: normal at a growing tail, so wait and read again."""
+
+    def __init__(self, path: Path | str, offset: int) -> None:
+        super().__init__(f"{path}:{offset}: the record is not whole yet")
+        self.path = str(path)
+        self.offset = offset
+
+
+class CorruptRecord(FoldlineError):
+    """Bytes that were whole once and are damaged now: skip `length` bytes and report it."""
+
+    def __init__(self, path: Path | str, offset: int, length: int, reason: str) -> None:
+        super().__init__(
+            f"{path}:{offset}: {length} bytes are damaged: {reason}",
+            hint="nothing was deleted; restore the file from a backup, then `foldline rebuild`",
+        )
+        self.path = str(path)
+        self.offset = offset
+        self.length = length
+        self.reason = reason

@@ -1,0 +1,120 @@
+"""The folders and files of a store.
+
+    store.json                     the format's version
+    runs/<run>/log/<writer>.fold   the log: one segment for each process that wrote
+    active/<run>.<writer>          a marker: this segment may still grow
+    views/                         derived from the log; may be deleted at any time
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from .errors import StoreNotFound, StoreTooNew, StoreUnwritable
+
+__all__ = ["STORE_DEFAULT", "STORE_FORMAT", "Layout", "Marker", "SegmentName", "store_path"]
+
+STORE_FORMAT = 1
+STORE_DEFAULT = ".foldline"
+SEGMENT_SUFFIX = ".fold"
+
+
+class SegmentName(NamedTuple):
+    """Which segment: the run and the writer that name its file."""
+
+    run: str
+    writer: str
+
+
+class Marker(msgspec.Struct, frozen=True):
+    """What an active marker says: who holds the segment, for as long as it is flocked."""
+
+    host: str
+    pid: int
+
+
+class _StoreFile(msgspec.Struct):
+    format: int
+
+
+class Layout(NamedTuple):
+    """Where everything of the store at `root` lies."""
+
+    root: Path
+
+    @property
+    def store_file(self) -> Path:
+        """The file that says which format the store has."""
+        return self.root / "store.json"
+
+    @property
+    def runs(self) -> Path:
+        """The folder of all logs, one folder a run."""
+        return self.root / "runs"
+
+    @property
+    def active(self) -> Path:
+        """The folder of markers of the segments that may still grow."""
+        return self.root / "active"
+
+    @property
+    def views(self) -> Path:
+        """The folder of everything derived."""
+        return self.root / "views"
+
+    def segment(self, name: SegmentName) -> Path:
+        """The file of a segment."""
+        return self.runs / name.run / "log" / f"{name.writer}{SEGMENT_SUFFIX}"
+
+    def marker(self, name: SegmentName) -> Path:
+        """The marker of a segment."""
+        return self.active / f"{name.run}.{name.writer}"
+
+    def create(self) -> None:
+        """Make the store if it is not there yet, and check that it can be used.
+
+        Raises StoreUnwritable or StoreTooNew.
+        """
+        try:
+            for folder in (self.root, self.runs, self.active):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self.store_file.exists():
+                text = msgspec.json.encode(_StoreFile(STORE_FORMAT))
+                # Written aside and renamed: another process never reads half of it.
+                draft = self.root / f".store.{os.getpid()}"
+                draft.write_bytes(text)
+                draft.replace(self.store_file)
+        except OSError as error:
+            raise StoreUnwritable(
+                f"the store {self.root} can't be written: {error.strerror or error}",
+                hint="free some space or choose another folder with store= or FOLDLINE_STORE",
+            ) from error
+        self.check()
+
+    def check(self) -> None:
+        """Check that the store exists and has a format that this version reads.
+
+        Raises StoreNotFound or StoreTooNew.
+        """
+        try:
+            found = msgspec.json.decode(self.store_file.read_bytes(), type=_StoreFile)
+        except (OSError, msgspec.MsgspecError) as error:
+            raise StoreNotFound(
+                f"there is no store at {self.root}",
+                hint="log a run there first: foldline.Run(store=...), or check the path",
+            ) from error
+        if found.format > STORE_FORMAT:
+            raise StoreTooNew(
+                f"the store {self.root} has format {found.format}; this Foldline reads formats up "
+                f"to {STORE_FORMAT}",
+                hint="pip install --upgrade foldline",
+            )
+
+
+def store_path(store: str | os.PathLike[str] | None = None) -> Path:
+    """Return the store's folder: the argument, else FOLDLINE_STORE, else ./.foldline."""
+    return Path(store or os.environ.get("FOLDLINE_STORE") or STORE_DEFAULT).absolute()
