@@ -1,0 +1,198 @@
+/** The shapes of the HTTP interface under /api/v1. Times are unix seconds, sizes are bytes. */
+
+export type RunStatus = 'running' | 'finished' | 'failed' | 'killed' | 'lost';
+
+/** JSON has no NaN or infinity: a single point spells them out, an aggregate becomes null. */
+export type WireNumber = number | 'NaN' | 'Infinity' | '-Infinity';
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+export type Params = { [key: string]: Json };
+/** What tells two series of one name apart, such as {"subset": "val"}. */
+export type Context = { [key: string]: Json };
+
+export interface Point {
+  value: WireNumber;
+  step: number;
+  time: number;
+}
+
+export interface Extreme {
+  value: number | null;
+  step: number | null;
+}
+
+/** All that is known of one series without its points. */
+export interface Summary {
+  series: number;
+  name: string;
+  context: Context;
+  count: number;
+  /** How many of the points are NaN or infinite. */
+  nonfinite: number;
+  first_nonfinite_step: number | null;
+  first: Point | null;
+  last: Point | null;
+  min: Extreme | null;
+  max: Extreme | null;
+  mean: number | null;
+}
+
+export interface RunHead {
+  id: string;
+  name: string | null;
+  experiment: string | null;
+  description: string | null;
+  tags: string[];
+  status: RunStatus;
+  created_at: number;
+  ended_at: number | null;
+  /** Seconds; of a running run: up to the answer. */
+  duration: number;
+  archived: boolean;
+  params: Params;
+}
+
+export interface Run extends RunHead {
+  metrics: Summary[];
+}
+
+export interface Writer {
+  id: string;
+  host: string | null;
+  pid: number | null;
+  rank: number | null;
+  opened_at: number | null;
+  closed_at: number | null;
+  status: string;
+}
+
+export interface RunError {
+  type: string;
+  message: string;
+  traceback: string | null;
+}
+
+export interface RunDetail extends Run {
+  notes: string | null;
+  error: RunError | null;
+  writers: Writer[];
+  watermark: number;
+}
+
+export interface Sort {
+  by: string;
+  desc: boolean;
+}
+
+export interface RunsRequest {
+  query: string;
+  sort: Sort[];
+  limit: number;
+  cursor: string | null;
+}
+
+export type ParamKind = 'number' | 'text' | 'bool' | 'mixed';
+
+export interface ParamColumn {
+  /** Dotted, such as "hparams.lr". */
+  path: string;
+  kind: ParamKind;
+  runs: number;
+}
+
+export interface MetricColumn {
+  name: string;
+  context: Context;
+  runs: number;
+}
+
+export interface RunsResponse {
+  rows: Run[];
+  total: number;
+  cursor: string | null;
+  watermark: number;
+  warnings: string[];
+  columns: { params: ParamColumn[]; metrics: MetricColumn[] };
+}
+
+export interface SeriesRequest {
+  query: string;
+  limit: number;
+}
+
+export interface SeriesHead extends Summary {
+  run: string;
+}
+
+export interface SeriesResponse {
+  series: SeriesHead[];
+  /** Those that the series belong to, without their metrics. */
+  runs: { [id: string]: RunHead };
+  total: number;
+  watermark: number;
+  warnings: string[];
+}
+
+export type XAxis = 'step' | 'time' | 'relative';
+export type FrameColumn = 'last' | 'min' | 'max' | 'mean';
+
+/** Which series: either by query or by number. */
+export type FramesTarget = { query: string } | { ids: number[] };
+
+export type FramesRequest = FramesTarget & {
+  x: XAxis;
+  /** Buckets per series, at most 1,024. */
+  points: number;
+  range: [number, number] | null;
+  columns: FrameColumn[];
+};
+
+export type FoldState = 'live' | 'catching_up' | 'rebuilding' | 'down';
+
+export interface Damage {
+  segment: string;
+  offset: number;
+  length: number;
+  reason: string;
+}
+
+export interface Health {
+  version: string;
+  store: { name: string; path: string };
+  /** Log bytes folded so far. */
+  watermark: number;
+  lag_bytes: number;
+  fold: { state: FoldState; progress: number | null; message: string | null };
+  runs: { total: number; running: number };
+  disk: { free_bytes: number; log_bytes: number; views_bytes: number };
+  damage: Damage[];
+}
+
+/** A series that grew, as told by the event stream. */
+export interface SeriesDelta {
+  id: number;
+  run: string;
+  name: string;
+  context: Context;
+  count: number;
+  step: number;
+  value: WireNumber;
+  time: number;
+}
+
+export interface Change {
+  watermark: number;
+  lag_bytes: number;
+  runs: string[];
+  series: SeriesDelta[];
+  /** More series changed than an event may name: read again what is shown. */
+  truncated: boolean;
+}
+
+export interface ErrorBody {
+  code: string;
+  message: string;
+  hint: string | null;
+  /** Column in the query, counted from zero. */
+  at: number | null;
+}
