@@ -33,11 +33,13 @@ __all__ = [
     "crc_start",
     "decode_event",
     "decode_header",
+    "decode_pad",
     "decode_seal",
     "encode_event",
     "encode_header",
     "encode_pad",
     "encode_seal",
+    "event_length",
     "padded",
 ]
 
@@ -62,8 +64,8 @@ EPOCH_MAX = 0xFFFE  # a point's cell holds epochs 0..EPOCH_MAX; others travel as
 HEADER = Struct("<8sI16s16sQQI")  # magic version run writer created_ns salt crc
 POINT_INT = Struct("<BBHIdqd")  # kind flags epoch+1 series value step time
 POINT_FLOAT = Struct("<BBHIddd")  # the same with a fractional step
-EVENT_HEAD = Struct("<BBHIIIqd")  # kind codec type length crc zero seq time
-PAD_CELL = Struct("<BBHIQqd")  # kind 0 0 0 continue_at 0 time
+EVENT_HEAD = Struct("<BBHIIIqd")  # kind codec type length payload_crc head_crc seq time
+PAD_CELL = Struct("<BBHIQqd")  # kind 0 0 crc continue_at 0 time
 SEAL_CELL = Struct("<BBHIQqd")  # kind flags 0 crc first length time
 _SALT = Struct("<QQ")
 
@@ -132,35 +134,64 @@ def decode_header(data: bytes, path: str) -> Header:
 
 def encode_event(event: EventHead, *, salt: int, offset: int) -> bytes:
     """Return the head cell and the padded payload of an event that will lie at `offset`."""
-    length = len(event.payload)
-    head = EVENT_HEAD.pack(EVENT, 0, event.type, length, 0, 0, event.seq, event.time)
-    crc = _event_crc(head, event.payload, salt, offset)
-    head = EVENT_HEAD.pack(EVENT, 0, event.type, length, crc, 0, event.seq, event.time)
+    start, length = crc_start(salt, offset), len(event.payload)
+    payload_crc = zlib.crc32(event.payload, start)
+    fields = (EVENT, 0, event.type, length, payload_crc)
+    head = EVENT_HEAD.pack(*fields, 0, event.seq, event.time)
+    head = EVENT_HEAD.pack(*fields, zlib.crc32(head, start), event.seq, event.time)
     return head + event.payload.ljust(padded(length), b"\0")
+
+
+def event_length(data: bytes, at: int, *, salt: int, offset: int, path: str) -> int:
+    """Return the payload bytes of the event whose head is the cell at `data[at]`.
+
+    The head has a checksum of its own, so that a damaged payload costs that event alone. Raises
+    CorruptRecord, for the head cell only, if the head is damaged.
+    """
+    kind, codec, number, length, payload_crc, crc, seq, time = EVENT_HEAD.unpack_from(data, at)
+    head = EVENT_HEAD.pack(kind, codec, number, length, payload_crc, 0, seq, time)
+    if crc != zlib.crc32(head, crc_start(salt, offset)):
+        raise CorruptRecord(path, offset, CELL_BYTES, "the event head's checksum does not match")
+    return int(length)
 
 
 def decode_event(data: bytes, at: int, *, salt: int, offset: int, path: str) -> EventHead:
     """Return the event whose head lies at `data[at]`, which is byte `offset` of the file.
 
-    Raises TruncatedRecord if `data` ends first, and CorruptRecord if the checksum is wrong. At
-    the growing tail of a file a wrong checksum may also be an event that is still being copied:
-    the reader, which sees what follows, decides.
+    Raises TruncatedRecord if `data` ends first, and CorruptRecord if a checksum is wrong. At the
+    growing tail of a file a wrong checksum may also be an event that is still being copied: the
+    reader, which sees what follows, decides.
     """
     if at + CELL_BYTES > len(data):
         raise TruncatedRecord(path, offset)
-    _, _, kind, length, crc, _, seq, time = EVENT_HEAD.unpack_from(data, at)
-    if at + CELL_BYTES + padded(length) > len(data):
+    length = event_length(data, at, salt=salt, offset=offset, path=path)
+    size = CELL_BYTES + padded(length)
+    if at + size > len(data):
         raise TruncatedRecord(path, offset)
+    _, _, number, _, payload_crc, _, seq, time = EVENT_HEAD.unpack_from(data, at)
     payload = bytes(data[at + CELL_BYTES : at + CELL_BYTES + length])
-    if crc != _event_crc(bytes(data[at : at + CELL_BYTES]), payload, salt, offset):
-        size = CELL_BYTES + padded(length)
-        raise CorruptRecord(path, offset, size, "the event's checksum does not match")
-    return EventHead(kind, seq, time, payload)
+    if payload_crc != zlib.crc32(payload, crc_start(salt, offset)):
+        raise CorruptRecord(path, offset, size, "the event payload's checksum does not match")
+    return EventHead(number, seq, time, payload)
 
 
-def encode_pad(continue_at: int, time: float) -> bytes:
-    """Return the cell that sends a reader on to the absolute offset `continue_at`."""
-    return PAD_CELL.pack(PAD, 0, 0, 0, continue_at, 0, time)
+def encode_pad(continue_at: int, *, salt: int, offset: int, time: float) -> bytes:
+    """Return the cell at `offset` that sends a reader on to the absolute offset `continue_at`."""
+    cell = PAD_CELL.pack(PAD, 0, 0, 0, continue_at, 0, time)
+    crc = zlib.crc32(cell, crc_start(salt, offset))
+    return PAD_CELL.pack(PAD, 0, 0, crc, continue_at, 0, time)
+
+
+def decode_pad(data: bytes, at: int, *, salt: int, offset: int, path: str) -> int:
+    """Return the offset at which the walk continues after the pad at `data[at]`.
+
+    Raises CorruptRecord if the pad is damaged, or would not lead forward.
+    """
+    _, _, _, crc, continue_at, _, time = PAD_CELL.unpack_from(data, at)
+    cell = PAD_CELL.pack(PAD, 0, 0, 0, continue_at, 0, time)
+    if crc != zlib.crc32(cell, crc_start(salt, offset)) or continue_at < offset + CELL_BYTES:
+        raise CorruptRecord(path, offset, CELL_BYTES, "the pad's checksum does not match")
+    return int(continue_at)
 
 
 def encode_seal(data: bytes, *, salt: int, first: int, last: bool, time: float) -> bytes:
@@ -174,9 +205,3 @@ def decode_seal(data: bytes, at: int) -> Seal:
     """Return the seal that lies at `data[at]`."""
     _, flags, _, crc, first, length, _ = SEAL_CELL.unpack_from(data, at)
     return Seal(first, length, crc, bool(flags & FLAG_LAST_SEAL))
-
-
-def _event_crc(head: bytes, payload: bytes, salt: int, offset: int) -> int:
-    # The head's own crc field (bytes 8 to 12) can't cover itself.
-    start = crc_start(salt, offset)
-    return zlib.crc32(payload, zlib.crc32(head[12:CELL_BYTES], zlib.crc32(head[:8], start)))
