@@ -1,0 +1,54 @@
+# Everything a developer types. Needs make and Python 3.11 or newer; the rest is installed into .venv
+# and ui/web/node_modules. FOLDLINE_NODE=/path/to/node uses a Node of your own, PYTHON=… a Python.
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+WEB := $(BIN)/python ui/hatch_build.py
+SETUP := .venv/.ready
+EXTRAS := demo,test$(if $(FOLDLINE_NODE),,$(comma)web)
+comma := ,
+
+.PHONY: help demo test check bench web clean
+
+help:
+	@echo "make demo    train two dozen small models and watch them in the browser"
+	@echo "make test    everything a change must pass: lint, types, layers, front-end, tests"
+	@echo "make check   only lint, types and layers"
+	@echo "make bench   measure, print the tables, write benchmarks/results"
+	@echo "make web     build the front-end if its sources changed"
+	@echo "make clean   remove everything that was built or installed here"
+
+demo: web
+	$(BIN)/foldline demo
+
+test: check web
+	$(WEB) npm run check
+	$(WEB) npm test
+	$(BIN)/python -m pytest
+
+check: $(SETUP)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
+
+bench: web
+	$(BIN)/python -m benchmarks
+
+web: $(SETUP)
+	$(WEB)
+
+clean:
+	rm -rf .venv ui/web/node_modules ui/foldline_ui/static dist .mypy_cache .pytest_cache \
+		.ruff_cache .hypothesis tests/screens
+	find tracker ingest views ui/foldline_ui tests benchmarks -name __pycache__ -prune \
+		-exec rm -rf {} +
+
+# Set-up is done again only when what it installs from has changed. The front-end is left to `web`,
+# which needs the Node that is installed here.
+$(SETUP): pyproject.toml
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 or newer; set PYTHON=/path/to/python"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	FOLDLINE_UI=skip $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
+	@touch $@
