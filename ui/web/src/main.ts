@@ -5,7 +5,10 @@ import '@fontsource/ibm-plex-mono/latin-400.css';
 import './styles/tokens.css';
 import './styles/base.css';
 import { mount } from 'svelte';
+import { pinBase } from './lib/state/route.svelte';
 import App from './App.svelte';
+
+pinBase();
 
 const target = document.getElementById('app');
 if (target === null) throw new Error('index.html has no #app');

@@ -11,7 +11,9 @@ import type {
   SeriesResponse,
 } from './types';
 
-/** Where the app lives, with a trailing slash. Read once: history entries would move a relative base. */
+/**
+ * Where the app lives, with a trailing slash. Read once: a relative base moves with the history.
+ */
 export const BASE: string =
   typeof document === 'undefined' ? 'http://localhost/' : new URL('.', document.baseURI).href;
 

@@ -1,0 +1,104 @@
+/** The address bar as state: which page, and what its query string says. */
+
+import { BASE } from '../api/client';
+
+export type Page =
+  | { name: 'runs' }
+  | { name: 'metrics' }
+  | { name: 'run'; id: string }
+  | { name: 'lost'; path: string };
+
+/** The path below the app's base, without a leading slash: "runs/abc". */
+export function pathBelow(url: URL, base: string): string {
+  const root = new URL(base).pathname;
+  return url.pathname.startsWith(root) ? url.pathname.slice(root.length) : url.pathname;
+}
+
+export function pageOf(path: string): Page {
+  const parts = path.split('/').filter((part) => part !== '');
+  const [first, second] = parts;
+  if (first === undefined || (first === 'runs' && parts.length === 1)) return { name: 'runs' };
+  if (first === 'metrics' && parts.length === 1) return { name: 'metrics' };
+  if (first === 'runs' && second !== undefined && parts.length === 2) {
+    return { name: 'run', id: decodeURIComponent(second) };
+  }
+  return { name: 'lost', path };
+}
+
+/** Address of a run's own page, relative to the base. */
+export function runHref(id: string): string {
+  return `runs/${encodeURIComponent(id)}`;
+}
+
+/** Address of the curves that a query picks, relative to the base. */
+export function metricsHref(query: string): string {
+  return `metrics?${new URLSearchParams({ q: query }).toString()}`;
+}
+
+const startUrl = typeof location === 'undefined' ? BASE : location.href;
+
+class Route {
+  private url = $state.raw(new URL(startUrl));
+
+  readonly page: Page = $derived(pageOf(pathBelow(this.url, BASE)));
+  /** The query string. Read only: write through `set`. */
+  readonly params: URLSearchParams = $derived(this.url.searchParams);
+
+  /** To another page; a step that the back button undoes. */
+  go(href: string): void {
+    const next = new URL(href, BASE);
+    if (next.href === this.url.href) return;
+    history.pushState(null, '', next);
+    this.url = next;
+  }
+
+  /**
+   * Changes parts of the query string; null takes a part away. `replace` is for states on the way
+   * to another one, such as a drag: the back button then skips them.
+   */
+  set(patch: Record<string, string | null>, options: { replace?: boolean } = {}): void {
+    const next = new URL(this.url);
+    for (const [key, value] of Object.entries(patch)) {
+      if (value === null) next.searchParams.delete(key);
+      else next.searchParams.set(key, value);
+    }
+    if (next.href === this.url.href) return;
+    if (options.replace) history.replaceState(history.state, '', next);
+    else history.pushState(null, '', next);
+    this.url = next;
+  }
+
+  /** Follows the back button and plain links within the app. Returns the way to stop. */
+  listen(): () => void {
+    const popped = () => (this.url = new URL(location.href));
+    const clicked = (event: MouseEvent) => this.followLink(event);
+    addEventListener('popstate', popped);
+    addEventListener('click', clicked);
+    return () => {
+      removeEventListener('popstate', popped);
+      removeEventListener('click', clicked);
+    };
+  }
+
+  private followLink(event: MouseEvent): void {
+    // A modifier or another button asks the browser for a new tab: leave that to it.
+    if (event.defaultPrevented || event.button !== 0) return;
+    if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    const link = event.target instanceof Element ? event.target.closest('a') : null;
+    if (link === null || link.target !== '' || link.hasAttribute('download')) return;
+    if (!link.href.startsWith(BASE) || link.href.startsWith(`${BASE}api/`)) return;
+    event.preventDefault();
+    this.go(link.href);
+  }
+}
+
+export const route = new Route();
+
+/**
+ * Makes the base absolute. The server may name it relative to the first page ("../"), and a
+ * relative base would move with every history entry.
+ */
+export function pinBase(): void {
+  const element = document.querySelector('base');
+  if (element !== null) element.href = BASE;
+}
