@@ -1,0 +1,204 @@
+"""One typed column, as a query reads it.
+
+A cell holds a number, a text, or any other value, or it is missing. Missing is not NaN: a NaN is a
+value that somebody logged. `None` stands for missing everywhere, so a stored `None` is missing too.
+
+Columns are read-only by convention, and may share memory with the table that made them: take one,
+use it, and ask again after the table has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "ABSENT",
+    "BOOL",
+    "FLOAT",
+    "INT",
+    "Column",
+    "Numbers",
+    "Objects",
+    "Path",
+    "Rows",
+    "Texts",
+    "column_of",
+    "tag_of",
+]
+
+Path = tuple[str, ...]
+Rows = NDArray[np.intp]
+
+# What a number was before it became a float64: 0 says that there is none.
+ABSENT, BOOL, INT, FLOAT = 0, 1, 2, 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Numbers:
+    """Ints, floats and bools. A missing cell's value is NaN and its tag ABSENT."""
+
+    values: NDArray[np.float64]
+    tags: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+        return len(self.values)
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """True where there is a value, be it NaN."""
+        present: NDArray[np.bool_] = self.tags != ABSENT
+        return present
+
+    def cell(self, row: int) -> bool | int | float | None:
+        """Return the value of the type that was stored, or None if it is missing."""
+        value, tag = float(self.values[row]), self.tags[row]
+        if tag == INT:
+            return int(value)
+        if tag == BOOL:
+            return value != 0.0
+        return value if tag == FLOAT else None
+
+    def cells(self) -> list[bool | int | float | None]:
+        """Return all cells as Python values."""
+        tags = self.tags.tolist()
+        values: list[float] = self.values.tolist()
+        if set(tags) == {FLOAT}:
+            return list(values)
+        return [_typed(value, tag) for value, tag in zip(values, tags, strict=True)]
+
+    def take(self, rows: Rows) -> Numbers:
+        """Return the cells of these rows, in this order; a row may come more than once."""
+        return Numbers(self.values[rows], self.tags[rows])
+
+    @property
+    def kind(self) -> str:
+        """Return "bool" if every value is one, else "number"."""
+        present = self.tags[self.tags != ABSENT]
+        return "bool" if len(present) and bool((present == BOOL).all()) else "number"
+
+
+def _typed(value: float, tag: int) -> bool | int | float | None:
+    if tag == FLOAT:
+        return value
+    if tag == INT:
+        return int(value)
+    return value != 0.0 if tag == BOOL else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Texts:
+    """Texts, each a code into `words`; a missing cell's code is -1.
+
+    `index` is the way back from a word to its code. It is None where words may repeat, as they do
+    after `lower()`. Words that no cell uses may be among them.
+    """
+
+    codes: NDArray[np.int32]
+    words: Sequence[str]
+    index: Mapping[str, int] | None = None
+
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+        return len(self.codes)
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """True where there is a text, be it empty."""
+        return self.codes >= 0
+
+    def cell(self, row: int) -> str | None:
+        """Return the text, or None if it is missing."""
+        code = int(self.codes[row])
+        return self.words[code] if code >= 0 else None
+
+    def cells(self) -> list[str | None]:
+        """Return all cells as Python values."""
+        words: list[str | None] = [*self.words, None]
+        return [words[code] for code in self.codes.tolist()]
+
+    def take(self, rows: Rows) -> Texts:
+        """Return the cells of these rows, in this order; a row may come more than once."""
+        return Texts(self.codes[rows], self.words, self.index)
+
+    @property
+    def kind(self) -> str:
+        """Return "text"."""
+        return "text"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Objects:
+    """Values of any type: lists, dicts, or numbers among texts; None is missing."""
+
+    objects: Sequence[Any]
+
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+        return len(self.objects)
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """True where there is a value."""
+        return np.fromiter((cell is not None for cell in self.objects), np.bool_, len(self))
+
+    def cell(self, row: int) -> Any:
+        """Return the value, or None if it is missing."""
+        return self.objects[row]
+
+    def cells(self) -> list[Any]:
+        """Return all cells."""
+        return list(self.objects)
+
+    def take(self, rows: Rows) -> Objects:
+        """Return the cells of these rows, in this order; a row may come more than once."""
+        objects = self.objects
+        return Objects([objects[row] for row in rows.tolist()])
+
+    @property
+    def kind(self) -> str:
+        """Return "mixed"."""
+        return "mixed"
+
+
+Column = Numbers | Texts | Objects
+
+
+def tag_of(value: object) -> int:
+    """Return the tag of a value that `Numbers` can hold exactly, else ABSENT.
+
+    An int that a float64 would round is no such value: it is kept as an object, so that two
+    different seeds never look equal.
+    """
+    if isinstance(value, bool):
+        return BOOL
+    if isinstance(value, int):
+        return INT if _is_exact(value) else ABSENT
+    return FLOAT if isinstance(value, float) else ABSENT
+
+
+def _is_exact(value: int) -> bool:
+    try:
+        return int(float(value)) == value
+    except OverflowError:
+        return False
+
+
+def column_of(cells: Iterable[Any]) -> Column:
+    """Return the narrowest column that holds these cells exactly."""
+    listed = list(cells)
+    held = [cell for cell in listed if cell is not None]
+    if held and all(isinstance(cell, str) for cell in held):
+        index: dict[str, int] = {}
+        codes = [-1 if cell is None else index.setdefault(cell, len(index)) for cell in listed]
+        return Texts(np.array(codes, np.int32), list(index), index)
+    tags = [tag_of(cell) for cell in listed]
+    if sum(tag != ABSENT for tag in tags) == len(held):
+        values = [np.nan if cell is None else float(cell) for cell in listed]
+        return Numbers(np.array(values, np.float64), np.array(tags, np.uint8))
+    return Objects(listed)
