@@ -1,0 +1,83 @@
+"""What was read from one segment, whole and in order.
+
+A batch is the unit that moves through ingest: points as columns, events as records, and the
+offset that the segment has been read up to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from foldline.cell import EventHead
+from foldline.events import Event, decode
+from foldline.layout import SegmentName
+from numpy.typing import NDArray
+
+__all__ = ["Batch", "Damage", "Fact", "Points", "facts"]
+
+Floats = NDArray[np.float64]
+
+
+class Points(NamedTuple):
+    """The points of a batch, in the order in which they were tracked."""
+
+    series: NDArray[np.uint32]  # the segment's own series numbers
+    step: Floats
+    value: Floats  # may be NaN or infinite
+    time: Floats  # unix seconds
+
+    def __len__(self) -> int:
+        return len(self.step)
+
+
+class Damage(msgspec.Struct, frozen=True):
+    """Bytes of the log that can't be trusted, and were left out and left where they are."""
+
+    segment: str  # "<run>/<writer>"
+    offset: int
+    length: int
+    reason: str
+
+
+class Batch(NamedTuple):
+    """The part of a segment from `start` up to `end`."""
+
+    segment: SegmentName
+    start: int
+    end: int
+    points: Points
+    events: list[EventHead]
+    damage: list[Damage]
+    finished: bool  # the last seal was read: nothing will follow
+
+    @property
+    def bytes(self) -> int:
+        """How much of the segment this batch covers."""
+        return self.end - self.start
+
+
+class Fact(NamedTuple):
+    """A decoded event with what orders it among the facts of other writers."""
+
+    time: float
+    writer: str
+    seq: int
+    event: Event
+
+
+def facts(batch: Batch) -> Iterator[Fact]:
+    """Yield the events of a batch that this version knows; unknown types are left to later ones.
+
+    An event whose checksum is right and whose payload is not what its type says was written by
+    nobody's Foldline: it is passed over like an unknown type.
+    """
+    for head in batch.events:
+        try:
+            event = decode(head.type, head.payload)
+        except msgspec.MsgspecError:
+            continue
+        if event is not None:
+            yield Fact(head.time, batch.segment.writer, head.seq, event)

@@ -1,0 +1,62 @@
+"""The right to fold a store: one process at a time.
+
+The lease is an flock on `views/lease`: the kernel gives it back when the process dies, however it
+dies. Its epoch rises with each holder and is written into every commit, so that a holder that was
+stopped and overtaken can't commit any more (see `foldline_views.database`).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+
+from foldline.errors import StoreBusy
+
+__all__ = ["Lease"]
+
+
+class Lease:
+    """Holds the lease of the views folder from `take` until `release`."""
+
+    def __init__(self, views: Path) -> None:
+        self.path = views / "lease"
+        self.epoch = 0
+        self._file: int | None = None
+
+    def take(self) -> bool:
+        """Take the lease if it is free; say whether it is ours now."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            return False
+        self.epoch = int(os.pread(file, 32, 0) or b"0") + 1
+        os.pwrite(file, b"%d\n" % self.epoch, 0)
+        self._file = file
+        return True
+
+    def release(self) -> None:
+        """Give the lease back; nothing happens if it is not held."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def __enter__(self) -> Lease:
+        if not self.take():
+            raise StoreBusy(
+                f"another process is folding the store {self.path.parent.parent}",
+                hint="stop the running `foldline up` first",
+            )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()

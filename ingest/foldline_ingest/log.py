@@ -1,0 +1,213 @@
+"""All segments of a store, followed as one log.
+
+Finished segments are found by walking the folders once; the growing ones by their markers, so
+that following 5,000 runs costs as much as following the few that are active. A segment of a dead
+process is recognised by its marker's flock, which the kernel gives back however a process dies.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+import msgspec
+from foldline.errors import CorruptRecord
+from foldline.layout import SEGMENT_SUFFIX, Layout, Marker, SegmentName
+
+from .batch import Batch, Damage
+from .reader import SegmentReader
+from .view import Progress
+
+__all__ = ["BATCH_BYTES_MAX", "Log", "Polled"]
+
+# One commit's worth: half a million points, some 50 ms of folding, so that a reader of the views
+# never waits long for a checkpoint, and memory stays far below 100 MiB.
+BATCH_BYTES_MAX = 16 * 1024 * 1024
+# Descriptors kept open between polls; with more segments, each read opens and closes its file.
+OPEN_FILES_MAX = 256
+# How long a segment is silent before its writer's lock is tried, in seconds. P9 promises that a
+# death on this host shows within 5 s.
+SILENCE_S = 2.0
+
+
+class Polled(NamedTuple):
+    """What one look at the log brought."""
+
+    batches: list[Batch]
+    lag_bytes: int  # that are logged and not in these batches, nor in earlier ones
+    lost: list[tuple[SegmentName, float]]  # writers found dead, and when they last wrote
+
+    @property
+    def bytes(self) -> int:
+        """How much of the log the batches cover."""
+        return sum(batch.bytes for batch in self.batches)
+
+
+class _Followed:
+    """One segment that may still bring something."""
+
+    def __init__(self, reader: SegmentReader, now: float) -> None:
+        self.reader = reader
+        self.changed_at = now
+        self.behind = 0
+        self.tried_at = 0.0
+        self.finished = False
+
+
+class Log:
+    """The segments of a store that have something to read, or may have it soon.
+
+    One thread polls; `retire` may be called from another. `progress` says what has been folded
+    already; pass an empty one to replay everything.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        progress: Mapping[SegmentName, Progress],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.layout = layout
+        self._clock = clock
+        self._known = {name for name, done in progress.items() if done.finished}
+        self._progress = progress
+        self._followed: dict[SegmentName, _Followed] = {}
+        self._markers_seen = -1
+        self._turn = 0
+        self._retired: list[SegmentName] = []
+        self._host = socket.gethostname()
+
+    def discover(self) -> None:
+        """Find every segment by walking the folders of all runs."""
+        for run in _names(self.layout.runs):
+            for file in _names(self.layout.runs / run / "log"):
+                if file.endswith(SEGMENT_SUFFIX):
+                    self._follow(SegmentName(run, file.removesuffix(SEGMENT_SUFFIX)))
+
+    def poll(self) -> Polled:
+        """Return what is new, at most about BATCH_BYTES_MAX of it."""
+        self._forget_retired()
+        self._look_for_markers()
+        polled = Polled([], 0, [])
+        budget = BATCH_BYTES_MAX
+        names = list(self._followed)
+        for index in range(len(names)):
+            name = names[(self._turn + index) % len(names)]
+            followed = self._followed[name]
+            if followed.finished:
+                continue
+            batch = self._read(name, followed, polled.lost)
+            if batch is not None:
+                followed.finished = batch.finished
+                polled.batches.append(batch)
+                budget -= batch.bytes
+            if budget <= 0:
+                self._turn += index + 1
+                break
+        behind = sum(followed.behind for followed in self._followed.values())
+        return polled._replace(lag_bytes=behind)
+
+    def retire(self, name: SegmentName) -> None:
+        """Forget a segment that is folded to its end, at the next poll, and its marker with it."""
+        self._retired.append(name)
+
+    def close(self) -> None:
+        """Close every file."""
+        self._forget_retired()
+        for followed in self._followed.values():
+            followed.reader.close()
+
+    def _forget_retired(self) -> None:
+        while self._retired:
+            name = self._retired.pop()
+            self._known.add(name)
+            self._followed.pop(name).reader.close()
+            self.layout.marker(name).unlink(missing_ok=True)
+
+    def _look_for_markers(self) -> None:
+        try:
+            changed = os.stat(self.layout.active).st_mtime_ns
+        except FileNotFoundError:
+            return
+        # A folder's time has a granularity of some milliseconds, so the folder is listed again
+        # until its time is clearly in the past.
+        if changed == self._markers_seen:
+            return
+        if time.time_ns() - changed > 1_000_000_000:
+            self._markers_seen = changed
+        for marker in _names(self.layout.active):
+            run, _, writer = marker.partition(".")
+            if self.layout.segment(SegmentName(run, writer)).exists():
+                self._follow(SegmentName(run, writer))
+
+    def _follow(self, name: SegmentName) -> None:
+        if name in self._followed or name in self._known:
+            return
+        done = self._progress.get(name)
+        reader = SegmentReader(name, self.layout.segment(name), done.offset if done else 0)
+        self._followed[name] = _Followed(reader, self._clock())
+
+    def _read(
+        self, name: SegmentName, followed: _Followed, lost: list[tuple[SegmentName, float]]
+    ) -> Batch | None:
+        now = self._clock()
+        reader = followed.reader
+        dead = self._is_dead(name, followed, now)
+        try:
+            batch = reader.read(final=dead)
+            followed.behind = max(0, reader.size() - reader.offset) if batch.bytes else 0
+        except CorruptRecord as error:
+            return self._abandon(reader, error)
+        finally:
+            if len(self._followed) > OPEN_FILES_MAX:
+                reader.close()
+        if batch.bytes or batch.damage:
+            followed.changed_at = now
+            return batch
+        if dead:
+            lost.append((name, self.layout.segment(name).stat().st_mtime))
+            return batch._replace(finished=True)
+        return None
+
+    def _abandon(self, reader: SegmentReader, error: CorruptRecord) -> Batch:
+        """Report a file that is no segment at all, once, and read it no more."""
+        empty = reader.nothing()
+        name = f"{reader.segment.run}/{reader.segment.writer}"
+        damage = Damage(name, error.offset, error.length, error.reason)
+        return empty._replace(damage=[damage], finished=True)
+
+    def _is_dead(self, name: SegmentName, followed: _Followed, now: float) -> bool:
+        """Say whether the writer of a silent segment is gone."""
+        if now - max(followed.changed_at, followed.tried_at) < SILENCE_S:
+            return False
+        followed.tried_at = now
+        try:
+            file = os.open(self.layout.marker(name), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return True
+        try:
+            marker = msgspec.json.decode(os.read(file, 4096), type=Marker)
+            if marker.host != self._host:
+                return False  # its lock can't be seen from here
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except msgspec.MsgspecError:
+            return True
+        finally:
+            os.close(file)
+        return True
+
+
+def _names(folder: os.PathLike[str]) -> Iterator[str]:
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    yield from names
