@@ -49,7 +49,7 @@ MACHINE_PATHS = re.compile(
     r"(?<![\w.])/(?:home|root|Users|work|mnt|opt)/[\w.-]+|[A-Z]:\\" + r"Users"
 )
 SUPPRESSION = re.compile(r"#\s*(?:noqa|type:\s*ignore|pragma:|fmt:\s*off)(?P<rest>.*)$")
-REASON = re.compile(r"(?:#|--)\s*\S+(?:\s+\S+){2,}")  # three words at least
+REASON = re.compile(r"(?:#|--)\s*\S+(?:\s+\S+){1,}")  # two words at least
 
 TEXT_SUFFIXES = {
     "", ".cfg", ".css", ".html", ".js", ".json", ".md", ".mjs", ".py", ".svelte", ".toml", ".ts",
@@ -137,7 +137,7 @@ def test_functions_are_short() -> None:
 
 def test_modules_are_named_by_what_they_hold() -> None:
     """No module has a name under which anything could be put."""
-    found = (name for name in tracked() if written_by_hand(name))
+    found = (name for name in tracked() if written_by_hand(name) and not name.endswith(".css"))
     allowed = {"ui/web/src/main.ts"}  # where the page starts; the build looks for it there
     check([name for name in found if Path(name).stem in BANNED_MODULES and name not in allowed])
 
@@ -284,9 +284,10 @@ def test_imports_inside_a_package_are_relative() -> None:
     for name, tree in modules(*SOURCES):
         package = name.split("/")[1]
         for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-                if node.module.split(".")[0] == package:
-                    problems.append(f"{name}:{node.lineno}: from {node.module}")
+            if not isinstance(node, ast.ImportFrom) or node.level or not node.module:
+                continue
+            if node.module.split(".")[0] == package:
+                problems.append(f"{name}:{node.lineno}: from {node.module}")
     check(problems)
 
 
