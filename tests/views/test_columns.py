@@ -1,4 +1,4 @@
-"""What the growable table of typed columns keeps and gives back."""
+"""Tests of the growable table of typed columns."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from foldline_views.column import Numbers, Objects, Texts, column_of
-from foldline_views.columns import Columns
 from hypothesis import given
 from hypothesis import strategies as st
+
+from foldline_views.column import Numbers, Objects, Texts, column_of
+from foldline_views.columns import Columns
 
 PATHS = [("lr",), ("opt",), ("net", "depth"), ("net", "name"), ("net", "block", "width")]
 

@@ -1,4 +1,4 @@
-"""A growable table of typed columns.
+"""A growable table of typed columns, one per path.
 
 One column per path, one row per run (or series). Rows are added and patched a cell at a time, or in
 bulk. A path whose cells are few lives in a dict until it is worth an array, so ten thousand paths
