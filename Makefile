@@ -6,8 +6,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 BIN := .venv/bin
 WEB := $(BIN)/python ui/hatch_build.py
 SETUP := .venv/.ready
-EXTRAS := demo,test$(if $(FOLDLINE_NODE),,$(comma)web)
 comma := ,
+EXTRAS := demo,test$(if $(FOLDLINE_NODE),,$(comma)web)
 
 .PHONY: help demo test check bench web clean
 
