@@ -23,8 +23,9 @@ from .view import ViewStore
 __all__ = ["Announce", "Bury", "Folder"]
 
 Announce = Callable[[Announcement], Awaitable[None]]
-Bury = Callable[[SegmentName, float], None]
-"""Logs that a writer is lost: (segment, unix time of its last write)."""
+Bury = Callable[[SegmentName, float], SegmentName]
+"""Logs that the writer of a segment is lost, given the unix time of its last write, and returns
+the segment that says so."""
 
 # How often a log that moves is polled, and one that does not, in seconds. A poll costs about 2 µs
 # a segment; a page that watches training sees a point half a poll later on average.
@@ -88,7 +89,7 @@ class Folder:
                 polled = await anyio.to_thread.run_sync(log.poll)
                 for name, last_seen in polled.lost:
                     if self._bury is not None:
-                        await anyio.to_thread.run_sync(self._bury, name, last_seen)
+                        log.follow(await anyio.to_thread.run_sync(self._bury, name, last_seen))
                 if polled.batches:
                     moved_at = started
                     await send.send(polled)

@@ -87,7 +87,7 @@ class Log:
         for run in _names(self.layout.runs):
             for file in _names(self.layout.runs / run / "log"):
                 if file.endswith(SEGMENT_SUFFIX):
-                    self._follow(SegmentName(run, file.removesuffix(SEGMENT_SUFFIX)))
+                    self.follow(SegmentName(run, file.removesuffix(SEGMENT_SUFFIX)))
 
     def poll(self) -> Polled:
         """Return what is new, at most about BATCH_BYTES_MAX of it."""
@@ -134,18 +134,22 @@ class Log:
             changed = os.stat(self.layout.active).st_mtime_ns
         except FileNotFoundError:
             return
-        # A folder's time has a granularity of some milliseconds, so the folder is listed again
-        # until its time is clearly in the past.
         if changed == self._markers_seen:
             return
-        if time.time_ns() - changed > 1_000_000_000:
-            self._markers_seen = changed
+        # A folder's time has a granularity of some milliseconds, so the folder is listed again
+        # until its time is clearly in the past.
+        settled = time.time_ns() - changed > 1_000_000_000
         for marker in _names(self.layout.active):
             run, _, writer = marker.partition(".")
             if self.layout.segment(SegmentName(run, writer)).exists():
-                self._follow(SegmentName(run, writer))
+                self.follow(SegmentName(run, writer))
+            else:
+                settled = False  # a writer makes its marker first
+        if settled:
+            self._markers_seen = changed
 
-    def _follow(self, name: SegmentName) -> None:
+    def follow(self, name: SegmentName) -> None:
+        """Read this segment from now on, from where it was folded up to."""
         if name in self._followed or name in self._known:
             return
         done = self._progress.get(name)

@@ -1,0 +1,206 @@
+"""Points of a series, gathered into buckets of steps.
+
+A level holds a series in at most BUCKETS_MAX buckets. Bucket k of width 2**w covers the steps
+[k * 2**w, (k + 1) * 2**w): widths are powers of two and aligned at zero, so any two series share a
+grid. Only buckets with points exist, and w is the smallest that fits: a series of up to
+BUCKETS_MAX distinct steps is held exactly, however far apart they are.
+
+Everything here is a pure function of arrays. `LEVELS.md` describes the stored form to the byte.
+
+What a level holds depends on the points and their order of arrival alone, not on how they were
+cut into batches: they are absorbed in chunks of CHUNK points, counted from the first point of
+the series, sums are added one by one in that order, and w grows only between chunks.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "BUCKETS_MAX",
+    "CHUNK",
+    "COUNT",
+    "EMPTY",
+    "FIRST",
+    "LAST",
+    "MAX",
+    "MIN",
+    "NONFINITE",
+    "ROWS",
+    "STEP",
+    "STEP_LAST",
+    "SUM",
+    "TIME",
+    "Level",
+    "absorb",
+    "coarsen",
+    "fit",
+    "of_points",
+    "pack",
+    "shown_at",
+    "unpack",
+]
+
+Floats = NDArray[np.float64]
+
+# What a chart is wide: more buckets than pixels show nothing more.
+BUCKETS_MAX = 1024
+# Points that wait before they are absorbed. Absorbing costs about as much as 1,000 points' worth
+# of reading and writing the level, so a chunk must not be small; each commit writes the chunk that
+# is still open, so it must not be large.
+CHUNK = 128
+# Steps finer than 2**-20 (about 1e-6) apart share a bucket from the start.
+WIDTH_MIN = -20
+
+# The rows of a bucket array: one column a bucket, sorted by step.
+STEP = 0  # the lowest step
+STEP_LAST = 1  # the highest step
+TIME = 2  # when the point at the highest step was tracked
+MIN = 3  # of the finite values; +inf if there are none
+MAX = 4  # of the finite values; -inf if there are none
+SUM = 5  # of the finite values
+FIRST = 6  # the value at the lowest step, finite or not; the earliest, of repeated ones
+LAST = 7  # the value at the highest step; the latest, of repeated ones
+COUNT = 8  # of the finite values
+NONFINITE = 9  # how many values are NaN or infinite
+ROWS = 10
+
+
+class Level(NamedTuple):
+    """A series as buckets of width 2**width: an array of ROWS rows, one column a bucket."""
+
+    width: int
+    buckets: Floats
+
+
+EMPTY = Level(WIDTH_MIN, np.empty((ROWS, 0)))
+
+
+def of_points(step: Floats, value: Floats, time: Floats) -> Floats:
+    """Return one bucket for each point."""
+    buckets = np.empty((ROWS, len(step)))
+    finite = np.isfinite(value)
+    buckets[STEP] = buckets[STEP_LAST] = step
+    buckets[TIME] = time
+    buckets[MIN] = np.where(finite, value, np.inf)
+    buckets[MAX] = np.where(finite, value, -np.inf)
+    buckets[SUM] = np.where(finite, value, 0.0)
+    buckets[FIRST] = buckets[LAST] = value
+    buckets[COUNT] = finite
+    buckets[NONFINITE] = ~finite
+    return buckets
+
+
+def coarsen(buckets: Floats, width: int) -> Floats:
+    """Return the buckets of width 2**width that `buckets`, in order of arrival, fall into.
+
+    `buckets` may be in any order and overlap; the result is sorted by step.
+    """
+    key = _keys(buckets[STEP], width)
+    if np.any(key[1:] < key[:-1]):
+        order = np.argsort(key, kind="stable")  # stable: arrival decides within a bucket
+        buckets, key = buckets[:, order], key[order]
+    opens = np.empty(len(key), dtype=bool)
+    opens[:1] = True
+    np.not_equal(key[1:], key[:-1], out=opens[1:])
+    starts = np.flatnonzero(opens)
+    if len(starts) == len(key):
+        return buckets
+    group = np.cumsum(opens) - 1
+    merged = np.empty((ROWS, len(starts)))
+    merged[STEP] = np.minimum.reduceat(buckets[STEP], starts)
+    merged[STEP_LAST] = np.maximum.reduceat(buckets[STEP_LAST], starts)
+    place = np.arange(len(key))
+    lowest = np.where(buckets[STEP] == merged[STEP][group], place, len(key))
+    highest = np.where(buckets[STEP_LAST] == merged[STEP_LAST][group], place, -1)
+    merged[FIRST] = buckets[FIRST][np.minimum.reduceat(lowest, starts)]
+    latest = np.maximum.reduceat(highest, starts)
+    merged[LAST] = buckets[LAST][latest]
+    merged[TIME] = buckets[TIME][latest]
+    merged[MIN] = np.minimum.reduceat(buckets[MIN], starts)
+    merged[MAX] = np.maximum.reduceat(buckets[MAX], starts)
+    # bincount adds one by one, in order; reduceat would add in pairs, and the last bit of a sum
+    # would depend on how the points were cut into batches.
+    merged[SUM] = np.bincount(group, weights=buckets[SUM])
+    merged[COUNT] = np.add.reduceat(buckets[COUNT], starts)
+    merged[NONFINITE] = np.add.reduceat(buckets[NONFINITE], starts)
+    return merged
+
+
+def fit(buckets: Floats, width: int, limit: int) -> int:
+    """Return the smallest width, from `width` up, at which sorted buckets number at most `limit`."""
+    while True:
+        key = _keys(buckets[STEP], width)
+        if np.count_nonzero(key[1:] != key[:-1]) < limit:
+            return width
+        width += 1
+
+
+def absorb(level: Level, step: Floats, value: Floats, time: Floats) -> Level:
+    """Return the level with whole chunks of points added, in order of arrival.
+
+    The length must be a multiple of CHUNK.
+    """
+    while len(step):
+        take = _until_full(level, step)
+        points = of_points(step[:take], value[:take], time[:take])
+        width, buckets = level.width, np.concatenate((level.buckets, points), axis=1)
+        buckets = coarsen(buckets, width)
+        if buckets.shape[1] > BUCKETS_MAX:
+            width = fit(buckets, width, BUCKETS_MAX)
+            buckets = coarsen(buckets, width)
+        level = Level(width, buckets)
+        step, value, time = step[take:], value[take:], time[take:]
+    return level
+
+
+def shown_at(buckets: Floats, width: int) -> Floats:
+    """Return the step at which each bucket is drawn.
+
+    A single point is drawn where it is; a bucket of several at its left edge, so that a series
+    with regular steps is drawn at regular places.
+    """
+    single = buckets[COUNT] + buckets[NONFINITE] == 1
+    return np.where(single, buckets[STEP], np.ldexp(_keys(buckets[STEP], width), width))
+
+
+def pack(level: Level) -> bytes:
+    """Return the stored form of a level; see LEVELS.md."""
+    buckets = level.buckets
+    if np.all(buckets[COUNT] + buckets[NONFINITE] == 1):
+        return np.ascontiguousarray(buckets[[STEP, LAST, TIME]]).tobytes()
+    return np.ascontiguousarray(buckets).tobytes()
+
+
+def unpack(width: int, count: int, data: bytes) -> Level:
+    """Return the level of `count` buckets that `pack` stored."""
+    rows = np.frombuffer(data, dtype=np.float64).reshape(-1, count)
+    return Level(width, of_points(rows[0], rows[1], rows[2]) if len(rows) == 3 else rows)
+
+
+def _keys(step: Floats, width: int) -> Floats:
+    """Return the bucket numbers of steps: exact, since scaling by a power of two is."""
+    return np.floor(np.ldexp(step, -width))
+
+
+def _until_full(level: Level, step: Floats) -> int:
+    """Return how many points may be added before the width must be looked at: whole chunks."""
+    room = BUCKETS_MAX - level.buckets.shape[1]
+    if len(step) <= room:
+        return len(step)
+    key = _keys(step, level.width)
+    known = _keys(level.buckets[STEP], level.width)
+    if np.all(key[1:] >= key[:-1]) and (not len(known) or key[0] >= known[-1]):
+        opens = np.empty(len(key), dtype=bool)
+        opens[0] = not len(known) or key[0] != known[-1]
+        np.not_equal(key[1:], key[:-1], out=opens[1:])
+        fresh = np.flatnonzero(opens)
+    else:
+        found, at = np.unique(key, return_index=True)
+        fresh = np.sort(at[~np.isin(found, known, assume_unique=True)])
+    if len(fresh) <= room:
+        return len(step)
+    return (int(fresh[room]) // CHUNK + 1) * CHUNK

@@ -1,0 +1,172 @@
+"""The views of one generation, and how far each segment is folded into them.
+
+Rows, offsets and damage found move in one transaction: after a crash the fold goes on exactly
+where the committed rows end.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from foldline.errors import StoreBusy
+from foldline.layout import SegmentName
+from foldline_ingest.batch import Batch, Damage
+from foldline_ingest.view import Applied, Progress
+
+from .database import Database
+from .runs import RunsView
+from .series import SeriesView
+from .session import Session
+
+__all__ = ["SqliteViewStore", "views_version"]
+
+SCHEMA = """
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+    CREATE TABLE run (id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE);
+    CREATE TABLE segment (
+        id INTEGER PRIMARY KEY, run INTEGER NOT NULL, writer TEXT NOT NULL,
+        offset INTEGER NOT NULL, finished INTEGER NOT NULL, UNIQUE (run, writer));
+    CREATE TABLE damage (
+        segment TEXT NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,
+        reason TEXT NOT NULL, PRIMARY KEY (segment, offset)) WITHOUT ROWID;
+"""
+
+# Raise when a table above changes.
+STORE_VERSION = 1
+
+
+def views_version() -> str:
+    """Return what the views' rows mean now; rows of another version are rebuilt."""
+    views = ", ".join(f"{view.name} {view.version}" for view in (RunsView, SeriesView))
+    return f"store {STORE_VERSION}, {views}"
+
+
+class SqliteViewStore:
+    """Folds batches into the runs and series views, and commits them.
+
+    `epoch` is that of the lease its process holds: a commit fails with StoreBusy once a later
+    holder has committed.
+    """
+
+    def __init__(self, database: Database, epoch: int) -> None:
+        self._database = database
+        self._epoch = epoch
+        self._runs = RunsView()
+        self._series = SeriesView()
+
+    @classmethod
+    async def open(cls, path: Path, epoch: int) -> SqliteViewStore:
+        """Open the file at `path`, and make its tables if it is new."""
+        database = await Database.create(path)
+        await database.run(_create)
+        return cls(database, epoch)
+
+    async def close(self) -> None:
+        """Close the file."""
+        await self._database.close()
+
+    async def version(self) -> str:
+        """Return what the rows of the file mean: compare with `views_version()`."""
+        return str(await self._database.run(lambda db: _meta(db, "version")))
+
+    async def progress(self) -> Mapping[SegmentName, Progress]:
+        """Return how far each known segment has been folded."""
+
+        def read(db: sqlite3.Connection) -> dict[SegmentName, Progress]:
+            rows = db.execute(
+                "SELECT uid, writer, offset, finished FROM segment JOIN run ON run.id = run"
+            )
+            return {SegmentName(u, w): Progress(offset, bool(f)) for u, w, offset, f in rows}
+
+        return await self._database.run(read)
+
+    async def damage(self) -> Sequence[Damage]:
+        """Return what was found damaged so far."""
+        return await self._database.run(
+            lambda db: [Damage(*row) for row in db.execute("SELECT * FROM damage")]
+        )
+
+    async def apply(self, batches: Sequence[Batch]) -> Applied:
+        """Fold and commit batches; on return they are what readers see."""
+        return await self._database.run(lambda db: self._apply(db, batches))
+
+    def _apply(self, db: sqlite3.Connection, batches: Sequence[Batch]) -> Applied:
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            self._check_epoch(db)
+            session = self._session(db, batches)
+            self._runs.apply(session, batches)
+            self._series.apply(session, batches)
+            deltas = self._series.deltas(session)
+            watermark = self._advance(session, batches)
+            db.execute("COMMIT")
+        except BaseException:
+            # Whatever it was, what is in memory is ahead of the file now.
+            db.execute("ROLLBACK")
+            self._runs.forget()
+            self._series.forget()
+            raise
+        truncated = len(self._series.touched) > len(deltas)
+        return Applied(watermark, self._runs.touched, deltas, truncated)
+
+    def _check_epoch(self, db: sqlite3.Connection) -> None:
+        if int(_meta(db, "epoch")) > self._epoch:
+            raise StoreBusy(
+                "another process took over the folding of this store",
+                hint="this one was stopped for too long; start it again",
+            )
+        db.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (self._epoch,))
+
+    def _session(self, db: sqlite3.Connection, batches: Sequence[Batch]) -> Session:
+        revision = int(_meta(db, "revision")) + bool(batches)
+        db.execute("UPDATE meta SET value = ? WHERE key = 'revision'", (revision,))
+        runs: dict[str, int] = {}
+        segments: dict[SegmentName, int] = {}
+        for batch in batches:
+            uid, writer = batch.segment
+            if uid not in runs:
+                db.execute("INSERT OR IGNORE INTO run (uid) VALUES (?)", (uid,))
+                (runs[uid],) = db.execute("SELECT id FROM run WHERE uid = ?", (uid,)).fetchone()
+            key = (runs[uid], writer)
+            db.execute(
+                "INSERT OR IGNORE INTO segment (run, writer, offset, finished) VALUES (?, ?, 0, 0)",
+                key,
+            )
+            (segments[batch.segment],) = db.execute(
+                "SELECT id FROM segment WHERE run = ? AND writer = ?", key
+            ).fetchone()
+        return Session(db, revision, runs, segments)
+
+    def _advance(self, session: Session, batches: Sequence[Batch]) -> int:
+        db = session.db
+        for batch in batches:
+            db.execute(
+                "UPDATE segment SET offset = ?, finished = ? WHERE id = ?",
+                (batch.end, batch.finished, session.segments[batch.segment]),
+            )
+            db.executemany(
+                "INSERT OR IGNORE INTO damage VALUES (?, ?, ?, ?)",
+                [(d.segment, d.offset, d.length, d.reason) for d in batch.damage],
+            )
+        watermark = int(_meta(db, "watermark")) + sum(batch.bytes for batch in batches)
+        db.execute("UPDATE meta SET value = ? WHERE key = 'watermark'", (watermark,))
+        return watermark
+
+
+def _create(db: sqlite3.Connection) -> None:
+    if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+        return
+    db.execute("BEGIN IMMEDIATE")
+    for script in (SCHEMA, RunsView.schema, SeriesView.schema):
+        for statement in filter(str.strip, script.split(";")):
+            db.execute(statement)
+    start = {"version": views_version(), "epoch": 0, "revision": 0, "watermark": 0}
+    db.executemany("INSERT INTO meta VALUES (?, ?)", start.items())
+    db.execute("COMMIT")
+
+
+def _meta(db: sqlite3.Connection, key: str) -> str:
+    (value,) = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    return str(value)
