@@ -53,14 +53,14 @@ class Route {
   }
 
   /**
-   * Changes parts of the query string; null takes a part away. `replace` is for states on the way
-   * to another one, such as a drag: the back button then skips them.
+   * Changes parts of the query string; null takes a part away, a list repeats it. `replace` is for
+   * states on the way to another one, such as a drag: the back button then skips them.
    */
-  set(patch: Record<string, string | null>, options: { replace?: boolean } = {}): void {
+  set(patch: Record<string, string | string[] | null>, options: { replace?: boolean } = {}): void {
     const next = new URL(this.url);
     for (const [key, value] of Object.entries(patch)) {
-      if (value === null) next.searchParams.delete(key);
-      else next.searchParams.set(key, value);
+      next.searchParams.delete(key);
+      for (const one of [value ?? []].flat()) next.searchParams.append(key, one);
     }
     if (next.href === this.url.href) return;
     if (options.replace) history.replaceState(history.state, '', next);

@@ -1,0 +1,142 @@
+/** One cell of the table as DOM: written only where its content differs from what it shows. */
+
+import type { Run } from '../api/types';
+import type { CellKind, Column } from './columns';
+
+/** What a cell needs to know of the page around it. */
+export interface CellWorld {
+  now: number;
+  href(run: Run): string;
+  color(id: string): string;
+  flash: boolean;
+}
+
+const FLASH_MS = 700;
+/** Tags shown in a cell; the rest is a number. */
+const TAGS_SHOWN = 4;
+
+export class CellSlot {
+  readonly element: HTMLElement;
+  private kind: CellKind | 'blank' | null = null;
+  private text = '';
+  private columnId = '';
+  private runId = '';
+  private left = -1;
+  private width = -1;
+
+  constructor(parent: HTMLElement, className: string) {
+    this.element = document.createElement('div');
+    this.element.className = className;
+    this.element.role = 'gridcell';
+    parent.append(this.element);
+  }
+
+  place(left: number, width: number, columnIndex: number): void {
+    if (left === this.left && width === this.width) return;
+    this.left = left;
+    this.width = width;
+    this.element.style.left = `${left}px`;
+    this.element.style.width = `${width}px`;
+    this.element.ariaColIndex = String(columnIndex + 1);
+  }
+
+  hide(): void {
+    this.element.hidden = true;
+  }
+
+  /** A grey bar while the row is on its way. */
+  showBlank(): void {
+    this.element.hidden = false;
+    if (this.kind === 'blank') return;
+    this.kind = 'blank';
+    this.runId = '';
+    const bar = document.createElement('span');
+    bar.className = 'bone';
+    this.element.dataset.kind = 'blank';
+    this.element.replaceChildren(bar);
+  }
+
+  show(column: Column, run: Run, world: CellWorld): void {
+    this.element.hidden = false;
+    const cell = column.cell(run, world.now);
+    const samePlace = this.columnId === column.id && this.runId === run.id;
+    if (samePlace && this.kind === column.kind && this.text === cell.text) return;
+    if (samePlace && column.live && world.flash) flash(this.element);
+    if (this.kind !== column.kind) {
+      this.kind = column.kind;
+      this.element.dataset.kind = column.kind;
+      this.element.replaceChildren(...skeletonOf(column.kind));
+    }
+    this.columnId = column.id;
+    this.runId = run.id;
+    this.text = cell.text;
+    this.element.title = cell.detail ?? '';
+    this.element.dataset.tone = cell.tone ?? '';
+    this.write(column.kind, cell.text, run, world);
+  }
+
+  /** The run's colour follows the theme. */
+  recolor(world: CellWorld): void {
+    const dot = this.element.firstElementChild;
+    if (this.kind === 'name' && dot instanceof HTMLElement) {
+      dot.style.backgroundColor = world.color(this.runId);
+    }
+  }
+
+  private write(kind: CellKind, text: string, run: Run, world: CellWorld): void {
+    const first = this.element.firstElementChild;
+    if (kind === 'name') {
+      const link = this.element.lastElementChild as HTMLAnchorElement;
+      link.textContent = text;
+      link.href = world.href(run);
+      this.recolor(world);
+    } else if (kind === 'status') {
+      (first as HTMLElement).dataset.status = text;
+      (first as HTMLElement).textContent = text;
+    } else if (kind === 'tags') {
+      this.element.replaceChildren(...tagElements(run.tags));
+      this.element.title = run.tags.join(', ');
+    } else {
+      this.element.textContent = text;
+    }
+  }
+}
+
+function skeletonOf(kind: CellKind): HTMLElement[] {
+  if (kind === 'status') {
+    const pill = document.createElement('span');
+    pill.className = 'status-pill';
+    return [pill];
+  }
+  if (kind !== 'name') return [];
+  const dot = document.createElement('span');
+  dot.className = 'run-dot';
+  const link = document.createElement('a');
+  link.className = 'ellipsis';
+  // The grid itself is the one tab stop; Enter opens the active row.
+  link.tabIndex = -1;
+  return [dot, link];
+}
+
+function tagElements(tags: readonly string[]): HTMLElement[] {
+  const shown = tags.slice(0, TAGS_SHOWN);
+  const more = tags.length - shown.length;
+  return [...shown, ...(more > 0 ? [`+${more}`] : [])].map((tag) => {
+    const element = document.createElement('span');
+    element.className = 'tag';
+    element.textContent = tag;
+    return element;
+  });
+}
+
+const calm =
+  typeof matchMedia === 'undefined' ? null : matchMedia('(prefers-reduced-motion: reduce)');
+
+function flash(element: HTMLElement): void {
+  if (calm?.matches) return;
+  const tint = getComputedStyle(element).getPropertyValue('--accent-bg');
+  element.animate([{ backgroundColor: tint }, { backgroundColor: 'transparent' }], {
+    duration: FLASH_MS,
+    easing: 'ease-out',
+  });
+}

@@ -1,0 +1,189 @@
+/** What a column of the table is: where its value comes from and how a cell shows it. */
+
+import type { Context, Json, MetricColumn, ParamColumn, Params, Run, Summary } from '../api/types';
+import { formatSetting, formatValue, NONE } from '../format/number';
+import { formatAgo, formatDuration, formatMoment } from '../format/time';
+
+export type CellKind = 'name' | 'status' | 'tags' | 'text' | 'number';
+
+export interface Cell {
+  text: string;
+  /** Longer form for the tooltip. */
+  detail?: string;
+  /** Shown in the third voice (nothing there) or as a warning (not a number). */
+  tone?: 'none' | 'warn';
+}
+
+export interface Column {
+  /** The expression that sorts by it, which also names it in the address. */
+  id: string;
+  title: string;
+  /** Second voice in the heading: the context of a metric. */
+  subtitle: string;
+  group: 'Run' | 'Metrics' | 'Params';
+  kind: CellKind;
+  sortable: boolean;
+  /** A change of its value is worth a flash. */
+  live: boolean;
+  cell(run: Run, now: number): Cell;
+}
+
+/** Columns of each sort that show before anybody picks. */
+const DEFAULT_METRICS = 4;
+const DEFAULT_PARAMS = 8;
+
+export const NAME_COLUMN = 'run.name';
+
+function base(id: string, title: string, kind: CellKind, cell: Column['cell']): Column {
+  return {
+    id,
+    title,
+    subtitle: '',
+    group: 'Run',
+    kind,
+    sortable: true,
+    live: kind === 'status',
+    cell,
+  };
+}
+
+/** Seconds so far: a running run has grown since the answer was sent. */
+export function shownDuration(run: Run, now: number): number {
+  return run.status === 'running' ? Math.max(run.duration, now - run.created_at) : run.duration;
+}
+
+export function shownName(run: { id: string; name: string | null }): string {
+  return run.name ?? run.id;
+}
+
+const RUN_COLUMNS: readonly Column[] = [
+  base(NAME_COLUMN, 'Run', 'name', (run) => ({ text: shownName(run), detail: run.id })),
+  base('run.status', 'Status', 'status', (run) => ({ text: run.status })),
+  base('run.experiment', 'Experiment', 'text', (run) => orNone(run.experiment)),
+  base('run.duration', 'Duration', 'number', (run, now) => ({
+    text: formatDuration(shownDuration(run, now)),
+  })),
+  base('run.created_at', 'Created', 'number', (run, now) => ({
+    text: formatAgo(run.created_at, now),
+    detail: formatMoment(run.created_at),
+  })),
+  {
+    ...base('run.tags', 'Tags', 'tags', (run) => ({ text: run.tags.join('\u0000') })),
+    sortable: false,
+  },
+];
+
+function orNone(text: string | null): Cell {
+  return text === null || text === '' ? { text: NONE, tone: 'none' } : { text };
+}
+
+/** The value at a dotted path. A key may itself hold dots: the longest one that fits wins. */
+export function paramAt(params: Params, path: string): Json | undefined {
+  if (path in params) return params[path];
+  for (let dot = path.lastIndexOf('.'); dot > 0; dot = path.lastIndexOf('.', dot - 1)) {
+    const inner = params[path.slice(0, dot)];
+    if (inner !== null && typeof inner === 'object' && !Array.isArray(inner)) {
+      const value = paramAt(inner, path.slice(dot + 1));
+      if (value !== undefined) return value;
+    }
+  }
+  return undefined;
+}
+
+function paramColumn(param: ParamColumn): Column {
+  const keys = param.path.split('.');
+  return {
+    id: `run.${param.path}`,
+    title: keys.at(-1) ?? param.path,
+    subtitle: '',
+    group: 'Params',
+    kind: param.kind === 'number' ? 'number' : 'text',
+    sortable: true,
+    live: false,
+    cell: (run) => {
+      const value = paramAt(run.params, param.path);
+      if (value === undefined) return { text: NONE, tone: 'none' };
+      return { text: formatSetting(value), detail: `${param.path} = ${formatSetting(value)}` };
+    },
+  };
+}
+
+/** {"subset": "val", "fold": 2} -> "val 2", short enough for a heading. */
+export function contextWords(context: Context): string {
+  return Object.values(context).map(formatSetting).join(' ');
+}
+
+/** The way a query names a metric: run.metrics["loss", {"subset": "val"}]. */
+export function metricExpression(name: string, context: Context): string {
+  const where = Object.keys(context).length === 0 ? '' : `, ${pythonDict(context)}`;
+  return `run.metrics[${JSON.stringify(name)}${where}]`;
+}
+
+function pythonDict(context: Context): string {
+  const items = Object.entries(context).map(
+    ([key, value]) => `${JSON.stringify(key)}: ${pythonLiteral(value)}`,
+  );
+  return `{${items.join(', ')}}`;
+}
+
+function pythonLiteral(value: Json): string {
+  if (value === null) return 'None';
+  if (typeof value === 'boolean') return value ? 'True' : 'False';
+  return JSON.stringify(value);
+}
+
+function sameContext(one: Context, other: Context): boolean {
+  const keys = Object.keys(one);
+  return (
+    keys.length === Object.keys(other).length &&
+    keys.every((key) => JSON.stringify(one[key]) === JSON.stringify(other[key]))
+  );
+}
+
+export function findMetric(run: Run, name: string, context: Context): Summary | undefined {
+  return run.metrics.find((one) => one.name === name && sameContext(one.context, context));
+}
+
+function metricColumn(metric: MetricColumn): Column {
+  return {
+    id: `${metricExpression(metric.name, metric.context)}.last`,
+    title: metric.name,
+    subtitle: contextWords(metric.context),
+    group: 'Metrics',
+    kind: 'number',
+    sortable: true,
+    live: true,
+    cell: (run) => {
+      const summary = findMetric(run, metric.name, metric.context);
+      if (summary?.last == null) return { text: NONE, tone: 'none' };
+      const { value, step } = summary.last;
+      const detail = `last of ${summary.count} points, at step ${step}`;
+      return { text: formatValue(value), detail, tone: typeof value === 'string' ? 'warn' : undefined };
+    },
+  };
+}
+
+/** Every column that the answer can fill: the run's own, then metrics, then params. */
+export function allColumns(params: ParamColumn[], metrics: MetricColumn[]): Column[] {
+  return [...RUN_COLUMNS, ...metrics.map(metricColumn), ...params.map(paramColumn)];
+}
+
+/** Names and values first, then what tells runs apart, then times and tags. */
+export function defaultColumns(all: readonly Column[]): Column[] {
+  const own = all.filter((column) => column.group === 'Run');
+  return [
+    ...own.slice(0, 3),
+    ...all.filter((column) => column.group === 'Metrics').slice(0, DEFAULT_METRICS),
+    ...all.filter((column) => column.group === 'Params').slice(0, DEFAULT_PARAMS),
+    ...own.slice(3),
+  ];
+}
+
+/** The picked columns in the order picked; ids that no run has any more are left out. */
+export function pickedColumns(all: readonly Column[], ids: readonly string[]): Column[] {
+  if (ids.length === 0) return defaultColumns(all);
+  const known = new Map(all.map((column) => [column.id, column]));
+  const picked = ids.flatMap((id) => known.get(id) ?? []);
+  const name = known.get(NAME_COLUMN);
+  return name === undefined || picked.includes(name) ? picked : [name, ...picked];
+}

@@ -1,0 +1,73 @@
+/** What the server says of itself, and whether it can still be heard. */
+
+import { asApiError, getHealth, isAbort, type ApiError } from '../api/client';
+import { feed, type Connection } from '../api/events';
+import type { Health } from '../api/types';
+
+/** Counts of runs are re-read at most this often while changes pour in. */
+const REFRESH_MS = 4_000;
+/** Without a connection we ask now and then, so that the page heals by itself. */
+const OFFLINE_POLL_MS = 5_000;
+/** Less than this behind is the ordinary delay of a fold, not worth a word. */
+export const LAG_SHOWN_BYTES = 1 << 20;
+
+class ServerState {
+  health = $state.raw<Health | null>(null);
+  error = $state.raw<ApiError | null>(null);
+  connection = $state<Connection>('idle');
+  lagBytes = $state(0);
+
+  readonly offline: boolean = $derived(this.connection === 'retrying');
+
+  private asking = false;
+  private askedAt = 0;
+  private timer: ReturnType<typeof setTimeout> | null = null;
+
+  /** Starts to follow the server. Returns the way to stop. */
+  listen(): () => void {
+    void this.refresh();
+    const offs = [
+      feed.onConnection((connection) => (this.connection = connection)),
+      feed.onHealth(() => void this.refresh()),
+      feed.onReset(() => void this.refresh()),
+      feed.onChange((change) => {
+        this.lagBytes = change.lag_bytes;
+        this.refreshSoon();
+      }),
+    ];
+    const poll = setInterval(() => {
+      if (this.connection !== 'open') void this.refresh();
+    }, OFFLINE_POLL_MS);
+    return () => {
+      clearInterval(poll);
+      if (this.timer !== null) clearTimeout(this.timer);
+      for (const off of offs) off();
+    };
+  }
+
+  private refreshSoon(): void {
+    if (this.timer !== null) return;
+    const wait = Math.max(0, this.askedAt + REFRESH_MS - Date.now());
+    this.timer = setTimeout(() => {
+      this.timer = null;
+      void this.refresh();
+    }, wait);
+  }
+
+  async refresh(): Promise<void> {
+    if (this.asking) return;
+    this.asking = true;
+    this.askedAt = Date.now();
+    try {
+      this.health = await getHealth();
+      this.lagBytes = this.health.lag_bytes;
+      this.error = null;
+    } catch (reason) {
+      if (!isAbort(reason)) this.error = asApiError(reason);
+    } finally {
+      this.asking = false;
+    }
+  }
+}
+
+export const server = new ServerState();
