@@ -1,0 +1,132 @@
+"""The order of rows, by one or more keys."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foldline.errors import QueryError
+
+from .column import Column, Numbers, Rows, Texts, column_of
+from .evaluation import Evaluation, Table
+from .grammar import Grammar
+from .source import Source
+from .syntax import Element, Field, Node, Series
+from .values import Scalar, select
+
+__all__ = ["SortKey", "order", "sort_key"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SortKey:
+    """What rows are sorted by: a field, a param or a metric's summary."""
+
+    source: Source
+    node: Node
+
+    @property
+    def text(self) -> str:
+        """The key as it was written."""
+        return self.source.text
+
+    def column(self, table: Table) -> Column:
+        """Return the key's value in every row.
+
+        A metric named without a context counts with the first of its series that the row has.
+        """
+        evaluation = Evaluation(self.source, table, 0.0, UTC)
+        node = self.node
+        if isinstance(node, Series) and node.context is None:
+            found: Column | None = None
+            for context in table.contexts(node.name):
+                one = evaluation.value(Series(node.at, node.name, dict(context), node.field))
+                if not isinstance(one, Scalar):
+                    found = one if found is None else select(found.present, found, one)
+            return column_of([None] * table.rows) if found is None else found
+        value = evaluation.value(node)
+        return column_of([value.cell] * table.rows) if isinstance(value, Scalar) else value
+
+
+def sort_key(text: str, subject: str = "run") -> SortKey:
+    """Return a sort key such as `run.created_at`, `run.hparams.lr`, `run.metrics["loss"].last`.
+
+    Raises QueryError if the text is no such thing.
+    """
+    source = Source(text)
+    whole = (0, len(text))
+    hint = 'like run.created_at, run.hparams.lr or run.metrics["loss"].last'
+    if source.tree is None:
+        raise QueryError("there is nothing to sort by", at=whole, hint=hint)
+    node = Grammar(source, subject, UTC).node(source.tree)
+    if not isinstance(node, Field | Series | Element):
+        message = "rows are sorted by a field, a param or a metric"
+        raise QueryError(message, at=source.at(source.tree), hint=hint)
+    return SortKey(source, node)
+
+
+def order(
+    table: Table,
+    keys: Sequence[tuple[SortKey, bool]],
+    rows: Rows | None = None,
+    *,
+    limit: int | None = None,
+) -> Rows:
+    """Return row numbers in order of the keys, each with True for descending.
+
+    Only `rows` are sorted, if they are given, and only the first `limit` returned. Rows that tie in
+    all keys keep their order. Whichever the direction, NaN comes after all values, and missing
+    last. Ascending, numbers come before texts, and texts before lists and dicts.
+    """
+    chosen = np.arange(table.rows, dtype=np.intp) if rows is None else rows
+    ranks: list[NDArray[Any]] = []
+    for key, descending in keys:
+        ranks += _ranks(key.column(table).take(chosen), descending)
+    if not ranks:
+        return chosen[:limit]
+    if limit is not None and 0 < limit < len(chosen):
+        # Only rows that the first key puts within the limit need to be sorted, ties included.
+        first = ranks[0]
+        bound = np.partition(first, limit - 1)[limit - 1]
+        if bound == bound:  # noqa: PLR0124  # NaN, which sorts last, is not itself
+            kept = np.flatnonzero(first <= bound)
+            chosen, ranks = chosen[kept], [rank[kept] for rank in ranks]
+    return chosen[np.lexsort(ranks[::-1])][:limit]
+
+
+def _ranks(column: Column, descending: bool) -> list[NDArray[Any]]:
+    """Return arrays to sort by, the first one first: NaN and missing rank last as NaN."""
+    values = _numbered(column)
+    ranks: list[NDArray[Any]] = [-values if descending else values]
+    odd = np.isnan(values)
+    if odd.any():
+        ranks.append(~column.present)
+    return ranks
+
+
+def _numbered(column: Column) -> NDArray[np.float64]:
+    """Return a number for each cell, in the order of the cells, and NaN where there is none."""
+    if isinstance(column, Numbers):
+        return column.values
+    if isinstance(column, Texts):
+        words = sorted(set(column.words), key=lambda word: (word.casefold(), word))
+        places = {word: place for place, word in enumerate(words)}
+        ranks = np.array([*(places[word] for word in column.words), np.nan], np.float64)
+        return ranks[column.codes]
+    keys = [_key(cell) for cell in column.cells()]
+    place_of = {key: place for place, key in enumerate(sorted({key for key in keys if key}))}
+    return np.array([place_of[key] if key else np.nan for key in keys], np.float64)
+
+
+def _key(cell: Any) -> tuple[int, int | float, str] | None:
+    """Return what a cell is sorted by among cells of other types; None for NaN and missing."""
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+        return None
+    if isinstance(cell, int | float):
+        return 0, cell, ""
+    return (1, 0, cell) if isinstance(cell, str) else (2, len(cell), str(cell))
