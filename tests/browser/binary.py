@@ -29,13 +29,10 @@ INSTALLED_MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 
 
 # The package's own fonts and no other: a picture is the same on every machine.
-FONTS = """\
+FONTS = f"""\
 <?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
-<fontconfig>
-  <dir prefix="relative">fonts</dir>
-  <cachedir prefix="relative">cache</cachedir>
-</fontconfig>
+<fontconfig><dir>{UNPACKED}/fonts</dir><cachedir>{UNPACKED}/cache</cachedir></fontconfig>
 """
 
 
