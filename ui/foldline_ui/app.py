@@ -1,0 +1,110 @@
+"""The web application, composed of its parts.
+
+Everything that a route reaches for is put in here and nowhere else: the views, the hub, the state
+of the fold. The fold itself runs in a process of its own (see `foldline_ingest.supervisor`), so
+that its work never delays an answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from foldline.layout import Layout
+
+from . import routes
+from .events import Hub
+from .failure import failures
+from .guard import add_headers, guard, names_of
+from .pages import Bundle
+from .parts import HUB, LAYOUT, READER, ROUTES, VITALS, Announcements, Reader
+from .route import BODY_BYTES_MAX
+from .vitals import Vitals
+
+__all__ = ["Composition", "compose"]
+
+log = logging.getLogger(__name__)
+
+STATE_POLL_S = 1.0  # how soon a fold process that died is seen, when nothing else moves
+
+
+@dataclass(frozen=True)
+class Composition:
+    """What an application is made of."""
+
+    layout: Layout
+    supervise: Callable[[], AbstractAsyncContextManager[Announcements]]
+    open_reader: Callable[[], Awaitable[Reader]]
+    host: str = "127.0.0.1"
+    bundle: Bundle | None = None
+
+
+def compose(parts: Composition) -> web.Application:
+    """Return the application; its engine starts and ends with it."""
+    app = web.Application(
+        middlewares=[failures, guard(names_of(parts.host))], client_max_size=BODY_BYTES_MAX
+    )
+    app[LAYOUT] = parts.layout
+    app[HUB] = Hub()
+    app[ROUTES] = routes.table()
+    app[ROUTES].install(app.router)
+    app.router.add_get("/{path:.*}", (parts.bundle or Bundle()).answer)
+    app.on_response_prepare.append(add_headers())
+    app.on_shutdown.append(_close_streams)
+    app.cleanup_ctx.append(_engine(parts))
+    return app
+
+
+async def _close_streams(app: web.Application) -> None:
+    # Before the server waits for its requests to end: a stream ends by no other means.
+    app[HUB].close()
+
+
+def _engine(parts: Composition) -> Callable[[web.Application], AsyncIterator[None]]:
+    async def engine(app: web.Application) -> AsyncIterator[None]:
+        async with parts.supervise() as announcements:
+            app[VITALS] = Vitals(lambda: announcements.state)
+            app[READER] = await parts.open_reader()
+            tasks = [
+                asyncio.create_task(_relay(app, announcements)),
+                asyncio.create_task(_watch(app)),
+            ]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                await app[READER].close()
+
+    return engine
+
+
+async def _relay(app: web.Application, announcements: Announcements) -> None:
+    """Take over each commit, and only then tell of it: who asks again sees it."""
+    async for announcement in announcements:
+        try:
+            await app[READER].refresh()
+        except Exception:
+            # One failed read must not silence the changes after it.
+            log.exception("the views could not be read again")
+        app[VITALS].note(announcement)
+        app[HUB].publish(announcement)
+        _tell_health(app)
+
+
+async def _watch(app: web.Application) -> None:
+    """Notice what nobody announces: a fold process that died or is being started again."""
+    while True:
+        _tell_health(app)
+        await asyncio.sleep(STATE_POLL_S)
+
+
+def _tell_health(app: web.Application) -> None:
+    if app[VITALS].changed():
+        app[HUB].publish_health()

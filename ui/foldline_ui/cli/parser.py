@@ -1,0 +1,113 @@
+"""The grammar of the command line."""
+
+from __future__ import annotations
+
+import argparse
+from importlib.metadata import version
+
+from foldline.layout import STORE_DEFAULT
+
+__all__ = ["parser"]
+
+PORT_DEFAULT = 43800
+RUNS_LIMIT_DEFAULT = 20  # what fits a terminal without scrolling
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser; its result names the `module` and the `function` that do the work.
+
+    They are named and not imported: `foldline --help` needs neither a server nor numpy.
+    """
+    top = argparse.ArgumentParser(
+        prog="foldline",
+        description="A self-hosted experiment tracker: events fold into lines.",
+        epilog="example: foldline up --open",
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"foldline {version('foldline')}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_up(commands)
+    demonstration = _add(
+        commands, "demo", "train two dozen small models and watch them", "foldline demo", plain=True
+    )
+    demonstration.add_argument("rest", nargs=argparse.REMAINDER, metavar="...")
+    demonstration.set_defaults(module="demo", function="run")
+    _add_runs(commands)
+    checking = _add(
+        commands, "verify", "read the whole log and list what is damaged", "foldline verify --json"
+    )
+    checking.set_defaults(module="verify", function="run")
+    again = _add(commands, "rebuild", "make all views again from the log", "foldline rebuild")
+    again.set_defaults(module="rebuild", function="run")
+    # The process that `up` starts and supervises; typed by nobody, hence without a help line.
+    folding = commands.add_parser("fold", allow_abbrev=False)
+    folding.add_argument("--store", required=True)
+    folding.set_defaults(module="fold", function="run", json=False)
+    return top
+
+
+def _add_up(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    up_ = _add(commands, "up", "serve a store and fold its log", "foldline up --open")
+    up_.add_argument("--host", default="127.0.0.1", help="loopback only, for now (%(default)s)")
+    up_.add_argument(
+        "--port", type=int, default=PORT_DEFAULT, help="0 picks any that is free (%(default)s)"
+    )
+    up_.add_argument("--open", action="store_true", help="open the browser")
+    up_.set_defaults(module="up", function="run")
+
+
+def _add_runs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    group = commands.add_parser(
+        "runs",
+        help="list runs, show one",
+        description="List runs, or show one.",
+        epilog="example: foldline runs ls",
+        allow_abbrev=False,
+    )
+    verbs = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    listing = _add(
+        verbs, "ls", "list runs", "foldline runs ls --query 'run.hparams.lr > 0.01' --limit 5"
+    )
+    listing.add_argument("--query", default="", help="only runs that match")
+    listing.add_argument(
+        "--sort", default="run.created_at", metavar="FIELD", help="sort by (%(default)s)"
+    )
+    listing.add_argument("--ascending", action="store_true", help="smallest or oldest first")
+    listing.add_argument(
+        "--limit",
+        type=int,
+        default=RUNS_LIMIT_DEFAULT,
+        metavar="N",
+        help="at most N runs, up to 1000 (%(default)s)",
+    )
+    listing.set_defaults(module="runs", function="list_runs")
+    showing = _add(verbs, "show", "show one run whole", "foldline runs show ID --json")
+    showing.add_argument("run", metavar="ID", help="as `runs ls` lists it")
+    showing.set_defaults(module="runs", function="show_run")
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    does: str,
+    example: str,
+    *,
+    plain: bool = False,
+) -> argparse.ArgumentParser:
+    """Add a command with what all commands have; a plain one reads its own arguments."""
+    command = commands.add_parser(
+        name,
+        help=does,
+        description=does[0].upper() + does[1:] + ".",
+        epilog=f"example: {example}",
+        allow_abbrev=False,
+        add_help=not plain,
+    )
+    if not plain:
+        command.add_argument(
+            "--store",
+            metavar="FOLDER",
+            help=f"the store (FOLDLINE_STORE, else ./{STORE_DEFAULT})",
+        )
+        command.add_argument("--json", action="store_true", help="print JSON, for scripts")
+    return command

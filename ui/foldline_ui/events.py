@@ -1,0 +1,208 @@
+"""Who listens to changes, and what they missed.
+
+The hub keeps the last changes in one bounded ring, and a listener is no more than a position in
+it. A listener that is slow has a position far behind, and gets all it missed merged into one
+notice; nothing is ever kept for it. When its position has left the ring, or was another server's,
+it is told to read everything again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+
+import anyio
+import msgspec
+
+from foldline_ingest.announce import Announcement
+from foldline_ingest.view import SeriesDelta
+
+from .errors import TooManyListeners
+from .wire import Change, SeriesChange, wire_number
+
+__all__ = ["Hub", "Listener"]
+
+RING_CHANGES_MAX = 1024  # about twenty seconds of commits at the fold's fastest pace
+RING_SERIES_MAX = 20_000  # over all changes in the ring: about 10 MB
+NOTICE_SERIES_MAX = 512  # past this a page reads again what it shows, which is cheaper
+NOTICE_RUNS_MAX = 512  # as for series: more runs than any page shows
+LISTENERS_MAX = 256  # open tabs of a team; each costs a socket and a task
+HEARTBEAT_S = 15.0  # proxies and browsers give a silent connection up after thirty and more
+RETRY_MS = 1000  # how long a browser waits before it comes back
+
+HEARTBEAT = b":\n\n"
+
+
+class Hub:
+    """Takes announcements and tells them to any number of listeners.
+
+    Owned by one event loop; publishing never waits for a listener.
+    """
+
+    def __init__(self) -> None:
+        self.epoch = secrets.token_hex(4)  # positions of another server mean nothing here
+        self.position = 0
+        self.closed = False
+        self._floor = 0  # the oldest position that can still be served by merging
+        self._health = 0  # how often the health changed
+        self._ring: deque[Announcement] = deque()
+        self._ring_series = 0
+        self._listeners = 0
+        self._moved = anyio.Event()
+        self._cached: tuple[int, bytes] = (-1, b"")
+
+    @property
+    def listeners(self) -> int:
+        """How many listen."""
+        return self._listeners
+
+    def publish(self, announcement: Announcement) -> None:
+        """Tell all listeners what a commit changed. The views must show it already."""
+        self.position += 1
+        self._ring.append(announcement)
+        self._ring_series += len(announcement.series)
+        if announcement.reset:
+            self._ring.clear()
+            self._ring_series = 0
+            self._floor = self.position
+        while len(self._ring) > RING_CHANGES_MAX or self._ring_series > RING_SERIES_MAX:
+            self._ring_series -= len(self._ring.popleft().series)
+            self._floor += 1
+        self._wake()
+
+    def publish_health(self) -> None:
+        """Tell all listeners that the state of the server changed."""
+        self._health += 1
+        self._wake()
+
+    def close(self) -> None:
+        """End all listeners; new ones end at once."""
+        self.closed = True
+        self._wake()
+
+    @contextmanager
+    def listen(self, last_event_id: str | None = None) -> Iterator[Listener]:
+        """Open a listener that goes on after `last_event_id`, or starts now.
+
+        Raises TooManyListeners.
+        """
+        if self._listeners >= LISTENERS_MAX:
+            raise TooManyListeners
+        self._listeners += 1
+        try:
+            yield Listener(self, self._place(last_event_id))
+        finally:
+            self._listeners -= 1
+
+    def since(self, position: int) -> bytes:
+        """Return the event that brings a listener at `position` up to date."""
+        if not self._floor <= position <= self.position:
+            return f"event: reset\nid: {self.id}\ndata: {{}}\n\n".encode()
+        if self._cached[0] != position * (1 << 40) + self.position:
+            # Listeners that keep up all ask for the same step: it is written once.
+            change = msgspec.json.encode(self._merged(self.position - position)).decode()
+            event = f"event: change\nid: {self.id}\ndata: {change}\n\n".encode()
+            self._cached = (position * (1 << 40) + self.position, event)
+        return self._cached[1]
+
+    @property
+    def id(self) -> str:
+        """The id of the newest event."""
+        return f"{self.epoch}-{self.position}"
+
+    @property
+    def health(self) -> int:
+        """How often the health changed."""
+        return self._health
+
+    async def moved(self) -> None:
+        """Wait for the next thing that happens."""
+        await self._moved.wait()
+
+    def _place(self, last_event_id: str | None) -> int:
+        if not last_event_id:
+            return self.position
+        epoch, _, number = last_event_id.partition("-")
+        if epoch != self.epoch or not (number.isascii() and number.isdigit()):
+            return -1
+        return int(number[:18])
+
+    def _merged(self, count: int) -> Change:
+        """Return the newest `count` changes as one: of each series only its newest point."""
+        series: dict[int, SeriesDelta] = {}
+        runs: dict[str, None] = {}
+        truncated = False
+        for announcement in islice(reversed(self._ring), count):
+            truncated |= announcement.truncated
+            for delta in reversed(announcement.series):
+                series.setdefault(delta.id, delta)
+            runs.update(dict.fromkeys(announcement.runs))
+            if len(series) > NOTICE_SERIES_MAX or len(runs) > NOTICE_RUNS_MAX:
+                truncated = True
+                break
+        newest = self._ring[-1]
+        return Change(
+            watermark=newest.watermark,
+            lag_bytes=newest.lag_bytes,
+            runs=tuple(islice(runs, NOTICE_RUNS_MAX)),
+            series=tuple(_told(delta) for delta in islice(series.values(), NOTICE_SERIES_MAX)),
+            truncated=truncated,
+        )
+
+    def _wake(self) -> None:
+        moved, self._moved = self._moved, anyio.Event()
+        moved.set()
+
+
+class Listener:
+    """A position in the hub's changes."""
+
+    def __init__(self, hub: Hub, position: int) -> None:
+        self._hub = hub
+        self._position = position
+        self._health = hub.health
+
+    def greeting(self) -> bytes:
+        """Return what a stream starts with.
+
+        It carries an id but no data, so a browser that loses the stream before the first change
+        knows where to go on all the same.
+        """
+        place = f"id: {self._hub.id}\n" if self._position == self._hub.position else ""
+        return f"retry: {RETRY_MS}\n{place}\n".encode()
+
+    async def next(self) -> bytes | None:
+        """Return what to send next: events, or a heartbeat after a silence; None at the end."""
+        with anyio.move_on_after(HEARTBEAT_S):
+            while not self._due():
+                await self._hub.moved()
+        if self._hub.closed:
+            return None
+        events = b""
+        if self._position != self._hub.position:
+            events += self._hub.since(self._position)
+            self._position = self._hub.position
+        if self._health != self._hub.health:
+            events += b"event: health\ndata: {}\n\n"
+            self._health = self._hub.health
+        return events or HEARTBEAT
+
+    def _due(self) -> bool:
+        hub = self._hub
+        return hub.closed or self._position != hub.position or self._health != hub.health
+
+
+def _told(delta: SeriesDelta) -> SeriesChange:
+    return SeriesChange(
+        id=delta.id,
+        run=delta.run,
+        name=delta.name,
+        context=delta.context,
+        count=delta.count,
+        step=delta.step,
+        value=wire_number(delta.value),
+        time=delta.time,
+    )

@@ -1,0 +1,71 @@
+"""The parts of a running server that routes reach for.
+
+`Reader` and `Announcements` say what the server needs of the engine, and nothing more:
+`foldline_views.reader.Views` and `foldline_ingest.supervisor.Supervisor` are the real ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from aiohttp import web
+
+from foldline.layout import Layout
+from foldline_ingest.announce import Announcement
+
+from .events import Hub
+from .route import RouteTable
+from .seam import FramesRequest, RunDetail, RunsPage, SeriesPage, Sort, Totals
+from .vitals import Vitals
+
+__all__ = ["HUB", "LAYOUT", "READER", "ROUTES", "VITALS", "Announcements", "Reader"]
+
+
+class Reader(Protocol):
+    """Answers from the views, for many tasks at once."""
+
+    @property
+    def watermark(self) -> int:
+        """Log bytes that the answers are true for."""
+
+    async def close(self) -> None:
+        """Let the views go."""
+
+    async def refresh(self) -> None:
+        """Take over what was committed since."""
+
+    async def runs(
+        self, query: str, *, sort: Sequence[Sort], limit: int, cursor: str | None
+    ) -> RunsPage:
+        """Return one page of the runs that match."""
+
+    async def run(self, run: str) -> RunDetail:
+        """Return a run whole; raises RunNotFound."""
+
+    async def series(self, query: str, *, limit: int) -> SeriesPage:
+        """Return the series that match, with their summaries."""
+
+    async def frames(self, request: FramesRequest) -> bytes:
+        """Return columns of points."""
+
+    async def totals(self) -> Totals:
+        """Count the runs."""
+
+
+class Announcements(Protocol):
+    """What the fold process says, for as long as it is wanted."""
+
+    @property
+    def state(self) -> str:
+        """How the fold is: live, catching_up, rebuilding or down."""
+
+    def __aiter__(self) -> AsyncIterator[Announcement]:
+        """Yield each announcement."""
+
+
+READER = web.AppKey("READER", Reader)
+HUB = web.AppKey("HUB", Hub)
+VITALS = web.AppKey("VITALS", Vitals)
+LAYOUT = web.AppKey("LAYOUT", Layout)
+ROUTES = web.AppKey("ROUTES", RouteTable)

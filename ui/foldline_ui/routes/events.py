@@ -1,0 +1,67 @@
+"""The route of server-sent events."""
+
+# ruff: noqa: TID252 -- imports inside a package are relative, at any depth
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import anyio
+from aiohttp import hdrs, web
+
+from ..errors import ApiFailure, TooManyListeners
+from ..events import HEARTBEAT_S, Listener
+from ..parts import HUB
+from ..route import RouteTable
+from ..wire import ApiError, Change, Nothing
+
+__all__ = ["ROUTES"]
+
+ROUTES = RouteTable()
+# A listener that takes nothing for this long is gone, whatever its socket says.
+STALLED_S = 60.0
+EVENT_ID_CHARS_MAX = 64  # ours have under thirty
+
+
+@ROUTES.add(
+    "GET",
+    "/events",
+    scope="read",
+    summary="Server-sent events: `change`, `reset` and `health`, resumable by Last-Event-ID.",
+    request=Nothing,
+    response=Change,
+    media="text/event-stream",
+)
+async def listen(request: web.Request, _: Nothing) -> web.StreamResponse:
+    """Stream what changes until either side has enough."""
+    last = request.headers.get("Last-Event-ID", "")[:EVENT_ID_CHARS_MAX]
+    try:
+        with request.app[HUB].listen(last) as listener:
+            return await _stream(request, listener)
+    except TooManyListeners:
+        raise ApiFailure(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            ApiError(
+                "too_many_listeners",
+                "too many pages listen to this server",
+                hint="close tabs that you do not need; the others go on",
+            ),
+            {hdrs.RETRY_AFTER: f"{HEARTBEAT_S:.0f}"},
+        ) from None
+
+
+async def _stream(request: web.Request, listener: Listener) -> web.StreamResponse:
+    response = web.StreamResponse()
+    response.content_type = "text/event-stream"
+    response.headers["X-Accel-Buffering"] = "no"  # else nginx holds events back
+    await response.prepare(request)
+    piece: bytes | None = listener.greeting()
+    try:
+        while piece is not None:
+            with anyio.fail_after(STALLED_S):
+                await response.write(piece)
+            piece = await listener.next()
+    except (ConnectionResetError, TimeoutError):
+        return response  # the listener is gone, which is how most streams end
+    # The server ends: the connection is not for keeping.
+    response.force_close()
+    return response

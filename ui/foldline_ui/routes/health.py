@@ -1,0 +1,56 @@
+"""The route that tells how the server is."""
+
+# ruff: noqa: TID252 -- imports inside a package are relative, at any depth
+from __future__ import annotations
+
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+import anyio.to_thread
+from aiohttp import web
+
+from ..parts import LAYOUT, READER, VITALS
+from ..route import RouteTable
+from ..wire import Disk, Health, Nothing, RunCounts, StoreName
+
+__all__ = ["ROUTES"]
+
+ROUTES = RouteTable()
+VERSION = version("foldline")
+
+
+@ROUTES.add(
+    "GET",
+    "/health",
+    scope="read",
+    summary="How the server, the fold and the disk are.",
+    request=Nothing,
+    response=Health,
+)
+async def health(request: web.Request, _: Nothing) -> Health:
+    """Answer even while the fold is down: that is when it is asked."""
+    layout, vitals, reader = request.app[LAYOUT], request.app[VITALS], request.app[READER]
+    counts = await reader.totals()
+    free_bytes, views_bytes = await anyio.to_thread.run_sync(_measure, layout.views)
+    return Health(
+        version=VERSION,
+        store=StoreName(layout.root.name, str(layout.root)),
+        watermark=reader.watermark,
+        lag_bytes=vitals.lag_bytes,
+        fold=vitals.fold,
+        runs=RunCounts(counts.total, counts.running),
+        # What is folded and what is not yet: the size of the log without a walk through it.
+        disk=Disk(free_bytes, vitals.watermark + vitals.lag_bytes, views_bytes),
+        damage=vitals.damage,
+    )
+
+
+def _measure(views: Path) -> tuple[int, int]:
+    size = 0
+    for file in views.rglob("*"):
+        try:
+            size += file.stat().st_size
+        except FileNotFoundError:
+            continue  # a journal or a generation that was just removed
+    return shutil.disk_usage(views.parent).free, size

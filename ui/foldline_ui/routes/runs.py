@@ -1,0 +1,57 @@
+"""The routes about runs."""
+
+# ruff: noqa: TID252 -- imports inside a package are relative, at any depth
+from __future__ import annotations
+
+import msgspec
+from aiohttp import hdrs, web
+
+from foldline.ids import run_id
+
+from ..parts import HUB, READER
+from ..route import JSON, RouteTable
+from ..seam import RunDetail, RunsPage, Sort
+from ..wire import Nothing, RunsAsked
+
+__all__ = ["ROUTES"]
+
+ROUTES = RouteTable()
+
+
+@ROUTES.add(
+    "POST",
+    "/runs/search",
+    scope="read",
+    summary="The runs that match a query, sorted, a page at a time.",
+    request=RunsAsked,
+    response=RunsPage,
+)
+async def search_runs(request: web.Request, asked: RunsAsked) -> RunsPage:
+    """Answer one page of runs."""
+    return await request.app[READER].runs(
+        asked.query,
+        sort=[Sort(sort.by, sort.desc) for sort in asked.sort],
+        limit=asked.limit,
+        cursor=asked.cursor,
+    )
+
+
+@ROUTES.add(
+    "GET",
+    "/runs/{id}",
+    scope="read",
+    summary="One run whole: settings, metrics, notes, error and writers.",
+    request=Nothing,
+    response=RunDetail,
+)
+async def get_run(request: web.Request, _: Nothing) -> web.Response:
+    """Answer a run; 304 if it ended and nothing was folded since the caller's copy."""
+    run = await request.app[READER].run(run_id(request.match_info["id"]))
+    if run.status == "running":
+        # Its duration moves with the clock, so a copy is never as good as an answer.
+        return web.Response(body=msgspec.json.encode(run), content_type=JSON)
+    tag = f"{request.app[HUB].epoch}-{run.watermark}"
+    headers = {hdrs.ETAG: f'W/"{tag}"', hdrs.CACHE_CONTROL: "no-cache"}
+    if any(known.value in {tag, "*"} for known in request.if_none_match or ()):
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=msgspec.json.encode(run), content_type=JSON, headers=headers)

@@ -1,0 +1,111 @@
+"""The server's life, from a bound socket to the last answer."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import socket
+import sys
+from collections.abc import Callable
+
+import anyio
+from aiohttp import web
+
+from .errors import HostRefused, PortTaken
+from .guard import is_loopback
+
+__all__ = ["address", "bind", "serve"]
+
+PORTS_TRIED_MAX = 100  # ports looked at for one that is free
+BACKLOG = 128  # connections that may wait while the loop is busy: a browser opens six
+# The thread that answers waits this long at most for one that computes; Python's own 5 ms were
+# measured to turn a read of 1.4 ms into 1.2 s, as it is paid once for each row.
+SWITCH_INTERVAL_S = 0.0005
+# What a client that keeps a connection open without a word is given, headers included.
+KEEPALIVE_S = 75.0
+# After a signal, open requests get this long; streams are closed at once.
+SHUTDOWN_S = 1.0
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket that listens at `host` and `port`; port 0 is any free one.
+
+    Raises HostRefused if others could reach it, PortTaken with a port that is free.
+    """
+    if not is_loopback(host):
+        raise HostRefused(
+            f"Foldline does not listen at {host} yet: it has no tokens to tell users apart, so "
+            "everyone on the network could read all runs",
+            hint=f"leave --host away, and reach it from elsewhere with: "
+            f"ssh -L {port}:127.0.0.1:{port} this-machine",
+        )
+    try:
+        return _listen(host, port)
+    except OverflowError:
+        raise PortTaken(f"{port} is no port", hint="ports are 1 to 65535; 0 is any") from None
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(
+                f"port {port} is in use by another program", hint=_advice(host, port)
+            ) from error
+        if error.errno == errno.EACCES:
+            raise PortTaken(
+                f"port {port} is for the system alone", hint="choose one above 1023"
+            ) from error
+        raise HostRefused(
+            f"can't listen at {host}: {error.strerror}", hint="leave --host away"
+        ) from error
+
+
+def address(listening: socket.socket) -> str:
+    """Return the URL that a bound socket is reached at."""
+    host, port = listening.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+async def serve(app: web.Application, listening: socket.socket, ready: Callable[[], None]) -> None:
+    """Serve until SIGINT or SIGTERM comes; call `ready` once requests are answered."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handler_cancellation=True,  # who goes away needs no answer
+        keepalive_timeout=KEEPALIVE_S,
+        shutdown_timeout=SHUTDOWN_S,
+    )
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        try:
+            await runner.setup()
+            await web.SockSite(runner, listening, backlog=BACKLOG).start()
+            ready()
+            async for _ in signals:
+                break
+        finally:
+            with anyio.CancelScope(shield=True):
+                await runner.cleanup()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    host = "127.0.0.1" if host == "localhost" else host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        # A server that was just stopped leaves the port in TIME_WAIT; nobody listens there.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(BACKLOG)
+    except BaseException:
+        # Whatever went wrong is the caller's to see; the socket is ours to close.
+        listening.close()
+        raise
+    return listening
+
+
+def _advice(host: str, port: int) -> str:
+    for free in range(port + 1, min(port + 1 + PORTS_TRIED_MAX, 65536)):
+        try:
+            _listen(host, free).close()
+        except OSError:
+            continue
+        return f"foldline up --port {free}"
+    return "foldline up --port 0 picks any that is free"
