@@ -2,6 +2,7 @@
 
 import type { Context, Json, MetricColumn, ParamColumn, Params, Run, Summary } from '../api/types';
 import { formatSetting, formatValue, NONE } from '../format/number';
+import { metricExpression } from '../query/literal';
 import { formatAgo, formatDuration, formatMoment } from '../format/time';
 
 export type CellKind = 'name' | 'status' | 'tags' | 'text' | 'number';
@@ -90,12 +91,21 @@ export function paramAt(params: Params, path: string): Json | undefined {
   return undefined;
 }
 
+/** First keys that say only "here are settings"; a heading does better without them. */
+const PLAIN_ROOTS = new Set(['hparams', 'params', 'config', 'args']);
+
+/** "hparams.lr" -> "lr", but "model.name" -> "model" and "name". */
+function paramHeading(path: string): { title: string; subtitle: string } {
+  const keys = path.split('.');
+  const title = keys.pop() ?? path;
+  if (keys.length > 0 && PLAIN_ROOTS.has(keys[0] ?? '')) keys.shift();
+  return { title, subtitle: keys.join('.') };
+}
+
 function paramColumn(param: ParamColumn): Column {
-  const keys = param.path.split('.');
   return {
     id: `run.${param.path}`,
-    title: keys.at(-1) ?? param.path,
-    subtitle: '',
+    ...paramHeading(param.path),
     group: 'Params',
     kind: param.kind === 'number' ? 'number' : 'text',
     sortable: true,
@@ -111,25 +121,6 @@ function paramColumn(param: ParamColumn): Column {
 /** {"subset": "val", "fold": 2} -> "val 2", short enough for a heading. */
 export function contextWords(context: Context): string {
   return Object.values(context).map(formatSetting).join(' ');
-}
-
-/** The way a query names a metric: run.metrics["loss", {"subset": "val"}]. */
-export function metricExpression(name: string, context: Context): string {
-  const where = Object.keys(context).length === 0 ? '' : `, ${pythonDict(context)}`;
-  return `run.metrics[${JSON.stringify(name)}${where}]`;
-}
-
-function pythonDict(context: Context): string {
-  const items = Object.entries(context).map(
-    ([key, value]) => `${JSON.stringify(key)}: ${pythonLiteral(value)}`,
-  );
-  return `{${items.join(', ')}}`;
-}
-
-function pythonLiteral(value: Json): string {
-  if (value === null) return 'None';
-  if (typeof value === 'boolean') return value ? 'True' : 'False';
-  return JSON.stringify(value);
 }
 
 function sameContext(one: Context, other: Context): boolean {
@@ -165,7 +156,19 @@ function metricColumn(metric: MetricColumn): Column {
 
 /** Every column that the answer can fill: the run's own, then metrics, then params. */
 export function allColumns(params: ParamColumn[], metrics: MetricColumn[]): Column[] {
-  return [...RUN_COLUMNS, ...metrics.map(metricColumn), ...params.map(paramColumn)];
+  const measured = metrics.map(metricColumn);
+  const taken = new Set(measured.map(heading));
+  const settings = params.map((param) => {
+    const column = paramColumn(param);
+    // A learning rate that is both set and tracked: the setting then shows its whole path.
+    if (!taken.has(heading(column))) return column;
+    return { ...column, subtitle: param.path.split('.').slice(0, -1).join('.') };
+  });
+  return [...RUN_COLUMNS, ...measured, ...settings];
+}
+
+function heading(column: Column): string {
+  return `${column.subtitle} ${column.title}`;
 }
 
 /** Names and values first, then what tells runs apart, then times and tags. */
