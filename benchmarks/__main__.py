@@ -1,0 +1,50 @@
+"""Runs benchmarks: all, or the named ones.
+
+python -m benchmarks [NAME...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+from .report import Report
+
+FOLDER = Path(__file__).resolve().parent
+
+
+def main() -> int:
+    """Measure, print a table for each benchmark, and save it; return 1 if one of them failed."""
+    names = sorted(
+        file.stem for file in FOLDER.glob("*.py") if "\ndef measure(" in file.read_text()
+    )
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(names)}")
+    parser.add_argument("--here", action="store_true", help="measure in this very process")
+    options = parser.parse_args()
+    unknown = set(options.names) - set(names)
+    if unknown:
+        parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
+    if options.here:
+        for name in options.names:
+            _measure(name)
+        return 0
+    failed = False
+    for name in options.names or names:
+        # A process each: no benchmark measures what another left in memory.
+        command = [sys.executable, "-m", "benchmarks", "--here", name]
+        failed |= subprocess.run(command, cwd=FOLDER.parent, check=False).returncode != 0
+    return int(failed)
+
+
+def _measure(name: str) -> None:
+    report: Report = importlib.import_module(f"benchmarks.{name}").measure()
+    path = report.save()
+    print(f"\n{report.table()}\n\nsaved as {path.relative_to(FOLDER.parent)}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
