@@ -1,6 +1,5 @@
 """All routes of the API in one table."""
 
-# ruff: noqa: TID252 -- imports inside a package are relative, at any depth
 from __future__ import annotations
 
 from ..route import RouteTable

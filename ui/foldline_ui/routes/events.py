@@ -1,6 +1,5 @@
 """The route of server-sent events."""
 
-# ruff: noqa: TID252 -- imports inside a package are relative, at any depth
 from __future__ import annotations
 
 from http import HTTPStatus

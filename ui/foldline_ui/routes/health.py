@@ -1,9 +1,9 @@
 """The route that tells how the server is."""
 
-# ruff: noqa: TID252 -- imports inside a package are relative, at any depth
 from __future__ import annotations
 
 import shutil
+import stat
 from importlib.metadata import version
 from pathlib import Path
 
@@ -50,7 +50,8 @@ def _measure(views: Path) -> tuple[int, int]:
     size = 0
     for file in views.rglob("*"):
         try:
-            size += file.stat().st_size
+            found = file.stat()
         except FileNotFoundError:
             continue  # a journal or a generation that was just removed
+        size += found.st_size if stat.S_ISREG(found.st_mode) else 0
     return shutil.disk_usage(views.parent).free, size

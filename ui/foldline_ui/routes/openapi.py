@@ -1,6 +1,5 @@
 """The route that describes all routes."""
 
-# ruff: noqa: TID252 -- imports inside a package are relative, at any depth
 from __future__ import annotations
 
 from importlib.metadata import version

@@ -1,6 +1,5 @@
 """The routes about series and their points."""
 
-# ruff: noqa: TID252 -- imports inside a package are relative, at any depth
 from __future__ import annotations
 
 from aiohttp import web

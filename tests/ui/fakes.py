@@ -1,0 +1,205 @@
+"""An engine that says what a test tells it to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import anyio
+import msgspec
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from foldline.errors import QueryError, RunNotFound
+from foldline.layout import Layout
+from foldline_ingest.announce import Announcement
+from foldline_ingest.view import SeriesDelta
+from foldline_ui.app import Composition, compose
+from foldline_ui.pages import Bundle
+from foldline_ui.seam import FramesRequest, RunDetail, RunsPage, SeriesPage, Sort, Totals
+
+Client = TestClient[web.Request, web.Application]
+
+POINT = {"value": "NaN", "step": 3.0, "time": 1_700_000_003.0}
+SUMMARY: dict[str, Any] = {
+    "series": 7,
+    "name": "loss",
+    "context": {"subset": "val"},
+    "count": 4,
+    "nonfinite": 1,
+    "first_nonfinite_step": 3.0,
+    "first": {"value": 0.9, "step": 0.0, "time": 1_700_000_000.0},
+    "last": POINT,
+    "min": {"value": 0.5, "step": 2.0},
+    "max": {"value": 0.9, "step": 0.0},
+    "mean": 0.7,
+}
+RUN: dict[str, Any] = {
+    "id": "0k1",
+    "name": "first",
+    "experiment": "mnist",
+    "description": None,
+    "tags": ["baseline"],
+    "status": "finished",
+    "created_at": 1_700_000_000.0,
+    "ended_at": 1_700_000_060.0,
+    "duration": 60.0,
+    "archived": False,
+    "params": {"hparams": {"lr": 0.01}},
+    "metrics": [SUMMARY],
+}
+DETAIL: dict[str, Any] = {
+    **RUN,
+    "notes": None,
+    "error": None,
+    "writers": [
+        {
+            "id": "w1",
+            "host": "here",
+            "pid": 4,
+            "rank": None,
+            "opened_at": 1_700_000_000.0,
+            "closed_at": 1_700_000_060.0,
+            "status": "finished",
+        }
+    ],
+    "watermark": 640,
+}
+COLUMNS = {
+    "params": [{"path": "hparams.lr", "kind": "number", "runs": 1}],
+    "metrics": [{"name": "loss", "context": {"subset": "val"}, "runs": 1}],
+}
+
+
+class FakeViews:
+    """Answers from constants, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.watermark = 640
+        self.asked: list[Any] = []
+        self.refreshed = 0
+        self.run_status = "finished"
+        self.frames_bytes = b"FOLDFRM1" + bytes(56)
+        self.closed = False
+        self.failure: Exception | None = None
+
+    async def close(self) -> None:
+        self.closed = True
+
+    async def refresh(self) -> None:
+        self.refreshed += 1
+        if self.failure is not None:
+            raise self.failure
+
+    async def runs(
+        self, query: str, *, sort: Sequence[Sort], limit: int, cursor: str | None
+    ) -> RunsPage:
+        self._ask(query, (query, [(s.by, s.desc) for s in sort], limit, cursor))
+        page = {
+            "rows": [RUN],
+            "total": 1,
+            "cursor": None,
+            "watermark": self.watermark,
+            "warnings": [],
+            "columns": COLUMNS,
+        }
+        return msgspec.convert(page, RunsPage)
+
+    async def run(self, run: str) -> RunDetail:
+        if run != RUN["id"]:
+            raise RunNotFound(f"there is no run {run}", hint="foldline runs ls lists all")
+        detail = {**DETAIL, "status": self.run_status, "watermark": self.watermark}
+        return msgspec.convert(detail, RunDetail)
+
+    async def series(self, query: str, *, limit: int) -> SeriesPage:
+        self._ask(query, (query, limit))
+        page = {
+            "series": [{"run": RUN["id"], **SUMMARY}],
+            "runs": {RUN["id"]: {key: RUN[key] for key in RUN if key != "metrics"}},
+            "total": 1,
+            "watermark": self.watermark,
+            "warnings": [],
+        }
+        return msgspec.convert(page, SeriesPage)
+
+    async def frames(self, request: FramesRequest) -> bytes:
+        self._ask(request.query or "", request)
+        return self.frames_bytes
+
+    async def totals(self) -> Totals:
+        return msgspec.convert({"total": 1, "running": 0}, Totals)
+
+    def _ask(self, query: str, asked: Any) -> None:
+        self.asked.append(asked)
+        if self.failure is not None:
+            raise self.failure
+        if "wrong" in query:
+            at = query.index("wrong")
+            raise QueryError("unknown name `wrong`", at=(at, at + 5), hint="did you mean `run`?")
+
+
+class FakeSupervisor:
+    """Announces what a test hands it."""
+
+    def __init__(self) -> None:
+        self.state = "live"
+        self.ended = False
+        self._send, self._receive = anyio.create_memory_object_stream[Announcement](1000)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.ended = True
+        self._send.close()
+        self._receive.close()
+
+    def __aiter__(self) -> AsyncIterator[Announcement]:
+        return self._receive.__aiter__()
+
+    def announce(self, announcement: Announcement) -> None:
+        self._send.send_nowait(announcement)
+
+
+class Fake:
+    """A server over a fake engine, with all its parts at hand."""
+
+    def __init__(self, root: Path) -> None:
+        self.views = FakeViews()
+        self.supervisor = FakeSupervisor()
+        self.layout = Layout(root / "store")
+        self.layout.create()
+        self.layout.views.mkdir(exist_ok=True)
+
+    def app(self, *, host: str = "127.0.0.1", bundle: Path | None = None) -> web.Application:
+        async def open_reader() -> FakeViews:
+            return self.views
+
+        folder = bundle or self.layout.root / "no bundle"
+        return compose(
+            Composition(self.layout, lambda: self.supervisor, open_reader, host, Bundle(folder))
+        )
+
+
+@asynccontextmanager
+async def serving(
+    fake: Fake, *, host: str = "127.0.0.1", bundle: Path | None = None
+) -> AsyncIterator[Client]:
+    """Serve the fake, and give a client of it."""
+    server = TestServer(fake.app(host=host, bundle=bundle))
+    async with TestClient(server) as client:
+        yield client
+
+
+def change(
+    watermark: int, *series: int, runs: Sequence[str] = ("0k1",), value: float = math.nan
+) -> Announcement:
+    """Return an announcement of points in `series`, whose step is the watermark."""
+    deltas = [
+        SeriesDelta(number, "0k1", "loss", {}, watermark, float(watermark), value, 1_700_000_000.0)
+        for number in series
+    ]
+    return Announcement(watermark, 0, "live", runs=list(runs), series=deltas)
