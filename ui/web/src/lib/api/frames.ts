@@ -1,10 +1,6 @@
 /** The binary frames of `POST series/frames`, read without copying a value. */
 
-/** What the x axis counts: steps, seconds since the run's start, or unix seconds. */
-export type FrameX = 'step' | 'time' | 'relative';
-
-/** A value column of a frame. A bucket of one point has last = min = max. */
-export type FrameColumn = 'last' | 'min' | 'max' | 'mean';
+import type { FrameColumn, XAxis } from './types';
 
 /** One series: x ascending as the server sent it, and one value per x in each asked column. */
 export interface FrameSeries {
@@ -17,7 +13,7 @@ export interface FrameSeries {
 export interface Frames {
   /** Log bytes folded into this answer. */
   readonly watermark: number;
-  readonly x: FrameX;
+  readonly x: XAxis;
   readonly columns: readonly FrameColumn[];
   readonly warnings: readonly string[];
   readonly series: readonly FrameSeries[];
@@ -35,7 +31,7 @@ const LINEAR = 0xffffffff;
 
 interface FrameHeader {
   watermark: number;
-  x: FrameX;
+  x: XAxis;
   columns: FrameColumn[];
   warnings: string[];
 }

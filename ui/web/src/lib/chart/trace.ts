@@ -73,6 +73,7 @@ function tracePoints(
     if (!(value - value === 0)) {
       if (length === 1) markLone(pen, lastX, lastY);
       length = 0;
+      markExtent(pen, map, x[i]!, low[i]!, high[i]!);
       continue;
     }
     lastX = left + (x[i]! - xMin) * kx;
@@ -92,6 +93,16 @@ function tracePoints(
     lastY = at;
   }
   if (length === 1) markLone(pen, lastX, lastY);
+}
+
+/** A bucket that ends in NaN still shows the finite values it held, detached from the line. */
+function markExtent(pen: Pen, map: Projection, x: number, low: number, high: number): void {
+  if (!(low - low === 0 && high - high === 0)) return;
+  const at = map.left + (x - map.xMin) * map.kx;
+  const bottom = cut(map.top + (map.yMax - low) * map.ky);
+  const peak = cut(map.top + (map.yMax - high) * map.ky);
+  pen.moveTo(at, bottom === peak ? bottom + 1 : bottom);
+  pen.lineTo(at, peak);
 }
 
 /** A path of one point has no length and would leave no ink. */
@@ -129,6 +140,7 @@ function traceColumns(
       if (column.points) flush(pen, column, map, drawing);
       column.points = 0;
       drawing = false;
+      markExtent(pen, map, x[i]!, low[i]!, high[i]!);
       continue;
     }
     const at = Math.floor(left + (x[i]! - xMin) * kx);

@@ -1,0 +1,141 @@
+/** What is on screen, as a picture or as rows of text. */
+
+import type { Line, Palette } from './model';
+
+/** One chart of an export. */
+export interface ExportChart {
+  readonly title: string;
+  readonly base: HTMLCanvasElement;
+  readonly overlay: { canvas: HTMLCanvasElement; left: number; top: number };
+}
+
+/** A colour of the legend below the charts. */
+export interface ExportKey {
+  readonly label: string;
+  readonly color: string;
+}
+
+const TITLE_PX = 30;
+const GAP_PX = 12;
+const KEY_PX = 22;
+const KEYS_MAX = 24;
+const KEY_WIDTH_PX = 170;
+
+/** Put charts in columns under their titles, with a legend; the picture has the screen's density. */
+export function composePicture(
+  charts: readonly ExportChart[],
+  keys: readonly ExportKey[],
+  columns: number,
+  ratio: number,
+  palette: Palette,
+): HTMLCanvasElement {
+  const width = Math.max(...charts.map((chart) => chart.base.width));
+  const height = Math.max(...charts.map((chart) => chart.base.height));
+  const rows = Math.ceil(charts.length / columns);
+  const gap = GAP_PX * ratio;
+  const cellHeight = height + TITLE_PX * ratio;
+  const canvas = document.createElement('canvas');
+  canvas.width = columns * width + (columns + 1) * gap;
+  const perRow = Math.max(1, Math.floor(canvas.width / (KEY_WIDTH_PX * ratio)));
+  const shownKeys = keys.slice(0, KEYS_MAX);
+  const keyRows = Math.ceil(shownKeys.length / perRow);
+  canvas.height = rows * cellHeight + (rows + 1) * gap + keyRows * KEY_PX * ratio;
+  const context = canvas.getContext('2d')!;
+  context.fillStyle = palette.surface;
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  charts.forEach((chart, index) => {
+    const left = gap + (index % columns) * (width + gap);
+    const top = gap + Math.floor(index / columns) * (cellHeight + gap);
+    paintChart(context, chart, left, top, ratio, palette);
+  });
+  shownKeys.forEach((key, index) => {
+    const left = gap + (index % perRow) * KEY_WIDTH_PX * ratio;
+    const top = canvas.height - (keyRows - Math.floor(index / perRow)) * KEY_PX * ratio;
+    paintKey(context, key, left, top, ratio, palette);
+  });
+  return canvas;
+}
+
+function paintChart(
+  context: CanvasRenderingContext2D,
+  chart: ExportChart,
+  left: number,
+  top: number,
+  ratio: number,
+  palette: Palette,
+): void {
+  context.fillStyle = palette.text;
+  context.font = `600 ${13 * ratio}px "Inter Variable"`;
+  context.textBaseline = 'middle';
+  context.fillText(chart.title, left + 10 * ratio, top + (TITLE_PX / 2) * ratio);
+  const below = top + TITLE_PX * ratio;
+  context.drawImage(chart.base, left, below);
+  const { canvas, left: shiftX, top: shiftY } = chart.overlay;
+  if (canvas.width && canvas.height) context.drawImage(canvas, left + shiftX, below + shiftY);
+}
+
+function paintKey(
+  context: CanvasRenderingContext2D,
+  key: ExportKey,
+  left: number,
+  top: number,
+  ratio: number,
+  palette: Palette,
+): void {
+  context.fillStyle = key.color;
+  context.fillRect(left, top + 4 * ratio, 10 * ratio, 10 * ratio);
+  context.fillStyle = palette.text;
+  context.font = `${11 * ratio}px "Inter Variable"`;
+  context.textBaseline = 'middle';
+  context.fillText(key.label, left + 16 * ratio, top + 9 * ratio, (KEY_WIDTH_PX - 24) * ratio);
+}
+
+/** One line of an export as text, with the columns that name it. */
+export interface ExportLine {
+  readonly names: readonly string[];
+  readonly line: Line;
+}
+
+/** A field of a CSV: quoted where it has to be. */
+export function csvField(text: string): string {
+  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/**
+ * The points on screen as CSV: the names, x, the value as logged, its bucket's extremes, and the
+ * smoothed value where there is one. Only points between `from` and `to` in x are written.
+ */
+export function csvOf(
+  heads: readonly string[],
+  lines: readonly ExportLine[],
+  axis: string,
+  from: number,
+  to: number,
+): string {
+  const columns = [...heads, axis, 'value', 'min', 'max', 'smoothed'];
+  const out = [columns.map(csvField).join(',')];
+  for (const { names, line } of lines) {
+    const start = names.map(csvField).join(',');
+    const values = line.raw ?? line.y;
+    for (let i = 0; i < line.x.length; i++) {
+      const x = line.x[i]!;
+      if (x < from || x > to) continue;
+      const low = line.low ? line.low[i] : values[i];
+      const high = line.high ? line.high[i] : values[i];
+      const smooth = line.raw ? String(line.y[i]) : '';
+      out.push(`${start},${x},${values[i]},${low},${high},${smooth}`);
+    }
+  }
+  return `${out.join('\n')}\n`;
+}
+
+/** Hand a file to the reader's downloads. */
+export function download(name: string, content: Blob): void {
+  const url = URL.createObjectURL(content);
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  // The download has taken the blob by the next task; earlier, some browsers save an empty file.
+  setTimeout(() => URL.revokeObjectURL(url), 0);
+}

@@ -1,0 +1,65 @@
+/** The crosshair as the arrow keys move it. */
+
+import type { Line } from './model';
+import { nearestIndex, stackAt } from './nearest';
+
+/** A point of a line. */
+export interface Place {
+  readonly line: Line;
+  readonly index: number;
+}
+
+/** Points that one press with Shift passes over. */
+const LEAP_POINTS = 10;
+
+function finite(value: number | undefined): boolean {
+  return value !== undefined && value - value === 0;
+}
+
+/** The next index in one direction whose value can be shown; the same one when there is none. */
+function walk(line: Line, from: number, direction: 1 | -1, points: number): number {
+  let left = points;
+  let best = from;
+  for (let i = from + direction; i >= 0 && i < line.x.length && left > 0; i += direction) {
+    if (!finite(line.y[i])) continue;
+    best = i;
+    left--;
+  }
+  return best;
+}
+
+/** Where to start: the last value of the first line that has one. */
+export function firstPlace(lines: readonly Line[]): Place | null {
+  for (const line of lines) {
+    const index = walk(line, line.x.length, -1, 1);
+    if (index < line.x.length) return { line, index };
+  }
+  return null;
+}
+
+function otherLine(lines: readonly Line[], place: Place, direction: 1 | -1): Place {
+  const x = place.line.x[place.index]!;
+  const stack = stackAt(lines, x);
+  const at = stack.findIndex((line) => line.id === place.line.id);
+  const next = stack[at + direction];
+  return at < 0 || !next ? place : { line: next, index: nearestIndex(next.x, x) };
+}
+
+/** The place after a key press; null for a key that does not move the crosshair. */
+export function moved(
+  lines: readonly Line[],
+  place: Place,
+  key: string,
+  leap: boolean,
+): Place | null {
+  const points = leap ? LEAP_POINTS : 1;
+  switch (key) {
+    case 'ArrowLeft': return { ...place, index: walk(place.line, place.index, -1, points) };
+    case 'ArrowRight': return { ...place, index: walk(place.line, place.index, 1, points) };
+    case 'ArrowUp': return otherLine(lines, place, -1);
+    case 'ArrowDown': return otherLine(lines, place, 1);
+    case 'Home': return { ...place, index: walk(place.line, -1, 1, 1) };
+    case 'End': return { ...place, index: walk(place.line, place.line.x.length, -1, 1) };
+    default: return null;
+  }
+}

@@ -1,0 +1,354 @@
+/** One chart on screen: uPlot's axes and cursor around our own lines. */
+
+import uPlot from 'uplot';
+import { type XKind, xAxis, yAxis } from './axes';
+import { drawBands } from './bands';
+import type { Aim, Crosshair, Follower } from './crosshair';
+import { yRange } from './extent';
+import { type Focused, paintFocus } from './focus';
+import { clipToPlot, drawSlice, type LineStyle, styleFor } from './lines';
+import type { Band, Line, Palette, Range } from './model';
+import { nearestIndex, nearestLine } from './nearest';
+import { type Projection, project } from './projection';
+import { drawing } from './sched';
+
+/** Everything a plot shows. `y` null lets the visible values decide. */
+export interface PlotView {
+  readonly lines: readonly Line[];
+  readonly bands: readonly Band[];
+  readonly xKind: XKind;
+  readonly x: Range;
+  readonly y: Range | null;
+  readonly log: boolean;
+  readonly palette: Palette;
+}
+
+/** A point in focus, in CSS pixels from the plot's own corner. */
+export interface PlotTip {
+  readonly line: Line;
+  readonly index: number;
+  readonly left: number;
+  readonly top: number;
+  readonly pinned: boolean;
+}
+
+export interface PlotEvents {
+  /** The reader chose a part; null leaves an axis as it is. */
+  zoom(x: Range | null, y: Range | null): void;
+  tip(tips: readonly PlotTip[], corner: { left: number; top: number; width: number }): void;
+  /** A draw is complete. */
+  drawn(points: number, ms: number): void;
+}
+
+/** Beyond this many points the first draw is spread over frames, so that the page stays alive. */
+const SLICED_POINTS = 300_000;
+/** At most this many lines of a run are brought forward where the run was pointed at elsewhere. */
+const FOLLOWED_LINES = 6;
+/** Shortest drag that counts as a zoom; below `uni` in one direction, the other alone zooms. */
+const DRAG_PX = 5;
+const DRAG_UNI_PX = 20;
+
+export class Plot implements Follower {
+  readonly #u: uPlot;
+  readonly #overlay: HTMLCanvasElement;
+  readonly #overlayContext: CanvasRenderingContext2D;
+  readonly #crosshair: Crosshair;
+  readonly #events: PlotEvents;
+  readonly #leave: () => void;
+  #view: PlotView;
+  #byRun = new Map<string, Line[]>();
+  #pointer: { left: number; top: number } | null = null;
+  #drawnOnce = false;
+  #clean = true;
+
+  constructor(
+    host: HTMLElement,
+    view: PlotView,
+    crosshair: Crosshair,
+    events: PlotEvents,
+  ) {
+    this.#view = view;
+    this.#crosshair = crosshair;
+    this.#events = events;
+    this.#index(view.lines);
+    this.#overlay = document.createElement('canvas');
+    this.#overlay.style.cssText =
+      'position:absolute;inset:0;width:100%;height:100%;pointer-events:none';
+    const context = this.#overlay.getContext('2d');
+    if (!context) throw new Error('this browser has no 2D canvas');
+    this.#overlayContext = context;
+    this.#u = new uPlot(this.#options(host), this.#data(), host);
+    this.#listen();
+    this.#leave = crosshair.join(this);
+  }
+
+  #options(host: HTMLElement): uPlot.Options {
+    const palette = (): Palette => this.#view.palette;
+    const { log, xKind } = this.#view;
+    return {
+      width: Math.max(80, host.clientWidth),
+      height: Math.max(60, host.clientHeight),
+      legend: { show: false },
+      padding: [8, 14, 0, 0],
+      scales: {
+        x: { time: xKind === 'time', range: (_u, low, high) => [low, high] },
+        y: { distr: log ? 3 : 1, range: (_u, low, high) => [low, high] },
+      },
+      axes: [xAxis(xKind, palette), yAxis(log, palette)],
+      cursor: {
+        sync: { key: 'foldline-charts', scales: ['x', null] },
+        points: { show: false },
+        y: false,
+        drag: { x: true, y: true, uni: DRAG_UNI_PX, dist: DRAG_PX, setScale: false },
+        // Double click is ours: the zoom belongs to the page, not to one chart.
+        bind: { dblclick: () => null },
+      },
+      // The one dummy series gives uPlot its scales; our lines are drawn in the hook below.
+      series: [{}, { paths: () => null, points: { show: false } }],
+      hooks: {
+        init: [(u) => u.over.prepend(this.#overlay)],
+        drawAxes: [(u) => this.#paint(u)],
+        setSelect: [(u) => this.#selected(u)],
+        setSize: [() => this.#crosshair.refresh()],
+      },
+    };
+  }
+
+  #data(): uPlot.AlignedData {
+    const y = this.#yRange();
+    return [[this.#view.x[0], this.#view.x[1]], [y[0], y[1]]];
+  }
+
+  #yRange(): Range {
+    const { lines, bands, x, y, log } = this.#view;
+    if (y && (!log || y[0] > 0)) return y;
+    return yRange(lines, bands, x, log);
+  }
+
+  #index(lines: readonly Line[]): void {
+    this.#byRun = new Map();
+    for (const line of lines) {
+      const group = this.#byRun.get(line.key);
+      if (group) group.push(line);
+      else this.#byRun.set(line.key, [line]);
+    }
+  }
+
+  #listen(): void {
+    const { over } = this.#u;
+    over.addEventListener('mousemove', (event) => {
+      const box = over.getBoundingClientRect();
+      this.#pointer = { left: event.clientX - box.left, top: event.clientY - box.top };
+      this.#crosshair.moved(this);
+    });
+    over.addEventListener('mouseleave', () => {
+      this.#pointer = null;
+      this.#crosshair.set(null, null);
+    });
+  }
+
+  /** Show something else. Only a change of x kind or of log needs a new plot instead. */
+  update(view: PlotView): void {
+    const linesChanged = view.lines !== this.#view.lines;
+    this.#view = view;
+    if (linesChanged) this.#index(view.lines);
+    const y = this.#yRange();
+    const { x: scaleX, y: scaleY } = this.#u.scales;
+    const sameScales =
+      scaleX!.min === view.x[0] && scaleX!.max === view.x[1] &&
+      scaleY!.min === y[0] && scaleY!.max === y[1];
+    if (sameScales) {
+      this.#u.redraw(false, true);
+    } else {
+      this.#u.batch(() => {
+        this.#u.setScale('x', { min: view.x[0], max: view.x[1] });
+        this.#u.setScale('y', { min: y[0], max: y[1] });
+      });
+    }
+    this.#crosshair.refresh();
+  }
+
+  resize(width: number, height: number): void {
+    if (width < 2 || height < 2) return;
+    if (width === this.#u.width && height === this.#u.height) return;
+    this.#u.setSize({ width, height });
+  }
+
+  destroy(): void {
+    this.#leave();
+    drawing.drop(this);
+    this.#u.destroy();
+  }
+
+  /** The canvas with axes and lines, for an export. */
+  get canvas(): HTMLCanvasElement {
+    return this.#u.ctx.canvas;
+  }
+
+  /** The layer with the lines in focus, and where it sits on `canvas`, for an export. */
+  get overlay(): { canvas: HTMLCanvasElement; left: number; top: number } {
+    return { canvas: this.#overlay, left: this.#u.bbox.left, top: this.#u.bbox.top };
+  }
+
+  #ratio(): number {
+    return this.#u.ctx.canvas.width / this.#u.width;
+  }
+
+  #map(onOverlay = false): Projection {
+    const { bbox, scales } = this.#u;
+    const corner = onOverlay ? { left: 0, top: 0 } : { left: bbox.left, top: bbox.top };
+    const box = { ...corner, width: bbox.width, height: bbox.height };
+    const { x, y } = scales;
+    return project(box, [x!.min!, x!.max!], [y!.min!, y!.max!], this.#view.log);
+  }
+
+  #paint(u: uPlot): void {
+    const { lines, bands, palette } = this.#view;
+    const style = styleFor(lines.length, bands.length > 0, this.#ratio(), palette);
+    const map = this.#map();
+    const total = lines.reduce((sum, line) => sum + line.x.length, 0);
+    const started = performance.now();
+    if (this.#drawnOnce || total <= SLICED_POINTS) {
+      drawing.drop(this);
+      const { points } = this.#lines(u.ctx, 0, map, style, Infinity);
+      this.#finish(u.ctx, map, points, started);
+      return;
+    }
+    let next = 0;
+    let points = 0;
+    drawing.add(this, (ends) => {
+      const slice = this.#lines(u.ctx, next, map, style, ends);
+      next = slice.next;
+      points += slice.points;
+      if (next < lines.length) return false;
+      this.#finish(u.ctx, map, points, started);
+      return true;
+    });
+  }
+
+  #lines(
+    context: CanvasRenderingContext2D,
+    from: number,
+    map: Projection,
+    style: LineStyle,
+    ends: number,
+  ): { next: number; points: number } {
+    clipToPlot(context, map);
+    const slice = drawSlice(context, this.#view.lines, from, map, style, ends);
+    context.restore();
+    return slice;
+  }
+
+  #finish(
+    context: CanvasRenderingContext2D,
+    map: Projection,
+    points: number,
+    started: number,
+  ): void {
+    clipToPlot(context, map);
+    drawBands(context, this.#view.bands, map, this.#ratio(), this.#view.palette);
+    context.restore();
+    this.#drawnOnce = true;
+    this.#events.drawn(points, performance.now() - started);
+  }
+
+  #selected(u: uPlot): void {
+    const { left, top, width, height } = u.select;
+    if (width <= 0 && height <= 0) return;
+    u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    // The drag box is mirrored in every chart; only the one under the pointer speaks for it.
+    if (!this.#pointer) return;
+    const plot = u.over.getBoundingClientRect();
+    const wide = width > 0 && width < plot.width - 1;
+    const tall = height > 0 && height < plot.height - 1;
+    const x: Range | null = wide ? [u.posToVal(left, 'x'), u.posToVal(left + width, 'x')] : null;
+    const y: Range | null = tall ? [u.posToVal(top + height, 'y'), u.posToVal(top, 'y')] : null;
+    if (x || y) this.#events.zoom(x, y);
+  }
+
+  resolve(): void {
+    if (!this.#pointer) return;
+    const { left, top } = this.#pointer;
+    const x = this.#u.posToVal(left, 'x');
+    const ratio = this.#ratio();
+    const hit = nearestLine(this.#view.lines, this.#map(true), left * ratio, top * ratio);
+    const aim = hit && {
+      run: hit.line.key, series: hit.line.id, x: hit.line.x[hit.index]!, source: this,
+    };
+    this.#crosshair.set(aim, x);
+  }
+
+  /** Value of x under a place, in CSS pixels from the plot's left edge. */
+  xAt(left: number): number {
+    return this.#u.posToVal(left, 'x');
+  }
+
+  /** The element that receives the pointer over the plot. */
+  get surface(): HTMLElement {
+    return this.#u.over;
+  }
+
+  /** Put the crosshair on a point, as the arrow keys do. */
+  aimAt(line: Line, index: number): void {
+    const x = line.x[index]!;
+    this.#pointer = null;
+    const left = this.#u.valToPos(x, 'x');
+    const top = this.#u.valToPos(line.y[index]!, 'y');
+    // uPlot's declaration lacks the third argument, which mirrors the hair in the other charts.
+    const setCursor = this.#u.setCursor as (
+      place: { left: number; top: number }, fire: boolean, mirror: boolean,
+    ) => void;
+    setCursor({ left, top }, true, true);
+    this.#crosshair.set({ run: line.key, series: line.id, x, source: this }, x);
+  }
+
+  follow(aim: Aim | null, pinned: Aim | null): void {
+    const focused = [...this.#focusedBy(pinned), ...this.#focusedBy(aim)];
+    if (!focused.length && this.#clean) return;
+    this.#clean = !focused.length;
+    const width = Math.round(this.#u.bbox.width);
+    const height = Math.round(this.#u.bbox.height);
+    if (this.#overlay.width !== width) this.#overlay.width = width;
+    if (this.#overlay.height !== height) this.#overlay.height = height;
+    const map = this.#map(true);
+    paintFocus(this.#overlayContext, focused, map, this.#ratio(), this.#view.palette);
+    this.#tell(aim, pinned);
+  }
+
+  /** The lines of this chart that an aim brings forward. */
+  #focusedBy(aim: Aim | null): Focused[] {
+    if (!aim) return [];
+    const own = this.#byRun.get(aim.run) ?? [];
+    const exact = own.find((line) => line.id === aim.series);
+    const lines = exact ? [exact] : own.slice(0, FOLLOWED_LINES);
+    return lines.map((line) => ({
+      line,
+      index: aim.x === null ? -1 : this.#indexAt(line, aim.x),
+    }));
+  }
+
+  #indexAt(line: Line, x: number): number {
+    const count = line.x.length;
+    if (!count || x < line.x[0]! || x > line.x[count - 1]!) return -1;
+    return nearestIndex(line.x, x);
+  }
+
+  #tell(aim: Aim | null, pinned: Aim | null): void {
+    const tips: PlotTip[] = [];
+    for (const [which, isPinned] of [[pinned, true], [aim, false]] as const) {
+      if (!which || which.series === null || which.x === null) continue;
+      if (!isPinned && which.source !== this) continue;
+      // Hovering over the pinned line moves no second card over the first.
+      if (!isPinned && pinned && pinned.series === which.series && pinned.x === which.x) continue;
+      const line = this.#byRun.get(which.run)?.find((own) => own.id === which.series);
+      const index = line ? this.#indexAt(line, which.x) : -1;
+      if (!line || index < 0) continue;
+      const left = this.#u.valToPos(line.x[index]!, 'x');
+      const top = this.#u.valToPos(line.y[index]!, 'y');
+      if (!(left - left === 0 && top - top === 0)) continue;
+      tips.push({ line, index, left, top, pinned: isPinned });
+    }
+    const { offsetLeft, offsetTop, offsetWidth } = this.#u.over;
+    this.#events.tip(tips, { left: offsetLeft, top: offsetTop, width: offsetWidth });
+  }
+}

@@ -1,0 +1,285 @@
+/** The series that a query picks, loaded, refined and kept alive. */
+
+import {
+  type ApiError, asApiError, getFrames, isAbort, searchSeries,
+} from '../../lib/api/client';
+import { feed } from '../../lib/api/events';
+import { decodeFrames } from '../../lib/api/frames';
+import type { Change, RunHead, SeriesHead, XAxis } from '../../lib/api/types';
+import type { Range } from '../../lib/chart/model';
+import { appended, arraysOf, type CurveData, deltaX, wireValue } from './curves';
+
+/** Series shown at most; the page says "n of m" when a query picks more. */
+export const SERIES_LIMIT = 2_000;
+/** Series per request: the first answer is on screen while the next ones travel. */
+const CHUNK_SERIES = 250;
+/** Points per series when zoomed in, the most that the server gives. */
+const DETAIL_POINTS = 1_024;
+/** A drag or wheel in progress asks for no points until it rests this long. */
+const ZOOM_DEBOUNCE_MS = 150;
+/** Points asked beyond each end of a zoom, as a share of it: panning a little shows no edge. */
+const DETAIL_MARGIN = 0.25;
+/** Live series are read again at most four times a second. */
+const LIVE_MS = 250;
+/** Names, states and summaries are read again at most this often while changes pour in. */
+const HEADS_MS = 2_000;
+/** Up to this many growing series their new points are shown at once, before the true ones. */
+const EAGER_SERIES = 64;
+
+export type Phase = 'idle' | 'loading' | 'ready' | 'failed';
+
+/** What is asked for; a change of any part loads anew. */
+interface Wanted {
+  readonly query: string;
+  readonly axis: XAxis;
+  readonly points: number;
+}
+
+export class CurveLoader {
+  phase = $state<Phase>('idle');
+  error = $state.raw<ApiError | null>(null);
+  heads = $state.raw<readonly SeriesHead[]>([]);
+  runs = $state.raw<Readonly<Record<string, RunHead>>>({});
+  data = $state.raw<ReadonlyMap<number, CurveData>>(new Map());
+  warnings = $state.raw<readonly string[]>([]);
+  total = $state(0);
+  /** The axis of the arrays on screen, which lags behind the one asked for. */
+  axis = $state<XAxis>('step');
+  /** Milliseconds from asking to the last value. */
+  tookMs = $state(0);
+  /** 0 to 1 while series arrive. */
+  progress = $state(1);
+
+  #wanted: Wanted | null = null;
+  #zoom: Range | null = null;
+  #loading: AbortController | null = null;
+  #refining: AbortController | null = null;
+  #zoomTimer: ReturnType<typeof setTimeout> | undefined;
+  #liveTimer: ReturnType<typeof setTimeout> | undefined;
+  #headsTimer: ReturnType<typeof setTimeout> | undefined;
+  #liveBusy = false;
+  readonly #dirty = new Set<number>();
+
+  /** Follow the server's changes. Returns the way to stop. */
+  listen(): () => void {
+    const offs = [
+      feed.onChange((change) => this.#changed(change)),
+      feed.onReset(() => this.retry()),
+    ];
+    return () => {
+      for (const off of offs) off();
+      this.#loading?.abort();
+      this.#refining?.abort();
+      clearTimeout(this.#zoomTimer);
+      clearTimeout(this.#liveTimer);
+      clearTimeout(this.#headsTimer);
+    };
+  }
+
+  /** Show what a query picks. What is on screen stays until the new series arrive. */
+  ask(query: string, axis: XAxis, points: number): void {
+    const same = this.#wanted;
+    if (same?.query === query && same.axis === axis && same.points === points) return;
+    this.#wanted = { query, axis, points };
+    void this.#load(this.#wanted);
+  }
+
+  /** Load the same again, after an error or a broken thread of changes. */
+  retry(): void {
+    if (this.#wanted) void this.#load(this.#wanted);
+  }
+
+  async #load(wanted: Wanted): Promise<void> {
+    this.#loading?.abort();
+    const control = new AbortController();
+    this.#loading = control;
+    this.phase = 'loading';
+    this.progress = 0;
+    const started = performance.now();
+    try {
+      const found = await searchSeries(
+        { query: wanted.query, limit: SERIES_LIMIT }, control.signal,
+      );
+      const ids = found.series.map((head) => head.series);
+      await this.#fill(ids, wanted, control.signal, () => {
+        this.heads = found.series;
+        this.runs = found.runs;
+        this.total = found.total;
+        this.warnings = found.warnings;
+        this.axis = wanted.axis;
+      });
+      this.tookMs = performance.now() - started;
+      this.error = null;
+      this.phase = 'ready';
+      if (this.#zoom) this.#refine();
+    } catch (reason) {
+      if (isAbort(reason) || control.signal.aborted) return;
+      this.error = asApiError(reason);
+      this.phase = 'failed';
+    } finally {
+      if (this.#loading === control) this.progress = 1;
+    }
+  }
+
+  /** Fetch series chunk by chunk; `onfirst` swaps the page over together with the first values. */
+  async #fill(
+    ids: readonly number[],
+    wanted: Wanted,
+    signal: AbortSignal,
+    onfirst: () => void,
+  ): Promise<void> {
+    const loaded = new Map<number, CurveData>();
+    for (let from = 0; from < ids.length || from === 0; from += CHUNK_SERIES) {
+      const chunk = ids.slice(from, from + CHUNK_SERIES);
+      const fetched = chunk.length ? await this.#frames(chunk, wanted, null, signal) : [];
+      for (const [id, arrays] of fetched) loaded.set(id, { coarse: arrays, detail: null });
+      if (signal.aborted) return;
+      if (from === 0) onfirst();
+      this.data = new Map(loaded);
+      this.progress = ids.length ? Math.min(1, (from + CHUNK_SERIES) / ids.length) : 1;
+    }
+  }
+
+  async #frames(
+    ids: readonly number[],
+    wanted: Wanted,
+    range: Range | null,
+    signal: AbortSignal | undefined,
+  ): Promise<[number, ReturnType<typeof arraysOf>][]> {
+    const buffer = await getFrames({
+      ids: [...ids],
+      x: wanted.axis,
+      points: range ? DETAIL_POINTS : wanted.points,
+      range: range ? [range[0], range[1]] : null,
+      columns: ['last', 'min', 'max'],
+    }, signal);
+    return decodeFrames(buffer).series.map((frame) => [frame.id, arraysOf(frame)]);
+  }
+
+  /** The visible part changed: fetch it finer once the reader rests. */
+  zoomTo(zoom: Range | null): void {
+    if (zoom?.[0] === this.#zoom?.[0] && zoom?.[1] === this.#zoom?.[1]) return;
+    this.#zoom = zoom;
+    clearTimeout(this.#zoomTimer);
+    this.#refining?.abort();
+    if (zoom) this.#zoomTimer = setTimeout(() => this.#refine(), ZOOM_DEBOUNCE_MS);
+  }
+
+  #refine(): void {
+    const control = new AbortController();
+    this.#refining?.abort();
+    this.#refining = control;
+    const ids = this.heads.map((head) => head.series);
+    this.#detail(ids, control.signal).catch((reason: unknown) => {
+      // The coarse level stays on screen: a finer one that fails is no reason for an error box.
+      if (!isAbort(reason)) console.warn('finer points could not be read', reason);
+    });
+  }
+
+  async #detail(ids: readonly number[], signal: AbortSignal | undefined): Promise<void> {
+    const zoom = this.#zoom;
+    const wanted = this.#wanted;
+    if (!zoom || !wanted) return;
+    const margin = (zoom[1] - zoom[0]) * DETAIL_MARGIN;
+    const range: Range = [zoom[0] - margin, zoom[1] + margin];
+    for (let from = 0; from < ids.length; from += CHUNK_SERIES) {
+      const chunk = ids.slice(from, from + CHUNK_SERIES);
+      const fetched = await this.#frames(chunk, wanted, range, signal);
+      if (signal?.aborted || this.#zoom !== zoom || this.#wanted !== wanted) return;
+      const next = new Map(this.data);
+      for (const [id, arrays] of fetched) {
+        const known = next.get(id);
+        if (known) next.set(id, { coarse: known.coarse, detail: { ...arrays, range } });
+      }
+      this.data = next;
+    }
+  }
+
+  #changed(change: Change): void {
+    if (!this.#wanted || this.phase === 'loading') return;
+    const shown = change.series.filter((delta) => this.data.has(delta.id));
+    for (const delta of shown) this.#dirty.add(delta.id);
+    if (change.truncated) for (const id of this.data.keys()) this.#dirty.add(id);
+    if (shown.length <= EAGER_SERIES && !change.truncated) this.#append(shown);
+    if (this.#dirty.size) this.#refreshSoon();
+    this.#searchSoon();
+  }
+
+  /** Show new last points at once. The next answer replaces them by what the log truly holds. */
+  #append(deltas: Change['series']): void {
+    const next = new Map(this.data);
+    let grew = false;
+    for (const delta of deltas) {
+      const known = next.get(delta.id);
+      const x = deltaX(delta, this.axis);
+      if (!known || x === null) continue;
+      const coarse = appended(known.coarse, x, wireValue(delta.value));
+      grew ||= coarse !== known.coarse;
+      next.set(delta.id, { coarse, detail: known.detail });
+    }
+    if (grew) this.data = next;
+  }
+
+  #refreshSoon(): void {
+    if (this.#liveBusy || this.#liveTimer !== undefined) return;
+    this.#liveTimer = setTimeout(() => {
+      this.#liveTimer = undefined;
+      void this.#refresh();
+    }, LIVE_MS);
+  }
+
+  /** Read the changed series again, one request at a time however fast changes come. */
+  async #refresh(): Promise<void> {
+    const wanted = this.#wanted;
+    if (!wanted || !this.#dirty.size) return;
+    const ids = [...this.#dirty];
+    this.#dirty.clear();
+    this.#liveBusy = true;
+    try {
+      for (let from = 0; from < ids.length; from += CHUNK_SERIES) {
+        const chunk = ids.slice(from, from + CHUNK_SERIES);
+        const fetched = await this.#frames(chunk, wanted, null, undefined);
+        if (this.#wanted !== wanted) return;
+        const next = new Map(this.data);
+        for (const [id, coarse] of fetched) {
+          next.set(id, { coarse, detail: next.get(id)?.detail ?? null });
+        }
+        this.data = next;
+      }
+      if (this.#zoom) await this.#detail(ids, undefined);
+    } catch {
+      // The event feed shows that the server is away; the ids wait for its next word.
+      for (const id of ids) this.#dirty.add(id);
+    } finally {
+      this.#liveBusy = false;
+      if (this.#dirty.size) this.#refreshSoon();
+    }
+  }
+
+  #searchSoon(): void {
+    if (this.#headsTimer !== undefined) return;
+    this.#headsTimer = setTimeout(() => {
+      this.#headsTimer = undefined;
+      void this.#searchAgain();
+    }, HEADS_MS);
+  }
+
+  /** Find series that are new, and what changed in names, states and summaries. */
+  async #searchAgain(): Promise<void> {
+    const wanted = this.#wanted;
+    if (!wanted || this.phase !== 'ready') return;
+    try {
+      const found = await searchSeries({ query: wanted.query, limit: SERIES_LIMIT });
+      if (this.#wanted !== wanted || this.phase !== 'ready') return;
+      this.heads = found.series;
+      this.runs = found.runs;
+      this.total = found.total;
+      this.warnings = found.warnings;
+      const fresh = found.series.filter((head) => !this.data.has(head.series));
+      for (const head of fresh) this.#dirty.add(head.series);
+      if (fresh.length) this.#refreshSoon();
+    } catch {
+      // As above: what is on screen stays, and the next change asks again.
+    }
+  }
+}

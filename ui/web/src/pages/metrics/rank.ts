@@ -1,0 +1,58 @@
+/** The values of groups and runs under the crosshair. */
+
+import type { Line } from '../../lib/chart/model';
+import { valueAt } from '../../lib/chart/nearest';
+import { meanOf } from './aggregate';
+import type { Facet, Group } from './facets';
+
+/** One group under the crosshair. */
+export interface GroupRank {
+  readonly group: Group;
+  readonly mean: number;
+  readonly std: number;
+  readonly lines: number;
+  readonly runs: number;
+}
+
+/** A line's value at x, or its last finite one where no crosshair stands. */
+export function readAt(line: Line, x: number | null): number {
+  if (x !== null) return valueAt(line, x);
+  for (let i = line.y.length - 1; i >= 0; i--) {
+    const value = line.y[i]!;
+    if (value - value === 0) return value;
+  }
+  return NaN;
+}
+
+/** Every group of a facet with its mean at the crosshair: smallest first, empty ones last. */
+export function rankGroups(
+  facet: Facet | undefined,
+  groups: readonly Group[],
+  x: number | null,
+): GroupRank[] {
+  if (!facet) return [];
+  const lines = new Map(facet.lines.map((line) => [line.id, line]));
+  const values = new Map<string, number[]>();
+  const counts = new Map<string, { lines: number; runs: Set<string> }>();
+  for (const member of facet.members) {
+    const count = counts.get(member.group) ?? { lines: 0, runs: new Set<string>() };
+    counts.set(member.group, count);
+    count.lines++;
+    count.runs.add(member.head.run);
+    const line = lines.get(member.head.series);
+    if (!line) continue;
+    const list = values.get(member.group);
+    if (list) list.push(readAt(line, x));
+    else values.set(member.group, [readAt(line, x)]);
+  }
+  const ranks = groups.flatMap((group): GroupRank[] => {
+    const count = counts.get(group.label);
+    if (!count) return [];
+    const { mean, std } = meanOf(values.get(group.label) ?? []);
+    return [{ group, mean, std, lines: count.lines, runs: count.runs.size }];
+  });
+  return ranks.sort((a, b) => {
+    const [emptyA, emptyB] = [Number.isNaN(a.mean), Number.isNaN(b.mean)];
+    return emptyA || emptyB ? Number(emptyA) - Number(emptyB) : a.mean - b.mean;
+  });
+}

@@ -1,0 +1,133 @@
+/** The rows of the table below the charts: runs, in their groups, sorted. */
+
+import type { Json, RunHead, SeriesHead } from '../../lib/api/types';
+import type { Line } from '../../lib/chart/model';
+import { wireValue } from './curves';
+import { type Facet, type Group, type Member, runName } from './facets';
+import { compareLabels, labelOf, paramAt, paramPaths } from './fields';
+import { readAt } from './rank';
+import type { TableSort } from './view';
+
+/** One run in the table, read from the facet that the table follows. */
+export interface RunRow {
+  readonly kind: 'run';
+  readonly id: string;
+  readonly name: string;
+  readonly run: RunHead | undefined;
+  readonly head: SeriesHead;
+  readonly line: Line | undefined;
+  readonly group: Group;
+  readonly hidden: boolean;
+}
+
+/** The head of a group of runs. */
+export interface GroupRow {
+  readonly kind: 'group';
+  readonly group: Group;
+  readonly rows: readonly RunRow[];
+  readonly open: boolean;
+}
+
+export type TableRow = RunRow | GroupRow;
+
+/** Columns of parameters: the chips' own first, then those that vary. */
+const PARAM_COLUMNS_MAX = 5;
+
+/** Which parameters the table shows. `used` are the paths that the chips go by. */
+export function paramColumns(runs: readonly RunHead[], used: readonly string[]): string[] {
+  const known = paramPaths(runs);
+  const chosen = used
+    .filter((path) => path.startsWith('run.'))
+    .map((path) => path.slice('run.'.length))
+    .filter((path) => known.has(path));
+  const varying = [...known]
+    .filter(([path, distinct]) => distinct > 1 && !chosen.includes(path))
+    .map(([path]) => path)
+    .sort((a, b) => a.localeCompare(b, 'en'));
+  return [...new Set([...chosen, ...varying])].slice(0, PARAM_COLUMNS_MAX);
+}
+
+/** One row per run of a facet; of a run with several series there, the first. */
+export function runRows(
+  facet: Facet | undefined,
+  groups: readonly Group[],
+  hiddenRuns: ReadonlySet<string>,
+): RunRow[] {
+  if (!facet) return [];
+  const byLabel = new Map(groups.map((group) => [group.label, group]));
+  const lines = new Map(facet.lines.map((line) => [line.id, line]));
+  const first = new Map<string, Member>();
+  for (const member of facet.members) {
+    if (!first.has(member.head.run)) first.set(member.head.run, member);
+  }
+  return [...first.values()].map(({ head, run, group }) => ({
+    kind: 'run',
+    id: head.run,
+    name: runName(run, head.run),
+    run,
+    head,
+    line: lines.get(head.series),
+    group: byLabel.get(group)!,
+    hidden: hiddenRuns.has(head.run),
+  }));
+}
+
+/** What a row sorts by: a number, a text, or undefined for "at the end". */
+function sortValue(row: RunRow, by: string, x: number | null): number | string | undefined {
+  switch (by) {
+    case 'name': return row.name;
+    case 'status': return row.run?.status;
+    case 'value': return row.line ? readAt(row.line, x) : undefined;
+    case 'last': return row.head.last ? wireValue(row.head.last.value) : undefined;
+    case 'min': return row.head.min?.value ?? undefined;
+    case 'max': return row.head.max?.value ?? undefined;
+    case 'duration': return row.run?.duration;
+    default: return settingOf(paramAt(row.run?.params ?? {}, by));
+  }
+}
+
+function settingOf(value: Json | undefined): number | string | undefined {
+  if (value === undefined || value === null) return undefined;
+  return typeof value === 'number' ? value : labelOf(value);
+}
+
+function isEmpty(value: number | string | undefined): boolean {
+  return value === undefined || Number.isNaN(value);
+}
+
+/** Sorted rows; what has no value stands last in either direction. */
+export function sortRows(rows: readonly RunRow[], sort: TableSort, x: number | null): RunRow[] {
+  const keyed = rows.map((row) => ({ row, value: sortValue(row, sort.by, x) }));
+  const sign = sort.desc ? -1 : 1;
+  keyed.sort((a, b) => {
+    const [emptyA, emptyB] = [isEmpty(a.value), isEmpty(b.value)];
+    if (emptyA || emptyB) return Number(emptyA) - Number(emptyB);
+    const order = typeof a.value === 'number' && typeof b.value === 'number'
+      ? a.value - b.value
+      : compareLabels(String(a.value), String(b.value));
+    return sign * order || compareLabels(a.row.name, b.row.name);
+  });
+  return keyed.map((entry) => entry.row);
+}
+
+/** Sorted rows below the heads of their groups; a closed group shows its head only. */
+export function groupRows(rows: readonly RunRow[], closed: ReadonlySet<string>): TableRow[] {
+  const byGroup = new Map<string, RunRow[]>();
+  for (const row of rows) {
+    const list = byGroup.get(row.group.label);
+    if (list) list.push(row);
+    else byGroup.set(row.group.label, [row]);
+  }
+  return [...byGroup.values()].flatMap((list): TableRow[] => {
+    const { group } = list[0]!;
+    const open = !closed.has(group.label);
+    return [{ kind: 'group', group, rows: list, open }, ...(open ? list : [])];
+  });
+}
+
+/** "1e-4 … 3e-3", or the one value that all share. */
+export function settingSpan(rows: readonly RunRow[], path: string): string {
+  const labels = [...new Set(rows.map((row) => labelOf(paramAt(row.run?.params ?? {}, path))))];
+  labels.sort(compareLabels);
+  return labels.length <= 1 ? (labels[0] ?? '') : `${labels[0]} … ${labels.at(-1)}`;
+}

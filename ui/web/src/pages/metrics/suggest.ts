@@ -1,0 +1,71 @@
+/** Metric names to offer, and queries made of them. */
+
+import type { MetricColumn } from '../../lib/api/types';
+
+/** A metric name with the number of runs that logged it. */
+export interface MetricName {
+  readonly name: string;
+  readonly runs: number;
+}
+
+/** Charts of a page that nobody asked anything of yet. */
+const FIRST_METRICS = 4;
+/** With more runs than this the first page keeps to one metric, which is drawn sooner. */
+const FIRST_RUNS = 100;
+
+/** Names that a training run is first judged by, best first. */
+const LIKELY: readonly RegExp[] = [
+  /(^|[/._-])val.*loss|loss.*val/i, /loss/i, /acc|f1|auc|map|bleu|score|reward/i, /err/i,
+];
+
+/** Each name once, with the most runs that any of its contexts has. */
+export function metricNames(columns: readonly MetricColumn[]): MetricName[] {
+  const runs = new Map<string, number>();
+  for (const column of columns) {
+    runs.set(column.name, Math.max(runs.get(column.name) ?? 0, column.runs));
+  }
+  return [...runs]
+    .map(([name, count]) => ({ name, runs: count }))
+    .sort((a, b) => b.runs - a.runs || likelihood(a.name) - likelihood(b.name) ||
+      a.name.localeCompare(b.name, 'en'));
+}
+
+function likelihood(name: string): number {
+  const at = LIKELY.findIndex((rule) => rule.test(name));
+  return at < 0 ? LIKELY.length : at;
+}
+
+/** What the page shows first: the metric most runs share, or a few where runs are few. */
+export function firstMetrics(names: readonly MetricName[], runs: number): string[] {
+  const count = runs > FIRST_RUNS ? 1 : FIRST_METRICS;
+  return names.slice(0, count).map((entry) => entry.name);
+}
+
+/** The condition that picks these names. */
+export function metricClause(names: readonly string[]): string {
+  const quoted = names.map((name) => JSON.stringify(name));
+  return quoted.length === 1
+    ? `metric.name == ${quoted[0]}`
+    : `metric.name in (${quoted.join(', ')})`;
+}
+
+const STRING = String.raw`"(?:[^"\\]|\\.)*"`;
+const CLAUSE = new RegExp(
+  String.raw`^\s*metric\.name\s*(?:==\s*(${STRING})|in\s*\(\s*(${STRING}(?:\s*,\s*${STRING})*)\s*,?\s*\))`,
+);
+
+/** The names in a query that starts by naming metrics; null where it asks in another way. */
+export function metricsIn(query: string): string[] | null {
+  const found = CLAUSE.exec(query);
+  if (!found) return null;
+  const strings = (found[1] ?? found[2] ?? '').match(new RegExp(STRING, 'g')) ?? [];
+  return strings.map((text) => JSON.parse(text) as string);
+}
+
+/** The query with other metrics, its further conditions kept where that can be done safely. */
+export function withMetrics(query: string, names: readonly string[]): string {
+  const clause = metricClause(names);
+  const found = CLAUSE.exec(query);
+  if (!found) return query.trim() ? `${clause} and (${query.trim()})` : clause;
+  return clause + query.slice(found[0].length);
+}
