@@ -21,6 +21,9 @@ __all__ = ["TEXT_CHARS_MAX", "Source"]
 # Characters: longer than any query typed by hand, short enough to parse in a millisecond or two.
 TEXT_CHARS_MAX = 4096
 
+# NUL, and halves of characters, which no file could hold either.
+UNREADABLE = re.compile("[\0\ud800-\udfff]")
+
 # What people write who think in another language, and what it is called here.
 FOREIGN = (
     (re.compile(r"&&"), 'write "and" instead of "&&"'),
@@ -52,6 +55,9 @@ class Source:
                 at=(TEXT_CHARS_MAX, len(text)),
                 hint="shorten it, for instance by filtering on a tag",
             )
+        if odd := UNREADABLE.search(text):
+            message, hint = "the query holds a character that can't be read", "type it again"
+            raise QueryError(message, at=odd.span(), hint=hint)
         self.text = text
         # Lone carriage returns end a line for the parser; as blanks they leave all ranges alone.
         clean = text.replace("\r", " ").replace("\f", " ")
@@ -89,18 +95,6 @@ class Source:
                 at=(0, len(self.text)),
                 hint="remove parentheses, or split it",
             ) from None
-        except ValueError:
-            raise QueryError(
-                "the query holds a character that can't be read",
-                at=self._odd_character(),
-                hint="delete it and type it again",
-            ) from None
-
-    def _odd_character(self) -> Span:
-        for place, character in enumerate(self.text):
-            if character == "\0" or "\ud800" <= character <= "\udfff":
-                return place, place + 1
-        return 0, len(self.text)
 
     def _unreadable(self, error: SyntaxError) -> QueryError:
         start = end = len(self.text.rstrip())
