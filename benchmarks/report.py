@@ -178,7 +178,8 @@ def _empty(clock: Callable[[], int]) -> int:
 
 
 def _amount(value: float, unit: str) -> str:
-    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    whole = float(value).is_integer() or abs(value) >= 100
+    digits = 0 if whole else 1 if abs(value) >= 10 else 2
     return f"{value:,.{digits}f} {unit}".rstrip()
 
 
