@@ -1,4 +1,4 @@
-"""A server and scripts, each in a process of its own."""
+"""Processes that tests talk to: a server, scripts."""
 
 from __future__ import annotations
 

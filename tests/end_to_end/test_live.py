@@ -1,4 +1,4 @@
-"""From a script's `track` to a line in the browser."""
+"""From a script's `track` to a browser's line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo: a sweep of real models, watched as they learn."""
+"""The demo: a sweep of real models."""
 
 from .show import main
 

@@ -29,7 +29,7 @@ VALIDATION_STEPS = 10  # steps between two looks at the validation images
 REPORT_INTERVAL_S = 0.25  # what a progress bar can show
 
 
-class Pace:
+class _Pace:
     """Spreads steps over time, so that a training that takes a second can be watched."""
 
     def __init__(self, step_s: float) -> None:
@@ -50,7 +50,7 @@ def train(trial: Trial, digits: Digits, steps: int, step_s: float, number: int) 
     Raises whatever the training raises, after the run was ended as failed.
     """
     model = _model(trial, digits.train_x.shape[1])
-    schedule, pace, reported = SCHEDULES[trial.schedule], Pace(step_s), 0.0
+    schedule, pace, reported = SCHEDULES[trial.schedule], _Pace(step_s), 0.0
     with foldline.Run(
         experiment=EXPERIMENT, name=trial.name, params=trial.params(steps), tags=list(trial.tags)
     ) as run:
