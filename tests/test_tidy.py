@@ -49,7 +49,7 @@ MACHINE_PATHS = re.compile(
     r"(?<![\w.])/(?:home|root|Users|work|mnt|opt)/[\w.-]+|[A-Z]:\\" + r"Users"
 )
 SUPPRESSION = re.compile(r"#\s*(?:noqa|type:\s*ignore|pragma:|fmt:\s*off)(?P<rest>.*)$")
-REASON = re.compile(r"(?:#|--)\s*[a-z]{3}", re.IGNORECASE)  # words, and not only a code
+REASON = re.compile(r"(?:#|--)\s*\S")  # anything said after the codes
 
 TEXT_SUFFIXES = {
     "", ".cfg", ".css", ".html", ".js", ".json", ".md", ".mjs", ".py", ".svelte", ".toml", ".ts",
