@@ -92,8 +92,10 @@ export class EventFeed {
 
   /** Called at once with the present state, then at each change of it. */
   onConnection(listener: Listener<Connection>): Off {
+    const before = this.connection;
     const off = this.listen(this.states, listener);
-    listener(this.connection);
+    // The first listener starts the connection and has heard of that already.
+    if (this.connection === before) listener(this.connection);
     return off;
   }
 

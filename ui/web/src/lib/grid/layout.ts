@@ -64,12 +64,12 @@ function edge(placed: PlacedColumn | undefined): number {
 /** Average advance of Inter at 12.5 px, and what a cell has beside its text. */
 const CHAR_PX = 7;
 const CELL_PADDING_PX = 26;
-const SORT_ARROW_PX = 16;
+const SORT_ARROW_PX = 24;
 /** Rows looked at for a column's width. */
 export const ROWS_MEASURED = 40;
 
 const LIMITS: Record<Column['kind'], [number, number]> = {
-  name: [170, 280],
+  name: [180, 300],
   status: [92, 92],
   tags: [120, 260],
   text: [70, 200],

@@ -5,13 +5,13 @@
  * `address` is where this page came from.
  */
 export function firstScript(path: string | null, address: string): string {
-  const store = path === null ? '' : `, store=${JSON.stringify(path)}`;
+  const store = path === null ? '' : ', store=store';
   return [
-    'import math',
-    'import time',
+    'import math, time',
     'import foldline',
     '',
-    `# Watch it at ${address}`,
+    `# It shows at ${address} as it goes.`,
+    ...(path === null ? [] : [`store = ${JSON.stringify(path)}`]),
     `with foldline.Run(experiment="hello", params={"lr": 0.01}${store}) as run:`,
     '    for step in range(300):',
     '        loss = math.exp(-step / 80) + 0.05 * math.sin(step / 7)',

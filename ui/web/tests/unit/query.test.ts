@@ -1,0 +1,62 @@
+/** Query text is coloured piece by piece, and values are spelled the way a query reads them. */
+
+import { describe, expect, it } from 'vitest';
+import { tokenAt, tokens } from '../../src/lib/query/highlight';
+import { literal, metricExpression } from '../../src/lib/query/literal';
+import { metricQuery } from '../../src/pages/run/query';
+import { idsQuery } from '../../src/pages/runs/deltas';
+
+const QUERY = 'run.metrics["loss", {"subset": "val"}].min < 1e-3 and not run.archived';
+
+describe('tokens', () => {
+  it('give the query back when put together', () => {
+    for (const query of [QUERY, '', '   ', 'run.', '"open', 'ä == "ß" @ 3', "a='b'"]) {
+      expect(tokens(query).map((token) => token.text).join('')).toBe(query);
+    }
+  });
+
+  it('tell words, strings and numbers apart', () => {
+    const kinds = new Map(tokens(QUERY).map((token) => [token.text, token.kind]));
+    expect(kinds.get('run')).toBe('root');
+    expect(kinds.get('"loss"')).toBe('string');
+    expect(kinds.get('1e-3')).toBe('number');
+    expect(kinds.get('and')).toBe('word');
+    expect(kinds.get('<')).toBe('operator');
+    expect(kinds.get('archived')).toBe('plain');
+  });
+
+  it('do not see a keyword inside a name', () => {
+    expect(tokens('run.order').some((token) => token.kind === 'word')).toBe(false);
+  });
+
+  it('are found by the offset of an error, the last one for the end', () => {
+    const list = tokens('run.lrr > 3');
+    expect(list[tokenAt(list, 5)]?.text).toBe('lrr');
+    expect(tokenAt(list, 99)).toBe(list.length - 1);
+  });
+});
+
+describe('literals', () => {
+  it('are Python, not JSON', () => {
+    expect(literal({ a: null, b: [true, 'x'] })).toBe('{"a": None, "b": [True, "x"]}');
+  });
+
+  it('name a metric by its context', () => {
+    expect(metricExpression('loss', {})).toBe('run.metrics["loss"]');
+    expect(metricExpression('loss', { subset: 'val' })).toBe(
+      'run.metrics["loss", {"subset": "val"}]',
+    );
+  });
+
+  it('lead to one series of one run', () => {
+    const metric = { name: 'loss', context: { subset: 'val', 'odd key': 1 } };
+    expect(metricQuery('abc', metric)).toBe(
+      'run.id == "abc" and metric.name == "loss" and metric.context.subset == "val"',
+    );
+  });
+
+  it('make a tuple even of one run', () => {
+    expect(idsQuery(['a'])).toBe('run.id in ("a",)');
+    expect(idsQuery(['a', 'b'])).toBe('run.id in ("a", "b",)');
+  });
+});

@@ -1,0 +1,96 @@
+/** Addresses lead to pages, settings become lines, and deltas move a run on. */
+
+import { describe, expect, it } from 'vitest';
+import { metricsHref, pageOf, pathBelow, runHref } from '../../src/lib/state/route.svelte';
+import { foundLines, paramLines } from '../../src/pages/run/params';
+import { withDelta } from '../../src/pages/runs/deltas';
+import { firstScript } from '../../src/pages/runs/first-script';
+import { aRun, aSummary } from './samples';
+
+describe('route', () => {
+  it('reads the path below a proxy prefix', () => {
+    const url = new URL('https://lab.example/tools/foldline/runs/abc?x=1');
+    expect(pathBelow(url, 'https://lab.example/tools/foldline/')).toBe('runs/abc');
+    expect(pathBelow(new URL('http://localhost/metrics'), 'http://localhost/')).toBe('metrics');
+  });
+
+  it('names the page of a path', () => {
+    expect(pageOf('')).toEqual({ name: 'runs' });
+    expect(pageOf('runs/')).toEqual({ name: 'runs' });
+    expect(pageOf('runs/a%20b')).toEqual({ name: 'run', id: 'a b' });
+    expect(pageOf('metrics')).toEqual({ name: 'metrics' });
+    expect(pageOf('what/else')).toEqual({ name: 'lost', path: 'what/else' });
+  });
+
+  it('writes addresses that it can read', () => {
+    expect(pageOf(runHref('a/b'))).toEqual({ name: 'run', id: 'a/b' });
+    const query = 'run.id == "x"';
+    expect(new URL(metricsHref(query), 'http://h/').searchParams.get('q')).toBe(query);
+  });
+});
+
+describe('param lines', () => {
+  const params = { hparams: { lr: 0.1, opt: { name: 'adam' } }, seed: 3, files: ['a'] };
+
+  it('keep the order and count the leaves of a branch', () => {
+    const lines = paramLines(params, new Set());
+    expect(lines.map((line) => `${line.depth} ${line.path}`)).toEqual([
+      '0 hparams',
+      '1 hparams.lr',
+      '1 hparams.opt',
+      '2 hparams.opt.name',
+      '0 seed',
+      '0 files',
+    ]);
+    expect(lines[0]?.leaves).toBe(2);
+  });
+
+  it('leave out what is below a closed branch', () => {
+    expect(paramLines(params, new Set(['hparams'])).map((line) => line.path)).toEqual([
+      'hparams',
+      'seed',
+      'files',
+    ]);
+  });
+
+  it('are found by path and by value', () => {
+    expect(foundLines(params, 'opt ADAM').map((line) => line.key)).toEqual(['hparams.opt.name']);
+    expect(foundLines(params, '').length).toBe(4);
+  });
+});
+
+describe('withDelta', () => {
+  const run = aRun('a', { metrics: [aSummary(7, 'loss', {}, 0.5)] });
+  const delta = { run: 'a', name: 'loss', context: {}, count: 11, step: 10, time: 10 };
+
+  it('moves the last point and the minimum, in a new object', () => {
+    const newer = withDelta(run, { ...delta, id: 7, value: 0.4 });
+    expect(newer).not.toBe(run);
+    expect(newer?.metrics[0]).toMatchObject({
+      count: 11,
+      last: { value: 0.4, step: 10 },
+      min: { value: 0.4, step: 10 },
+      max: { value: 0.5 },
+    });
+    expect(run.metrics[0]?.count).toBe(10);
+  });
+
+  it('keeps the extremes when the new value is not a number', () => {
+    const newer = withDelta(run, { ...delta, id: 7, value: 'NaN' });
+    expect(newer?.metrics[0]?.last?.value).toBe('NaN');
+    expect(newer?.metrics[0]?.min?.value).toBe(0.5);
+  });
+
+  it('says so when the run has no such series yet', () => {
+    expect(withDelta(run, { ...delta, id: 8, value: 1 })).toBeNull();
+  });
+});
+
+describe('the first script', () => {
+  it('is ten lines that name the store and this address', () => {
+    const script = firstScript('/data/.foldline', 'http://127.0.0.1:43800');
+    expect(script.trimEnd().split('\n')).toHaveLength(10);
+    expect(script).toContain('store = "/data/.foldline"');
+    expect(script).toContain('http://127.0.0.1:43800');
+  });
+});
