@@ -19,7 +19,7 @@ from foldline_ingest.announce import Announcement
 from foldline_ingest.view import SeriesDelta
 from foldline_ui.app import Composition, compose
 from foldline_ui.pages import Bundle
-from foldline_ui.seam import FramesRequest, RunDetail, RunsPage, SeriesPage, Sort, Totals
+from foldline_views.answers import FramesRequest, RunDetail, RunsPage, SeriesPage, Sort, Totals
 
 Client = TestClient[web.Request, web.Application]
 
@@ -41,7 +41,7 @@ RUN: dict[str, Any] = {
     "id": "0k1",
     "name": "first",
     "experiment": "mnist",
-    "description": None,
+    "description": "",
     "tags": ["baseline"],
     "status": "finished",
     "created_at": 1_700_000_000.0,
@@ -53,7 +53,7 @@ RUN: dict[str, Any] = {
 }
 DETAIL: dict[str, Any] = {
     **RUN,
-    "notes": None,
+    "notes": "",
     "error": None,
     "writers": [
         {
@@ -64,6 +64,7 @@ DETAIL: dict[str, Any] = {
             "opened_at": 1_700_000_000.0,
             "closed_at": 1_700_000_060.0,
             "status": "finished",
+            "dropped": 0,
         }
     ],
     "watermark": 640,

@@ -16,8 +16,8 @@ from aiohttp import web
 from foldline_ui import routes
 from foldline_ui.parts import VITALS
 from foldline_ui.route import RouteTable
-from foldline_ui.seam import RunDetail, RunsPage, SeriesPage
 from foldline_ui.wire import Health, Nothing
+from foldline_views.answers import RunDetail, RunsPage, SeriesPage
 from tests.ui.fakes import Fake, change, serving
 
 pytestmark = pytest.mark.anyio
