@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
+
 from foldline.cell import EventHead
 from foldline.events import Event, decode
 from foldline.layout import SegmentName
-from numpy.typing import NDArray
 
 __all__ = ["Batch", "Damage", "Fact", "Points", "facts"]
 

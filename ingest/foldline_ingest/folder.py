@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 import anyio.to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
 from foldline.layout import Layout, SegmentName
 
 from .announce import Announcement

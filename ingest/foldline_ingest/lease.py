@@ -11,6 +11,7 @@ import fcntl
 import os
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from foldline.errors import StoreBusy
 
@@ -45,7 +46,7 @@ class Lease:
             os.close(self._file)
             self._file = None
 
-    def __enter__(self) -> Lease:
+    def __enter__(self) -> Self:
         if not self.take():
             raise StoreBusy(
                 f"another process is folding the store {self.path.parent.parent}",

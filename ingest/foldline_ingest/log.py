@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
+
 from foldline.errors import CorruptRecord
 from foldline.layout import SEGMENT_SUFFIX, Layout, Marker, SegmentName
 
@@ -131,7 +132,7 @@ class Log:
 
     def _look_for_markers(self) -> None:
         try:
-            changed = os.stat(self.layout.active).st_mtime_ns
+            changed = self.layout.active.stat().st_mtime_ns
         except FileNotFoundError:
             return
         if changed == self._markers_seen:

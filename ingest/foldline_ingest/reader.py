@@ -13,6 +13,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+
 from foldline.cell import (
     CELL_BYTES,
     EVENT,
@@ -191,7 +192,7 @@ class _Walk:
         """Check the block that a seal covers, if all of it was read in this walk."""
         seal = decode_seal(self.data, at)
         first = seal.first - self.base
-        if first >= 0 and 0 <= seal.length and first + seal.length <= at:
+        if first >= 0 and seal.length >= 0 and first + seal.length <= at:
             crc = zlib.crc32(
                 self.data[first : first + seal.length], crc_start(self.salt, seal.first)
             )

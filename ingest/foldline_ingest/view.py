@@ -1,8 +1,8 @@
 """What a view is, and what keeps views: two protocols.
 
-A view derives rows from events. Its fold is pure: the state and the batches go in, the state and
-the changes come out; the clock, the disk and the event loop are somebody else's. `ViewStore` is
-that somebody: it loads what a fold needs, and commits the changes and the offsets as one.
+A view derives rows from events. What it folds with are pure functions of state and batch, in
+modules of their own; the view is the shell around them that loads what they need and saves what
+they return. `ViewStore` runs the views and commits their rows and the offsets as one.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
+
 from foldline.layout import SegmentName
 
 from .batch import Batch, Damage
 
 __all__ = ["Applied", "Progress", "SeriesDelta", "View", "ViewStore"]
 
-Db = TypeVar("Db", contravariant=True)
+Session_contra = TypeVar("Session_contra", contravariant=True)
 
 
 class SeriesDelta(msgspec.Struct, frozen=True):
@@ -49,24 +50,25 @@ class Progress(NamedTuple):
     finished: bool
 
 
-class View(Protocol[Db]):
-    """One derived, rebuildable, versioned table or index.
+class View(Protocol[Session_contra]):
+    """One derived, rebuildable, versioned set of rows.
 
-    Raising `version` makes the store rebuild the view from offset zero.
+    Raising `version` makes the store rebuild its views from offset zero.
     """
 
     name: str
     version: int
     schema: str
 
-    def load(self, db: Db, batches: Sequence[Batch]) -> None:
-        """Take into memory the committed state that the fold of `batches` will touch."""
+    def apply(self, session: Session_contra, batches: Sequence[Batch]) -> None:
+        """Fold the batches and write what changed, in the session's transaction.
 
-    def fold(self, batches: Sequence[Batch]) -> None:
-        """Fold the batches into the state; pure: no clock, no I/O, no order between writers."""
+        The rows depend on what each segment holds alone: not on the clock, on how segments were
+        cut into batches, nor on how the writers' batches interleave.
+        """
 
-    def save(self, db: Db, revision: int) -> None:
-        """Write what the fold changed, marked with the revision, and forget what can be loaded."""
+    def forget(self) -> None:
+        """Drop what is in memory: all of it can be read again, as of the last commit."""
 
 
 class ViewStore(Protocol):

@@ -94,12 +94,13 @@ def of_points(step: Floats, value: Floats, time: Floats) -> Floats:
     return buckets
 
 
-def coarsen(buckets: Floats, width: int) -> Floats:
+def coarsen(buckets: Floats, width: int, *, key: Floats | None = None) -> Floats:
     """Return the buckets of width 2**width that `buckets`, in order of arrival, fall into.
 
-    `buckets` may be in any order and overlap; the result is sorted by step.
+    `buckets` may be in any order and overlap; the result is sorted by step. With `key`, those
+    with the same key go together instead.
     """
-    key = _keys(buckets[STEP], width)
+    key = _keys(buckets[STEP], width) if key is None else key
     if np.any(key[1:] < key[:-1]):
         order = np.argsort(key, kind="stable")  # stable: arrival decides within a bucket
         buckets, key = buckets[:, order], key[order]
@@ -131,7 +132,7 @@ def coarsen(buckets: Floats, width: int) -> Floats:
 
 
 def fit(buckets: Floats, width: int, limit: int) -> int:
-    """Return the smallest width, from `width` up, at which sorted buckets number at most `limit`."""
+    """Return the smallest width from `width` up at which sorted buckets are at most `limit`."""
     while True:
         key = _keys(buckets[STEP], width)
         if np.count_nonzero(key[1:] != key[:-1]) < limit:

@@ -14,7 +14,14 @@ from typing import TypeVar
 import aiosqlite
 import msgspec
 
-__all__ = ["BULK_INSERT", "Database", "bulk", "current_generation", "database_path"]
+__all__ = [
+    "BULK_INSERT",
+    "Database",
+    "bulk",
+    "connect",
+    "current_generation",
+    "database_path",
+]
 
 T = TypeVar("T")
 
@@ -47,7 +54,7 @@ class Database(aiosqlite.Connection):
     async def create(cls, path: Path) -> Database:
         """Open the file for reading and writing, and make it if need be."""
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        database = cls(lambda: _connect(f"{path.absolute().as_uri()}?mode=rwc"), 1)
+        database = cls(lambda: connect(path, write=True), 1)
         await database
         await database.run(_prepare)
         return database
@@ -55,9 +62,8 @@ class Database(aiosqlite.Connection):
     @classmethod
     async def open(cls, path: Path) -> Database:
         """Open the file for reading only."""
-        database = cls(lambda: _connect(f"{path.absolute().as_uri()}?mode=ro"), 1)
+        database = cls(lambda: connect(path, write=False), 1)
         await database
-        await database.run(lambda db: db.execute("PRAGMA query_only = 1"))
         return database
 
     async def run(self, job: Callable[[sqlite3.Connection], T]) -> T:
@@ -93,7 +99,9 @@ def bulk(rows: list[tuple[int, int, bytes]]) -> dict[str, bytes | str]:
     }
 
 
-def _connect(uri: str) -> sqlite3.Connection:
+def connect(path: Path, *, write: bool) -> sqlite3.Connection:
+    """Open the file on this thread. Raises sqlite3.OperationalError if it can't be."""
+    uri = f"{path.absolute().as_uri()}?mode={'rwc' if write else 'ro'}"
     # Transactions are begun and ended by hand: isolation_level None.
     db = sqlite3.connect(uri, uri=True, isolation_level=None)
     db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import anyio
 import anyio.to_thread
+
 from foldline.layout import Layout
 from foldline_ingest.announce import Announcement, encode
 from foldline_ingest.folder import Folder
@@ -64,7 +65,7 @@ async def rebuild(layout: Layout, announce: Announce | None = None) -> None:
 async def fold_live(layout: Layout, announce: Announce | None = None) -> None:
     """Fold until cancelled; waits for the lease first."""
     lease = Lease(layout.views)
-    while not lease.take():
+    while not lease.take():  # noqa: ASYNC110  # another process gives it back: there is no event
         await anyio.sleep(LEASE_RETRY_S)
     try:
         async with _current(layout, lease, announce) as store:

@@ -11,11 +11,32 @@ from numpy.typing import NDArray
 
 from . import buckets
 
-__all__ = ["INSERT", "LAST", "MAX", "MEAN", "MIN", "OVERVIEW_MAX", "VALUES", "row", "values"]
+__all__ = [
+    "DX",
+    "INSERT",
+    "LAST",
+    "LAST_STEP",
+    "MAX",
+    "MEAN",
+    "MIN",
+    "OVERVIEW_MAX",
+    "PLACE",
+    "VALUES",
+    "WEIGHT",
+    "X0",
+    "row",
+    "values",
+]
 
 OVERVIEW_MAX = 256
 
-INSERT = "INSERT OR REPLACE INTO overview VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT = "INSERT OR REPLACE INTO overview VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+# Where the buckets lie, as f64: their steps are X0 + i * DX, or X0 is NaN and all are stored.
+X0 = 0
+DX = 1
+LAST_STEP = 2  # the highest step of all
+PLACE = 3
 
 # The f32 values of each bucket, in the order in which they are stored.
 LAST = 0
@@ -50,15 +71,15 @@ def row(level: buckets.Level) -> tuple[object, ...]:
     few = buckets.coarsen(level.buckets, width)
     x = buckets.shown_at(few, width)
     count = len(x)
-    dx = float(x[1] - x[0]) if count > 1 else 1.0
+    dx = x[1] - x[0] if count > 1 else 1.0
     # Regular steps are the rule: then two numbers say them all.
-    linear = bool(np.array_equal(x, x[0] + dx * np.arange(count)))
+    regular = np.array_equal(x, x[0] + dx * np.arange(count))
+    place = np.array([x[0] if regular else np.nan, dx, few[buckets.STEP_LAST, -1]])
     return (
         width,
         count,
-        float(x[0]) if linear else None,
-        dx if linear else None,
-        x.tobytes(),
+        place.tobytes(),
+        None if regular else x.tobytes(),
         np.ascontiguousarray(few[buckets.TIME]).tobytes(),
         values(few).tobytes(),
     )

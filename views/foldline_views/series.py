@@ -14,11 +14,12 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
+
 from foldline.events import SeriesDefined
 from foldline_ingest.announce import ANNOUNCED_SERIES_MAX
 from foldline_ingest.batch import Batch, Points, facts
 from foldline_ingest.view import SeriesDelta
-from numpy.typing import NDArray
 
 from . import buckets, overview, summaries
 from .database import BULK_INSERT, bulk
@@ -62,7 +63,7 @@ class SeriesView:
             slot INTEGER PRIMARY KEY, width INTEGER NOT NULL, count INTEGER NOT NULL, data BLOB);
         CREATE TABLE overview (
             slot INTEGER PRIMARY KEY, width INTEGER NOT NULL, count INTEGER NOT NULL,
-            x0 REAL, dx REAL, step BLOB, time BLOB, value BLOB);
+            place BLOB, step BLOB, time BLOB, value BLOB);
     """
 
     def __init__(self) -> None:

@@ -20,7 +20,7 @@ from .runs import RunsView
 from .series import SeriesView
 from .session import Session
 
-__all__ = ["SqliteViewStore", "views_version"]
+__all__ = ["SqliteViewStore", "read_progress", "views_version"]
 
 SCHEMA = """
     CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -35,6 +35,12 @@ SCHEMA = """
 
 # Raise when a table above changes.
 STORE_VERSION = 1
+
+
+def read_progress(db: sqlite3.Connection) -> dict[SegmentName, Progress]:
+    """Return how far each known segment has been folded."""
+    rows = db.execute("SELECT uid, writer, offset, finished FROM segment JOIN run ON run.id = run")
+    return {SegmentName(uid, w): Progress(offset, bool(done)) for uid, w, offset, done in rows}
 
 
 def views_version() -> str:
@@ -73,14 +79,7 @@ class SqliteViewStore:
 
     async def progress(self) -> Mapping[SegmentName, Progress]:
         """Return how far each known segment has been folded."""
-
-        def read(db: sqlite3.Connection) -> dict[SegmentName, Progress]:
-            rows = db.execute(
-                "SELECT uid, writer, offset, finished FROM segment JOIN run ON run.id = run"
-            )
-            return {SegmentName(u, w): Progress(offset, bool(f)) for u, w, offset, f in rows}
-
-        return await self._database.run(read)
+        return await self._database.run(read_progress)
 
     async def damage(self) -> Sequence[Damage]:
         """Return what was found damaged so far."""

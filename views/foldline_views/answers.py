@@ -1,0 +1,203 @@
+"""What the views answer, in the shape in which it is sent.
+
+Each struct encodes to JSON as it stands. A value of a point that is not finite is the text "NaN",
+"Infinity" or "-Infinity", since JSON has no such numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import msgspec
+
+__all__ = [
+    "ColumnsFound",
+    "Extreme",
+    "FramesRequest",
+    "MetricColumn",
+    "ParamColumn",
+    "Point",
+    "RunDetail",
+    "RunError",
+    "RunHead",
+    "RunRow",
+    "RunsPage",
+    "SeriesPage",
+    "SeriesRow",
+    "Sort",
+    "Summary",
+    "Totals",
+    "Writer",
+    "number",
+]
+
+Number = float | str
+Context = dict[str, Any]
+
+
+def number(value: float) -> Number:
+    """Return a float as JSON can hold it."""
+    if math.isfinite(value):
+        return value
+    if math.isnan(value):
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
+
+
+class Point(msgspec.Struct):
+    """One point of a series."""
+
+    value: Number
+    step: float
+    time: float
+
+
+class Extreme(msgspec.Struct):
+    """The lowest or highest finite value, and the first step that has it."""
+
+    value: float
+    step: float
+
+
+class Summary(msgspec.Struct):
+    """A series in figures, over all its points."""
+
+    series: int
+    name: str
+    context: Context
+    count: int
+    nonfinite: int
+    first_nonfinite_step: float | None
+    first: Point
+    last: Point
+    min: Extreme | None  # None if no value is finite
+    max: Extreme | None
+    mean: float | None
+
+
+class SeriesRow(Summary):
+    """A series in figures, and whose it is."""
+
+    run: str = ""
+
+
+class RunHead(msgspec.Struct):
+    """A run without its series."""
+
+    id: str
+    name: str
+    experiment: str
+    description: str
+    tags: list[str]
+    status: str
+    created_at: float
+    ended_at: float | None
+    duration: float
+    archived: bool
+    params: dict[str, Any]
+
+
+class RunRow(RunHead):
+    """A run as a row of the Runs page."""
+
+    metrics: list[Summary] = []
+
+
+class RunError(msgspec.Struct):
+    """The exception that ended a run."""
+
+    type: str
+    message: str
+    traceback: str
+
+
+class Writer(msgspec.Struct):
+    """One process that wrote to a run."""
+
+    id: str
+    host: str
+    pid: int
+    rank: int | None
+    opened_at: float | None
+    closed_at: float | None
+    status: str
+    dropped: int
+
+
+class RunDetail(RunRow):
+    """One run, whole."""
+
+    notes: str = ""
+    error: RunError | None = None
+    writers: list[Writer] = []
+    watermark: int = 0
+
+
+class ParamColumn(msgspec.Struct):
+    """A param that runs have: its path, dotted, and its kind of values."""
+
+    path: str
+    kind: str  # number, text, bool or mixed
+    runs: int
+
+
+class MetricColumn(msgspec.Struct):
+    """A series that runs have."""
+
+    name: str
+    context: Context
+    runs: int
+
+
+class ColumnsFound(msgspec.Struct):
+    """What the runs of the store can be shown and sorted by."""
+
+    params: list[ParamColumn]
+    metrics: list[MetricColumn]
+
+
+class RunsPage(msgspec.Struct):
+    """Some of the runs that match; `cursor` asks for the next ones."""
+
+    rows: list[RunRow]
+    total: int
+    cursor: str | None
+    watermark: int
+    warnings: list[str]
+    columns: ColumnsFound
+
+
+class SeriesPage(msgspec.Struct):
+    """Some of the series that match, and their runs by id."""
+
+    series: list[SeriesRow]
+    runs: dict[str, RunHead]
+    total: int
+    watermark: int
+    warnings: list[str]
+
+
+class Sort(msgspec.Struct, forbid_unknown_fields=True):
+    """One sort key, in the words of the query language."""
+
+    by: str
+    desc: bool = False
+
+
+class Totals(msgspec.Struct):
+    """How many runs there are."""
+
+    total: int
+    running: int
+
+
+class FramesRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Which curves, and how: see `frames`."""
+
+    query: str | None = None
+    ids: list[int] | None = None
+    x: Literal["step", "time", "relative"] = "step"
+    points: int = 256
+    range: tuple[float, float] | None = None
+    columns: tuple[Literal["last", "min", "max", "mean"], ...] = ("last", "min", "max")

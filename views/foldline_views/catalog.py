@@ -1,0 +1,401 @@
+"""All runs and series in memory, ready to be filtered, sorted and shown.
+
+Runs are rows of typed columns; series are columns of one array of summaries. Both are patched
+with what each commit changed. One event loop owns a catalog: nothing here waits or locks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from foldline.errors import RunNotFound
+
+from . import summaries as fields
+from .answers import (
+    ColumnsFound,
+    Extreme,
+    MetricColumn,
+    ParamColumn,
+    Point,
+    RunDetail,
+    RunError,
+    RunHead,
+    RunRow,
+    SeriesRow,
+    Summary,
+    Writer,
+    number,
+)
+from .changes import Changes
+from .column import FLOAT, INT, Column, Numbers, Objects, Path, Rows, column_of
+from .columns import Columns
+from .runs import RunState, params, status
+
+__all__ = ["Catalog", "RunTable", "SeriesTable"]
+
+# Which row of a summary holds each field that a query can ask of a series, and whether only
+# finite values count for it.
+METRIC_ROWS = {
+    "count": fields.COUNT,
+    "nonfinite": fields.NONFINITE,
+    "first_nonfinite_step": fields.NONFINITE_STEP,
+    "first": fields.FIRST,
+    "first_step": fields.FIRST_STEP,
+    "last": fields.LAST,
+    "last_step": fields.LAST_STEP,
+    "min": fields.MIN,
+    "min_step": fields.MIN_STEP,
+    "max": fields.MAX,
+    "max_step": fields.MAX_STEP,
+    "mean": fields.SUM,
+}
+NEEDS_FINITE = {"min", "min_step", "max", "max_step", "mean"}
+
+
+class Catalog:
+    """The runs and series of one generation of views.
+
+    Row numbers are the views' row ids less one: both are given out in order, without gaps.
+    """
+
+    def __init__(self) -> None:
+        self.revision = 0
+        self.watermark = 0
+        self.runs = Columns()
+        self.states: list[RunState] = []
+        self.heads: list[RunHead] = []
+        self.row_of: dict[str, int] = {}
+        self.series = SeriesColumns()
+        self.slots: list[list[int]] = []  # of each series, in the order of their writers
+        self._series_of: list[list[int]] = []  # of each run
+        self._found: ColumnsFound | None = None
+
+    def take(self, changes: Changes) -> None:
+        """Take over what a commit changed."""
+        self.revision, self.watermark = changes.revision, changes.watermark
+        for uid in changes.new_runs:
+            self.row_of[uid] = self.runs.add_rows()
+            self.states.append(RunState())
+            self.heads.append(_head(uid, RunState()))
+            self._series_of.append([])
+        for run, name, context in changes.new_series:
+            self._series_of[run - 1].append(self.series.add(run - 1, name, context))
+            self.slots.append([])
+        for series, slots in changes.slots:
+            self.slots[series - 1] = slots
+        for run, state in changes.run_states:
+            self._take_run(run - 1, state)
+        self.series.summary[:, changes.series - 1] = changes.summaries
+        self.series.forget_columns()
+        self._found = None
+
+    def _take_run(self, row: int, state: RunState) -> None:
+        self.states[row] = state
+        head = self.heads[row] = _head(self.heads[row].id, state)
+        notes, _ = state.fields.get("notes", ("", None))
+        hosts = [writer.host for writer in state.writers.values() if writer.host]
+        own = {
+            "id": head.id,
+            "name": head.name,
+            "experiment": head.experiment,
+            "description": head.description,
+            "tags": head.tags,
+            "status": head.status,
+            "created_at": head.created_at,
+            "ended_at": head.ended_at,
+            "duration": head.duration,
+            "archived": head.archived,
+            "notes": notes or None,
+            "host": hosts[0] if hosts else None,
+        }
+        cells: dict[Path, Any] = {(name,): value for name, value in own.items()}
+        cells.update(_leaves(("params",), params(state)))
+        self.runs.replace(row, cells)
+
+    def let_time_pass(self) -> None:
+        """Bring the durations of running runs up to now."""
+        now = time.time()
+        for row, head in enumerate(self.heads):
+            if head.ended_at is None:
+                head.duration = max(0.0, now - head.created_at)
+                self.runs.set(("duration",), row, head.duration)
+
+    def find(self, run: str) -> int:
+        """Return the row of a run. Raises RunNotFound."""
+        row = self.row_of.get(run)
+        if row is None:
+            raise RunNotFound(
+                f"there is no run {run}", hint="`foldline runs ls` lists the runs of the store"
+            )
+        return row
+
+    def row(self, row: int) -> RunRow:
+        """Return a run with the figures of its series."""
+        head = self.heads[row]
+        metrics = [self.summary(series) for series in self._series_of[row]]
+        return RunRow(**msgspec.structs.asdict(head), metrics=[m for m in metrics if m.count])
+
+    def detail(self, row: int) -> RunDetail:
+        """Return a run, whole."""
+        state = self.states[row]
+        whole = msgspec.structs.asdict(self.row(row))
+        failed = [w for w in state.writers.values() if w.status == "failed"]
+        error = None
+        if failed and whole["status"] == "failed":
+            last = max(failed, key=lambda writer: writer.closed_at or 0)
+            error = RunError(last.error_type, last.error_message, last.traceback)
+        writers = [
+            Writer(
+                name, w.host, w.pid, w.rank, w.opened_at, w.closed_at, w.status, w.dropped
+            )
+            for name, w in sorted(state.writers.items())
+        ]  # fmt: skip
+        notes = state.fields.get("notes", ("", None))[0] or ""
+        return RunDetail(
+            **whole, notes=notes, error=error, writers=writers, watermark=self.watermark
+        )
+
+    def summary(self, series: int) -> Summary:
+        """Return the figures of the series with this row number."""
+        return Summary(**self._figures(series))
+
+    def series_row(self, series: int) -> SeriesRow:
+        """Return the figures of a series with the id of its run."""
+        run = self.heads[int(self.series.run[series])].id
+        return SeriesRow(**self._figures(series), run=run)
+
+    def _figures(self, series: int) -> dict[str, Any]:
+        s = self.series.summary[:, series].tolist()
+        count, nonfinite = int(s[fields.COUNT]), int(s[fields.NONFINITE])
+        finite = count - nonfinite
+        name, context = self.series.key(series)
+        return {
+            "series": series + 1,
+            "name": name,
+            "context": context,
+            "count": count,
+            "nonfinite": nonfinite,
+            "first_nonfinite_step": s[fields.NONFINITE_STEP] if nonfinite else None,
+            "first": Point(number(s[fields.FIRST]), s[fields.FIRST_STEP], s[fields.FIRST_TIME]),
+            "last": Point(number(s[fields.LAST]), s[fields.LAST_STEP], s[fields.LAST_TIME]),
+            "min": Extreme(s[fields.MIN], s[fields.MIN_STEP]) if finite else None,
+            "max": Extreme(s[fields.MAX], s[fields.MAX_STEP]) if finite else None,
+            "mean": s[fields.SUM] / finite if finite else None,
+        }
+
+    def columns_found(self) -> ColumnsFound:
+        """Return every param and metric that some run has."""
+        if self._found is None:
+            kinds = [
+                ParamColumn(".".join(found.path[1:]), found.kind, found.rows)
+                for found in self.runs.paths(("params",))
+            ]
+            self._found = ColumnsFound(kinds, list(self.series.metrics()))
+        return self._found
+
+
+class SeriesColumns:
+    """All series, as arrays: whose, which, and their summaries."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.run: NDArray[np.int64] = np.empty(0, dtype=np.int64)  # row number
+        self.kind: NDArray[np.int64] = np.empty(0, dtype=np.int64)  # place in `kinds`
+        self.kinds: list[tuple[str, dict[str, Any]]] = []  # each name and context, once
+        self._kind_of: dict[tuple[str, str], int] = {}
+        self._contexts: dict[str, list[int]] = {}  # the kinds of a name
+        self._summary = fields.fresh(0)
+        self._columns: dict[tuple[int, str, int], Column] = {}
+
+    @property
+    def summary(self) -> NDArray[np.float64]:
+        """The summaries: a column for each series."""
+        return self._summary[:, : self.count]
+
+    def add(self, run: int, name: str, context: str) -> int:
+        """Add a series and return its row number."""
+        kind = self._kind_of.get((name, context))
+        if kind is None:
+            kind = self._kind_of[name, context] = len(self.kinds)
+            self.kinds.append((name, msgspec.json.decode(context)))
+            same_name = self._contexts.setdefault(name, [])
+            same_name.append(kind)
+            same_name.sort(key=lambda k: len(self.kinds[k][1]) > 0)  # no context comes first
+        if self.count == len(self.run):
+            more = max(self.count, 1024)
+            self.run = np.concatenate((self.run, np.empty(more, dtype=np.int64)))
+            self.kind = np.concatenate((self.kind, np.empty(more, dtype=np.int64)))
+            self._summary = np.concatenate((self._summary, fields.fresh(more)), axis=1)
+        self.run[self.count], self.kind[self.count] = run, kind
+        self.count += 1
+        return self.count - 1
+
+    def key(self, series: int) -> tuple[str, dict[str, Any]]:
+        """Return the name and the context of a series."""
+        return self.kinds[int(self.kind[series])]
+
+    def metrics(self) -> Iterator[MetricColumn]:
+        """Yield each name and context with how many runs have it."""
+        counts = np.bincount(self.kind[: self.count], minlength=len(self.kinds))
+        for (name, context), runs in zip(self.kinds, counts.tolist(), strict=True):
+            yield MetricColumn(name, context, runs)
+
+    def contexts(self, name: str) -> list[dict[str, Any]]:
+        """Return the contexts of all series of a name; {} first, if it is among them."""
+        return [self.kinds[kind][1] for kind in self._contexts.get(name, ())]
+
+    def forget_columns(self) -> None:
+        """Drop the columns that were made of the figures before a change."""
+        self._columns.clear()
+
+    def of_runs(
+        self, name: str, context: Mapping[str, Any], field: str, rows: int
+    ) -> Column | None:
+        """Return a figure of each run's series of exactly this name and context."""
+        key = msgspec.json.encode(context, order="deterministic").decode()
+        kind = self._kind_of.get((name, key))
+        if kind is None:
+            return None
+        held = self._columns.get((kind, field, rows))
+        if held is None:
+            chosen = np.flatnonzero(self.kind[: self.count] == kind)
+            values, tags = self._field(chosen, field)
+            whole = Numbers(np.full(rows, np.nan), np.zeros(rows, dtype=np.uint8))
+            whole.values[self.run[chosen]], whole.tags[self.run[chosen]] = values, tags
+            held = self._columns[kind, field, rows] = whole
+        return held
+
+    def figures(self, field: str) -> Numbers:
+        """Return a figure of every series."""
+        return Numbers(*self._field(np.arange(self.count), field))
+
+    def _field(
+        self, series: NDArray[np.intp], field: str
+    ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+        summary = self.summary[:, series]
+        values = summary[METRIC_ROWS[field]]
+        finite = summary[fields.COUNT] - summary[fields.NONFINITE]
+        if field == "mean":
+            values = values / np.maximum(finite, 1)
+        present = summary[fields.COUNT] > 0
+        if field in NEEDS_FINITE:
+            present &= finite > 0
+        elif field == "first_nonfinite_step":
+            present &= summary[fields.NONFINITE] > 0
+        tag = INT if field in {"count", "nonfinite"} else FLOAT
+        return np.where(present, values, np.nan), np.where(present, tag, 0).astype(np.uint8)
+
+
+class RunTable:
+    """The runs, as a query sees them: see `evaluation.Table`."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    @property
+    def rows(self) -> int:
+        """How many runs there are."""
+        return self._catalog.runs.rows
+
+    def column(self, path: Path) -> Column | None:
+        """Return the column at a path, or None if no run has it."""
+        return self._catalog.runs.column(path)
+
+    def known_paths(self) -> Iterable[Path]:
+        """Return the paths that some run has."""
+        return self._catalog.runs.known_paths()
+
+    def contexts(self, name: str) -> Sequence[Mapping[str, Any]]:
+        """Return the contexts of all series of this name."""
+        return self._catalog.series.contexts(name)
+
+    def metric(self, name: str, context: Mapping[str, Any], field: str) -> Column | None:
+        """Return a figure of each run's series of this name and context."""
+        return self._catalog.series.of_runs(name, context, field, self.rows)
+
+    def known_metrics(self) -> Iterable[str]:
+        """Return the names of all metrics."""
+        return {name for name, _ in self._catalog.series.kinds}
+
+
+class SeriesTable(RunTable):
+    """The series, as a query sees them, each with its run's columns."""
+
+    @property
+    def rows(self) -> int:
+        """How many series there are."""
+        return self._catalog.series.count
+
+    def column(self, path: Path) -> Column | None:
+        """Return the column at a path, or None if no series has it."""
+        series = self._catalog.series
+        if path[0] != "metric":
+            whole = self._catalog.runs.column(path)
+            return None if whole is None else whole.take(self._runs())
+        kind = series.kind[: series.count]
+        if path == ("metric", "name"):
+            return column_of([name for name, _ in series.kinds]).take(kind)
+        if path[1] == "context":
+            cells = [_at(context, path[2:]) for _, context in series.kinds]
+            found = Objects(cells) if len(path) == 2 else column_of(cells)
+            return found.take(kind) if any(cell is not None for cell in cells) else None
+        return series.figures(path[1]) if path[1] in METRIC_ROWS else None
+
+    def metric(self, name: str, context: Mapping[str, Any], field: str) -> Column | None:
+        """Return a figure of another series of each series' run."""
+        rows = self._catalog.runs.rows
+        whole = self._catalog.series.of_runs(name, context, field, rows)
+        return None if whole is None else whole.take(self._runs())
+
+    def _runs(self) -> Rows:
+        return self._catalog.series.run[: self.rows]
+
+
+def _head(uid: str, state: RunState) -> RunHead:
+    fields_set = {name: value for name, (value, _) in state.fields.items() if value is not None}
+    opened = [w.opened_at for w in state.writers.values() if w.opened_at is not None]
+    closed = [w.closed_at for w in state.writers.values() if w.closed_at is not None]
+    now = status(state)
+    created = min(opened, default=state.seen_at if state.seen_at < float("inf") else 0.0)
+    ended = max(closed, default=None) if now != "running" else None
+    return RunHead(
+        id=uid,
+        name=str(fields_set.get("name") or uid),
+        experiment=str(fields_set.get("experiment") or "default"),
+        description=str(fields_set.get("description") or ""),
+        tags=sorted(tag for tag, (on, _) in state.tags.items() if on),
+        status=now,
+        created_at=created,
+        ended_at=ended,
+        duration=max(0.0, (ended if ended is not None else time.time()) - created),
+        archived=bool(fields_set.get("archived", False)),
+        params=_jsonable(params(state)),
+    )
+
+
+def _leaves(path: Path, tree: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves((*path, key), value)
+        else:
+            yield (*path, key), value
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, float):
+        return number(value)
+    if isinstance(value, dict):
+        return {key: _jsonable(item) for key, item in value.items()}
+    return [_jsonable(item) for item in value] if isinstance(value, list) else value
+
+
+def _at(tree: Any, path: Sequence[str]) -> Any:
+    for key in path:
+        tree = tree.get(key) if isinstance(tree, dict) else None
+    return tree

@@ -1,0 +1,159 @@
+"""The views of a store, open for reading by many tasks at once.
+
+What a query needs is in memory (see `catalog`) and patched after each commit; curves are read from
+the file when they are asked for, one job on the connection's thread each.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from . import frames
+from .answers import (
+    FramesRequest,
+    RunDetail,
+    RunsPage,
+    SeriesPage,
+    Sort,
+    Totals,
+)
+from .catalog import Catalog
+from .changes import Known, read_changes
+from .column import Rows
+from .database import Database, current_generation, database_path
+from .overview import OVERVIEW_MAX
+from .pages import matching_series, runs_page, series_page
+
+__all__ = ["CURVES_MAX", "Views"]
+
+# Curves in one answer: 20,000 of 256 buckets are 60 MB, as much as a browser takes well.
+CURVES_MAX = 20_000
+
+
+class Views:
+    """Answers about runs and series, each true for one commit of the fold.
+
+    Open it with `await Views.open(layout.views)`; call `refresh` when the fold has announced a
+    commit. `generation` changes when the views were rebuilt: ids of series are new then.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        # Two connections, each with a thread: a large read must not keep the changes back.
+        self._changes: Database | None = None
+        self._curves: Database | None = None
+        self._catalog = Catalog()
+        self._known = Known()
+        self.generation = 0
+
+    @classmethod
+    async def open(cls, folder: Path) -> Views:
+        """Open the views in `folder`; before the first fold they are empty."""
+        views = cls(folder)
+        await views.refresh()
+        return views
+
+    async def close(self) -> None:
+        """Close the file."""
+        for database in (self._changes, self._curves):
+            if database is not None:
+                await database.close()
+        self._changes = self._curves = None
+
+    @property
+    def watermark(self) -> int:
+        """The log bytes that the answers are true for."""
+        return self._catalog.watermark
+
+    async def refresh(self) -> None:
+        """Take over what was committed since."""
+        generation = current_generation(self._folder)
+        if generation is None:
+            return
+        if generation != self.generation or self._changes is None:
+            await self.close()
+            path = database_path(self._folder, generation)
+            self._changes, self._curves = await Database.open(path), await Database.open(path)
+            self._catalog, self._known, self.generation = Catalog(), Known(), generation
+        known = self._known
+        changes = await self._changes.run(lambda db: read_changes(db, known))
+        if changes is not None and known is self._known:
+            self._catalog.take(changes)
+            self._known = known.after(changes)
+
+    async def totals(self) -> Totals:
+        """Return how many runs there are."""
+        heads = self._catalog.heads
+        return Totals(len(heads), sum(head.status == "running" for head in heads))
+
+    async def runs(
+        self,
+        query: str = "",
+        *,
+        sort: Sequence[Sort] = (),
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> RunsPage:
+        """Return the runs that match, in order, from the cursor on. Raises QueryError."""
+        return runs_page(self._catalog, query, sort=sort, limit=limit, cursor=cursor)
+
+    async def run(self, run: str) -> RunDetail:
+        """Return one run, whole. Raises RunNotFound."""
+        self._catalog.let_time_pass()
+        return self._catalog.detail(self._catalog.find(run))
+
+    async def series(self, query: str = "", *, limit: int = 2000) -> SeriesPage:
+        """Return the series that match, newest runs first. Raises QueryError."""
+        return series_page(self._catalog, query, limit=limit)
+
+    async def frames(self, request: FramesRequest) -> bytes:
+        """Return curves as one binary message; see FRAMES.md. Raises QueryError."""
+        series, warnings = self._asked_series(request)
+        if len(series) > CURVES_MAX:
+            warnings.append(f"showing {CURVES_MAX} of {len(series)} curves")
+            series = series[:CURVES_MAX]
+        catalog = self._catalog
+        slots_of = [catalog.slots[index] for index in series.tolist()]
+        origin = np.zeros(len(series))
+        if request.x == "relative":
+            runs = catalog.series.run[series].tolist()
+            origin[:] = [catalog.heads[run].created_at for run in runs]
+        axis = frames.Axis(request.x != "step", origin)
+        head = {
+            "watermark": catalog.watermark,
+            "x": request.x,
+            "columns": request.columns,
+            "warnings": warnings,
+        }
+        if self._curves is None:
+            return frames.encode(frames.NONE, [], request.columns, head)
+
+        def read(db: sqlite3.Connection) -> bytes:
+            curves = _read_curves(db, request, slots_of, axis)
+            return frames.encode(curves, (series + 1).tolist(), request.columns, head)
+
+        return await self._curves.run(read)
+
+    def _asked_series(self, request: FramesRequest) -> tuple[Rows, list[str]]:
+        if request.ids is None:
+            return matching_series(self._catalog, request.query or "")
+        ids = np.array(request.ids, dtype=np.int64)
+        known = (ids > 0) & (ids <= self._catalog.series.count)
+        warnings = [] if known.all() else [f"{np.count_nonzero(~known)} ids are not known"]
+        return ids[known] - 1, warnings
+
+
+def _read_curves(
+    db: sqlite3.Connection,
+    request: FramesRequest,
+    slots_of: Sequence[Sequence[int]],
+    axis: frames.Axis,
+) -> frames.Curves:
+    alone = all(len(slots) == 1 for slots in slots_of)
+    if alone and request.range is None and OVERVIEW_MAX <= request.points < 2 * OVERVIEW_MAX:
+        return frames.overview_curves(db, [slots[0] for slots in slots_of], axis)
+    return frames.level_curves(db, slots_of, axis, points=request.points, span=request.range)
