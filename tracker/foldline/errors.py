@@ -5,11 +5,12 @@ Every error says what happened and where, and carries a `hint`: the next thing t
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 __all__ = [
     "CorruptRecord",
     "FoldlineError",
+    "FoldlineWarning",
     "QueryError",
     "RunNotFound",
     "StoreBusy",
@@ -34,6 +35,10 @@ class FoldlineError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
+
+
+class FoldlineWarning(UserWarning):
+    """Something that could not be logged was left out; the training goes on."""
 
 
 class StoreNotFound(FoldlineError):
@@ -74,7 +79,7 @@ class QueryError(FoldlineError):
 class TruncatedRecord(FoldlineError):
     """The bytes end before the record does: normal at a growing tail, so wait and read again."""
 
-    def __init__(self, path: Path | str, offset: int) -> None:
+    def __init__(self, path: str | os.PathLike[str], offset: int) -> None:
         super().__init__(f"{path}:{offset}: the record is not whole yet")
         self.path = str(path)
         self.offset = offset
@@ -83,7 +88,7 @@ class TruncatedRecord(FoldlineError):
 class CorruptRecord(FoldlineError):
     """Bytes that were whole once and are damaged now: skip `length` bytes and report it."""
 
-    def __init__(self, path: Path | str, offset: int, length: int, reason: str) -> None:
+    def __init__(self, path: str | os.PathLike[str], offset: int, length: int, reason: str) -> None:
         super().__init__(
             f"{path}:{offset}: {length} bytes are damaged: {reason}",
             hint="nothing was deleted; restore the file from a backup, then `foldline rebuild`",

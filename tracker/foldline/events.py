@@ -17,6 +17,7 @@ __all__ = [
     "EVENTS",
     "Event",
     "FieldsSet",
+    "ParamsRemoved",
     "ParamsSet",
     "PointTracked",
     "PointsDropped",
@@ -123,6 +124,13 @@ class WriterLost(Event, frozen=True, omit_defaults=True):
     reason: str = ""
 
 
+class ParamsRemoved(Event, frozen=True, omit_defaults=True):
+    """What stood at `path` was taken away, with everything below it."""
+
+    TYPE: ClassVar[int] = 10
+    path: list[str]
+
+
 EVENTS: dict[int, type[Event]] = {
     kind.TYPE: kind
     for kind in (
@@ -135,6 +143,7 @@ EVENTS: dict[int, type[Event]] = {
         PointsDropped,
         WriterClosed,
         WriterLost,
+        ParamsRemoved,
     )
 }
 

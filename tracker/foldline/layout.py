@@ -1,9 +1,9 @@
 """The folders and files of a store.
 
-    store.json                     the format's version
-    runs/<run>/log/<writer>.fold   the log: one segment for each process that wrote
-    active/<run>.<writer>          a marker: this segment may still grow
-    views/                         derived from the log; may be deleted at any time
+store.json                     the format's version
+runs/<run>/log/<writer>.fold   the log: one segment for each process that wrote
+active/<run>.<writer>          a marker: this segment may still grow
+views/                         derived from the log; may be deleted at any time
 """
 
 from __future__ import annotations

@@ -1,0 +1,63 @@
+"""What a segment asks of the disk: blocks, bytes, syncs."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+__all__ = ["allocate", "sync_file", "sync_folder", "write_at"]
+
+# How file systems say that they can't allocate ahead, as against being full.
+_NO_ALLOCATION = frozenset({errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS})
+
+
+def allocate(descriptor: int, start: int, size: int) -> None:
+    """Give a stretch of a file its disk blocks. Raises OSError if there are too few.
+
+    A sparse stretch would do until the disk is full: then a store to the mapped memory is a
+    SIGBUS, which ends the training.
+    """
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(descriptor, start, size)
+        except OSError as error:
+            if error.errno not in _NO_ALLOCATION:
+                raise
+        else:
+            return
+    write_at(descriptor, bytes(size), start)
+
+
+def write_at(descriptor: int, data: bytes, offset: int) -> None:
+    """Write all of `data` at `offset`. Raises OSError; what was written till then stays."""
+    view = memoryview(data)
+    while view:
+        written = _write(descriptor, view, offset)
+        view, offset = view[written:], offset + written
+
+
+def sync_file(descriptor: int) -> None:
+    """Flush a file through to its disk. Raises OSError."""
+    import fcntl
+
+    command = getattr(fcntl, "F_FULLFSYNC", None)  # macOS: fsync stops at the disk's own cache
+    if command is None:
+        os.fsync(descriptor)
+    else:
+        fcntl.fcntl(descriptor, command)
+
+
+def sync_folder(path: str | os.PathLike[str]) -> None:
+    """Flush a folder's list of names through to its disk. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write(descriptor: int, view: memoryview, offset: int) -> int:
+    if hasattr(os, "pwrite"):
+        return os.pwrite(descriptor, view, offset)
+    os.lseek(descriptor, offset, os.SEEK_SET)  # Windows; a segment's file has one user at a time
+    return os.write(descriptor, view)

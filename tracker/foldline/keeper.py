@@ -1,0 +1,67 @@
+"""The background thread that tends open segments.
+
+One for a process, started with its first segment. It never keeps the interpreter from ending,
+and nothing waits for it: what it is late with, the caller does, and closing does the rest.
+"""
+
+from __future__ import annotations
+
+import _thread
+
+from .buffered import FLUSH_INTERVAL_S
+from .segment import Segment
+
+__all__ = ["Keeper"]
+
+RETRY_INTERVAL_S = 1.0  # after a failure; a full disk should not cost a core
+
+
+class Keeper:
+    """A thread that seals, prepares and flushes, whenever the bell rings."""
+
+    def __init__(self) -> None:
+        self._segments: list[Segment] = []
+        self._bell = _thread.allocate_lock()  # held: silent
+        self._bell.acquire()
+        self._started = False
+
+    def add(self, segment: Segment) -> None:
+        """Tend `segment` until it is closed."""
+        self._segments.append(segment)
+        if not self._started:
+            self._started = True
+            try:
+                # Not threading.Thread: its start() waits, and its kind is listed and joined.
+                _thread.start_new_thread(self._run, ())
+            except RuntimeError:
+                self._started = False  # no thread to be had, or the interpreter is ending
+        self.ring()
+
+    def ring(self) -> None:
+        """Have the thread look at its segments soon."""
+        try:
+            self._bell.release()
+        except RuntimeError:
+            return  # it rings already
+
+    def after_fork(self) -> None:
+        """Start afresh in a forked child, which has the objects and not the thread."""
+        self.__init__()  # type: ignore[misc]  # on purpose: everything here is the parent's
+
+    def _run(self) -> None:
+        timeout = -1.0
+        while True:
+            self._bell.acquire(timeout=timeout)
+            timeout = -1.0
+            for segment in tuple(self._segments):
+                if segment.closed:
+                    self._segments.remove(segment)
+                    continue
+                if segment.file.buffered:
+                    timeout = FLUSH_INTERVAL_S
+                try:
+                    segment.tend()
+                except (OSError, ValueError):
+                    # A full disk, or a segment that was closed this moment. The writer meets the
+                    # same error when it needs the room, and says so.
+                    timeout = RETRY_INTERVAL_S

@@ -1,0 +1,53 @@
+"""What the SDK says when it can't keep something.
+
+Nothing is raised into a training: a notice is a warning, once for each subject, and a line in the
+log if the script has set up logging. In strict mode it is an exception.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+from .errors import FoldlineError, FoldlineWarning
+
+__all__ = ["Notices"]
+
+SUBJECTS_MAX = 50  # distinct warnings of one run; a loop over many bad names must not flood
+
+
+class Notices:
+    """The warnings of one run."""
+
+    def __init__(self, *, strict: bool = False) -> None:
+        self.strict = strict
+        self._said: set[str] = set()
+
+    def give(self, subject: str, error: FoldlineError) -> None:
+        """Warn of `error`, unless something was said about `subject`; raise it in strict mode."""
+        if self.strict:
+            raise error
+        if subject in self._said or len(self._said) >= SUBJECTS_MAX:
+            return
+        self._said.add(subject)
+        text = f"foldline: {error}"
+        try:
+            warnings.warn(text, FoldlineWarning, stacklevel=_callers_level())
+        except FoldlineWarning:
+            # The script turns warnings into errors; not these, in the middle of a training.
+            sys.stderr.write(f"{text}\n")
+        logging = sys.modules.get("logging")
+        if logging is not None and logging.getLogger("foldline").hasHandlers():
+            logging.getLogger("foldline").warning("%s", error)
+
+    def forget(self, subject: str) -> None:
+        """Warn again when something new happens to `subject`."""
+        self._said.discard(subject)
+
+
+def _callers_level() -> int:
+    """Return the stack level, as seen by `give`, of the first frame outside this package."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__package__") == __package__:
+        level, frame = level + 1, frame.f_back
+    return level

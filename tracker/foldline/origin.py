@@ -1,0 +1,70 @@
+"""Who writes: the process, its host, its rank, its command."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from .events import WriterOpened
+
+__all__ = ["command", "host", "opened", "rank"]
+
+COMMAND_BYTES_MAX = 16 * 1024  # the event has to fit the first window
+ARGUMENT_CHARS_MAX = 1_000
+MASK = "***"
+# An argument with one of these in its name may hold a secret: its value stays out of the log.
+_SECRET = ("password", "passwd", "secret", "token", "api-key", "api_key", "apikey", "credential")
+
+# In the order of trust: what torchrun, SLURM, MPI and PMI tell a process.
+_RANKS = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "LOCAL_RANK")
+
+
+def opened(version: str) -> WriterOpened:
+    """Return the event that opens a segment of this process."""
+    return WriterOpened(
+        host=host(),
+        pid=os.getpid(),
+        rank=rank(),
+        foldline=version,
+        python=".".join(str(part) for part in sys.version_info[:3]),
+        command=command(getattr(sys, "orig_argv", sys.argv)),
+    )
+
+
+def command(arguments: list[str]) -> list[str]:
+    """Return a command line with secrets masked, cut to COMMAND_BYTES_MAX."""
+    kept: list[str] = []
+    room = COMMAND_BYTES_MAX
+    masked = False
+    for argument in arguments:
+        name, equals, _ = argument.partition("=")
+        secret = argument.startswith("-") and any(word in name.lower() for word in _SECRET)
+        if masked and not argument.startswith("-"):
+            text = MASK  # the value of the option before it
+        elif secret and equals:
+            text = f"{name}={MASK}"
+        else:
+            text = argument[:ARGUMENT_CHARS_MAX].encode("utf-8", "backslashreplace").decode()
+        masked = secret and not equals
+        room -= len(text.encode())
+        if room < 0:
+            kept.append("...")
+            break
+        kept.append(text)
+    return kept
+
+
+def host() -> str:
+    """Return the machine's name."""
+    if hasattr(os, "uname"):
+        return os.uname().nodename
+    return os.environ.get("COMPUTERNAME", "")
+
+
+def rank() -> int | None:
+    """Return this process's number among those that train together, if it was told one."""
+    for name in _RANKS:
+        text = os.environ.get(name, "")
+        if text.isdecimal():
+            return int(text)
+    return None

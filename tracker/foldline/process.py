@@ -1,0 +1,145 @@
+"""The open runs of this process, and how the process ends.
+
+Runs that a script leaves open are ended with the process: finished, or failed if an exception
+that nobody caught, or `sys.exit` with a code, ends it. What only the system sees, a signal or a
+lost machine, is for the server to find out.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Protocol
+from weakref import WeakSet
+
+from .events import WriterClosed
+from .writer import KEEPER
+
+__all__ = ["closed_by", "watch"]
+
+TRACEBACK_CHARS_MAX = 65_536  # the end is kept: it names the error
+MESSAGE_CHARS_MAX = 4_096
+
+
+class _Ending(Protocol):
+    """What a run offers to this module."""
+
+    def note_exit(self, code: object) -> None: ...
+    def note_failure(self, thread: int, error: BaseException) -> None: ...
+    def after_fork(self) -> None: ...
+    def end(self, closed: WriterClosed | None = None) -> None: ...
+
+
+_runs: WeakSet[_Ending] = WeakSet()
+_watching = False
+
+
+def watch(run: _Ending) -> None:
+    """End `run` with the process, if it is not ended before."""
+    global _watching  # noqa: PLW0603  # one set of hooks for a process, put there by its first run
+    if not _watching:
+        _watching = True
+        atexit.register(_end_all)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_after_fork)
+        threading.excepthook = _thread_hook(threading.excepthook)
+        sys.exit = _exit_hook(sys.exit)  # type: ignore[assignment]  # it returns as little
+    _runs.add(run)
+
+
+def end_with_child() -> None:
+    """In a child of multiprocessing, which ends without `atexit`, end its runs all the same."""
+    multiprocessing = sys.modules.get("multiprocessing")
+    if multiprocessing is None or multiprocessing.parent_process() is None:
+        return
+    from multiprocessing.util import Finalize
+
+    Finalize(None, _end_all, exitpriority=-100)  # late: finalizers of the user may still log
+
+
+def closed_by(error: BaseException | None) -> WriterClosed:
+    """Return how a process ends that `error` ends."""
+    if error is None or isinstance(error, GeneratorExit):
+        return WriterClosed("finished")
+    if isinstance(error, SystemExit):
+        return closed_by_code(error.code)
+    lines = traceback.format_exception(error)
+    kind = type(error)
+    module = "" if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}."
+    return WriterClosed(
+        "failed",
+        f"{module}{kind.__qualname__}",
+        _clean(_message(error)[:MESSAGE_CHARS_MAX]),
+        _clean("".join(lines)[-TRACEBACK_CHARS_MAX:]),
+    )
+
+
+def closed_by_code(code: object) -> WriterClosed:
+    """Return how a process ends that calls `sys.exit(code)`."""
+    if code is None or code == 0:
+        return WriterClosed("finished")
+    message = f"exit code {code}" if isinstance(code, int) else str(code)
+    return WriterClosed("failed", "SystemExit", _clean(message[:MESSAGE_CHARS_MAX]))
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted from the keyboard"
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001  # the user's exception class
+        return ""
+
+
+def _clean(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _unhandled() -> BaseException | None:
+    """Return the exception that is ending the process, if one is.
+
+    The interpreter leaves it in `sys` before it calls any hook, so a hook of somebody else's
+    can't hide it. In a session with a prompt it is merely the last one that was shown.
+    """
+    if hasattr(sys, "ps1") or sys.flags.interactive:
+        return None
+    error = sys.exc_info()[1] or getattr(sys, "last_value", None)
+    return error if isinstance(error, BaseException) else None
+
+
+def _end_all() -> None:
+    error = _unhandled()
+    for run in tuple(_runs):
+        run.end(closed_by(error) if error is not None else None)
+
+
+def _after_fork() -> None:
+    KEEPER.after_fork()
+    for run in tuple(_runs):
+        run.after_fork()
+
+
+def _thread_hook(previous: Callable[..., object]) -> Callable[..., object]:
+    def hook(args: threading.ExceptHookArgs) -> object:
+        """Note an exception that ended a thread, for the runs which that thread began."""
+        if args.thread is not None and args.exc_value is not None:
+            for run in tuple(_runs):
+                run.note_failure(args.thread.ident or 0, args.exc_value)
+        return previous(args)
+
+    return hook
+
+
+def _exit_hook(previous: Callable[..., object]) -> Callable[..., object]:
+    def exit_noted(code: object = None, /) -> object:
+        """Exit the interpreter by raising SystemExit(code), and note the code for open runs."""
+        # `atexit` is not told the code, and the exception is gone by then.
+        for run in tuple(_runs):
+            run.note_exit(code)
+        return previous(code)
+
+    return exit_noted

@@ -1,0 +1,93 @@
+"""The series that one process tracks into.
+
+A series is a name and a context. Its number is the process's own and stands for it in the cells
+of the process's segment; its steps go on from the largest one tracked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+import msgspec
+
+from .cell import FLAG_AUTO_STEP, POINT
+
+__all__ = ["Series", "SeriesBook"]
+
+SERIES_MAX = 1_000_000  # of one process; each costs a few hundred bytes of memory
+KNOWN_MAX = 100_000  # spellings of contexts remembered; beyond it the slower way still works
+
+
+class Series:
+    """One series and the step it has come to."""
+
+    __slots__ = ("auto_head", "context", "defined", "head", "name", "number", "top")
+
+    def __init__(self, number: int, name: str, context: dict[str, Any]) -> None:
+        self.number = number
+        self.name = name
+        self.context = context
+        self.defined = False  # in this process's segment
+        self.top = -1  # the largest step so far, rounded down
+        # The first eight bytes of a point's cell, as `cell.POINT_INT` lays them out.
+        self.head = POINT | number << 32
+        self.auto_head = self.head | FLAG_AUTO_STEP << 8
+
+    def reach(self, step: float) -> None:
+        """Take note of an explicit step."""
+        if step > self.top:
+            self.top = math.floor(step)
+
+
+class SeriesBook:
+    """Finds series by name and context.
+
+    `plain` and `known` are for the hot path: looking there is one dictionary access. They hold
+    only what can't be mistaken: in `known` all values are texts, as True and 1 are equal keys.
+    """
+
+    def __init__(self) -> None:
+        self.plain: dict[str, Series] = {}
+        self.known: dict[tuple[Any, ...], Series] = {}
+        self._all: dict[bytes, Series] = {}
+        self._numbers = count(1)
+
+    def __iter__(self) -> Iterator[Series]:
+        return iter(tuple(self._all.values()))
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def find(self, name: str, context: dict[str, Any]) -> Series | None:
+        """Return the series if it was added before."""
+        return self._all.get(_key(name, context))
+
+    def add(self, name: str, context: dict[str, Any]) -> Series:
+        """Number a new series."""
+        series = Series(next(self._numbers), name, context)
+        self._all[_key(name, context)] = series
+        return series
+
+    def remember(self, series: Series, context: dict[str, Any] | None) -> None:
+        """Let the hot path find `series`, which is defined in the log, by this very spelling."""
+        if not context:
+            self.plain[series.name] = series
+        if context is not None and len(self.known) < KNOWN_MAX:
+            texts = (*context.keys(), *context.values())
+            if all(type(text) is str for text in texts):
+                self.known[series.name, *context.items()] = series
+
+    def forget(self) -> None:
+        """Have all series defined again: a forked process writes another segment."""
+        self.plain.clear()
+        self.known.clear()
+        for series in self:
+            series.defined = False
+
+
+def _key(name: str, context: dict[str, Any]) -> bytes:
+    # Not a hash of the dict: 1, 1.0 and True are different contexts, and order doesn't matter.
+    return msgspec.msgpack.encode((name, context), order="deterministic")

@@ -1,0 +1,3 @@
+"""The version of Foldline."""
+
+VERSION = "0.1.0"
