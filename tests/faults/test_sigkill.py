@@ -22,7 +22,8 @@ WRITER = """
 import mmap, struct, sys
 import foldline
 
-ledger = mmap.mmap(open(sys.argv[1], "r+b").fileno(), 8)
+file = open(sys.argv[1], "r+b")
+ledger = mmap.mmap(file.fileno(), 8)
 note = struct.Struct("<Q").pack_into
 run = foldline.Run(id=sys.argv[2], experiment="kills")
 track = run.track
@@ -49,13 +50,11 @@ def test_twenty_kills_at_full_speed_lose_nothing(tmp_path: Path) -> None:
         f"kill-{number}": kill_after(points, f"kill-{number}", tmp_path)
         for number, points in enumerate(KILLED_AFTER)
     }
-    found = {
-        series.run: series
-        for series in foldline.open(tmp_path / "store").series('metric.name == "full speed"')
-    }
-    assert {run.id if hasattr(run, "id") else run for run in found} == set(acknowledged)
+    with foldline.open(tmp_path / "store") as store:
+        found = {series.run: series for series in store.series('metric.name == "full speed"')}
+    assert set(found) == set(acknowledged)
     for run, series in found.items():
-        least = acknowledged[run.id if hasattr(run, "id") else run]
+        least = acknowledged[run]
         # One more may be there: the call had returned, and the ledger was not written yet.
         assert series.count in {least, least + 1}
         assert np.array_equal(series.steps, np.arange(series.count))
