@@ -1,4 +1,4 @@
-"""A segment's file, appended to in memory and written a moment later.
+"""A segment's file, written a moment after the appending.
 
 For network file systems, where mapped pages are not coherent between machines, for those that
 copy on write, where allocated blocks don't stay allocated, and for Windows. The bytes are those

@@ -1,4 +1,4 @@
-"""Names of runs and writers: sortable by time, safe as paths.
+"""Names of runs and writers, safe as paths.
 
 An id is 1 to 16 of the characters `a-z 0-9 _ -`, the first a letter or digit. A generated one is
 16 characters of base 32: 45 bits of milliseconds since 1970, then 35 random bits, so that ids

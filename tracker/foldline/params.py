@@ -1,4 +1,6 @@
-"""Settings, as plain typed trees, out of whatever a script keeps them in.
+"""Settings as plain typed trees.
+
+They come out of whatever a script keeps them in.
 
 A tree holds None, bool, int, float, str, lists and dicts with text keys. What is none of these
 is translated by what it has in common with them; the rest becomes its `repr`. Everything is
@@ -110,7 +112,7 @@ class _Translation:
         self._above.add(id(value))
         try:
             return self._container(value, depth + 1)
-        except Exception:  # noqa: BLE001  # what the user's object raises must not reach the training
+        except Exception:  # noqa: BLE001  # the user's object may raise anything
             return f"<{kind.__qualname__}: can't be read>"
         finally:
             self._above.discard(id(value))

@@ -29,7 +29,7 @@ class Presence:
             _lock(self._descriptor)
             os.write(self._descriptor, msgspec.json.encode(marker))
             draft.replace(path)
-        except BaseException:
+        except BaseException:  # whatever it is, it goes on; the draft must not stay
             self.leave()
             draft.unlink(missing_ok=True)
             raise

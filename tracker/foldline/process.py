@@ -19,7 +19,7 @@ from weakref import WeakSet
 from .events import WriterClosed
 from .writer import KEEPER
 
-__all__ = ["closed_by", "watch"]
+__all__ = ["closed_by", "closed_by_code", "end_with_child", "watch"]
 
 TRACEBACK_CHARS_MAX = 65_536  # the end is kept: it names the error
 MESSAGE_CHARS_MAX = 4_096

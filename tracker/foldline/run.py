@@ -12,43 +12,39 @@ from collections.abc import Iterable, Mapping
 from struct import Struct
 from struct import error as StructError  # noqa: N812  # what it is, beside other errors
 from time import time as now
-from types import EllipsisType, TracebackType
+from types import TracebackType
 from typing import Any, Self
 
-from . import origin, params, process
+from . import origin, process
 from .cell import FLAG_AUTO_STEP, FLAG_FLOAT_STEP, POINT, POINT_FLOAT, POINT_INT
 from .errors import FoldlineError, ValueRejected
 from .events import (
     Event,
-    FieldsSet,
-    ParamsRemoved,
-    ParamsSet,
     PointsDropped,
     PointTracked,
     SeriesDefined,
-    TagsChanged,
     WriterClosed,
+    WriterOpened,
 )
 from .ids import new_id, run_id
 from .layout import Layout, store_path
 from .notices import Notices
+from .params import plain
 from .scalars import epoch_of, scalar, step_of
 from .series import SERIES_MAX, Series, SeriesBook
+from .settings import Settings
 from .version import VERSION
 from .writer import Writer
 
 __all__ = ["Run"]
 
 NAME_CHARS_MAX = 1_024  # of a metric; a longer one is a value in the wrong place
-TAG_CHARS_MAX = 256
-
-Key = str | int | tuple[str | int, ...] | EllipsisType
 
 # A point with an int step, its first eight bytes ready-made: see Series.head.
 _pack = Struct("<Qdqd").pack
 
 
-class Run:
+class Run(Settings):
     """One run of an experiment, and this process's part in it.
 
     `run_hash` or `id` joins a run that exists, or names a new one; so does FOLDLINE_RUN, which
@@ -82,14 +78,10 @@ class Run:
         chosen = id or run_hash or os.environ.get("FOLDLINE_RUN")
         self.id = run_id(chosen) if chosen else new_id()
         self._disabled = mode == "disabled"
-        self._notices = Notices(strict=mode == "strict")
-        self._fields: dict[str, str | bool | None] = {}
-        self._params: dict[str, Any] = {}
-        self._tags: list[str] = []
+        super().__init__(Notices(strict=mode == "strict"))
         self._book = SeriesBook()
         self._plain = self._book.plain
         self._known = self._book.known
-        self._lock = threading.RLock()
         self._thread = threading.get_ident()
         self._failure: WriterClosed | None = None
         self._exit: tuple[int, WriterClosed] | None = None
@@ -97,7 +89,7 @@ class Run:
         self._writer = Writer(
             Layout(store_path(store or repo)),
             self.id,
-            opened=lambda: origin.opened(VERSION),
+            opened=_opening,
             notices=self._notices,
             buffered=_buffered(),
         )
@@ -115,8 +107,6 @@ class Run:
             self[...] = params
         if tags:
             self.add_tag(*tags)
-
-    # ----------------------------------------------------------------------------- points
 
     def track(
         self,
@@ -182,7 +172,7 @@ class Run:
                 self._reject(path, error)
             except FoldlineError:
                 raise  # strict mode: a disk that refuses
-            except Exception as error:  # noqa: BLE001  # a training is worth more than a point of ours
+            except Exception as error:  # noqa: BLE001  # training matters more
                 self._reject(path, ValueRejected(f"{type(error).__name__}: {error}"))
 
     def _point(
@@ -230,8 +220,8 @@ class Run:
                 f"context={str(context)[:80]!r} is not a dict",
                 hint='context={"subset": "train"}',
             )
-        clean = params.plain(name)
-        tree = params.plain(context or {})
+        clean = plain(name)
+        tree = plain(context or {})
         assert isinstance(clean, str) and isinstance(tree, dict)  # as str and dict go in
         series = self._book.find(clean, tree)
         if series is None:
@@ -258,165 +248,18 @@ class Run:
         )
 
     @property
-    def dropped(self) -> int:
-        """How many points `track` was given and could not keep."""
-        return self._rejected + self._writer.dropped_total
-
-    # --------------------------------------------------------------------------- settings
-
-    def __setitem__(self, key: Key, value: Any) -> None:
-        """Set a setting or a tree of them; `run[...] = {...}` replaces all."""
-        try:
-            path = params.path_of(key)
-            tree = params.plain(value)
-            if not path and not isinstance(tree, dict):
-                raise ValueRejected(
-                    f"run[...] takes a dict, not a {type(value).__name__}",
-                    hint='run[...] = {"lr": 0.1}',
-                )
-        except ValueRejected as error:
-            self._notices.give(f"key {key!r}", error)
-            return
-        with self._lock:
-            if path:
-                params.assign(self._params, path, tree)
-            elif isinstance(tree, dict):
-                self._params = dict(tree)
-            self._emit(ParamsSet(path, tree))
-
-    def __getitem__(self, key: Key) -> Any:
-        """Return a setting of this process, as it was kept. Raises KeyError."""
-        try:
-            return params.lookup(self._params, params.path_of(key))
-        except ValueRejected as error:
-            raise KeyError(key) from error
-
-    def __delitem__(self, key: Key) -> None:
-        """Remove a setting and everything below it. Raises KeyError if this process has none."""
-        with self._lock:
-            try:
-                path = params.path_of(key)
-            except ValueRejected as error:
-                raise KeyError(key) from error
-            if path:
-                params.remove(self._params, path)
-            else:
-                self._params = {}
-            self._emit(ParamsRemoved(path) if path else ParamsSet([], {}))
-
-    def __contains__(self, key: Key) -> bool:
-        """Say whether this process set the setting."""
-        try:
-            self[key]
-        except KeyError:
-            return False
-        return True
-
-    def get(self, key: Key, default: Any = None) -> Any:
-        """Return a setting of this process, or `default`."""
-        try:
-            return self[key]
-        except KeyError:
-            return default
-
-    def set(self, key: Key, value: Any, strict: bool = True) -> None:
-        """Set a setting, as `run[key] = value` does; `strict` is Aim's, and nothing is refused."""
-        del strict
-        self[key] = value
-
-    # ------------------------------------------------------------------------------- words
-
-    def add_tag(self, *tags: str) -> None:
-        """Put tags on the run."""
-        self._change_tags(tags, put=True)
-
-    def remove_tag(self, *tags: str) -> None:
-        """Take tags off the run."""
-        self._change_tags(tags, put=False)
-
-    def _change_tags(self, tags: Iterable[str], *, put: bool) -> None:
-        words = [tag for tag in map(params.plain, tags) if isinstance(tag, str)]
-        words = [tag[:TAG_CHARS_MAX] for tag in words if tag]
-        with self._lock:
-            self._tags = [tag for tag in self._tags if tag not in words]
-            if put:
-                self._tags += dict.fromkeys(words)
-            self._emit(TagsChanged(added=words) if put else TagsChanged(removed=words))
-
-    @property
-    def tags(self) -> list[str]:
-        """The tags that this process put on the run."""
-        return list(self._tags)
-
-    @property
-    def name(self) -> str | None:
-        """The run's name, if this process gave it one."""
-        return self._word("name")
-
-    @name.setter
-    def name(self, value: str | None) -> None:
-        self._set_fields({"name": value})
-
-    @property
-    def experiment(self) -> str | None:
-        """The experiment that the run belongs to."""
-        return self._word("experiment")
-
-    @experiment.setter
-    def experiment(self, value: str | None) -> None:
-        self._set_fields({"experiment": value})
-
-    @property
-    def description(self) -> str | None:
-        """What the run is about, in a line."""
-        return self._word("description")
-
-    @description.setter
-    def description(self, value: str | None) -> None:
-        self._set_fields({"description": value})
-
-    @property
-    def notes(self) -> str | None:
-        """What there is to say about the run, at any length."""
-        return self._word("notes")
-
-    @notes.setter
-    def notes(self, value: str | None) -> None:
-        self._set_fields({"notes": value})
-
-    @property
-    def archived(self) -> bool:
-        """Whether the run is put away: it is listed only when asked for."""
-        return self._fields.get("archived") is True
-
-    @archived.setter
-    def archived(self, value: bool) -> None:
-        self._set_fields({"archived": bool(value)})
-
-    @property
     def hash(self) -> str:
         """The run's id, by the name that Aim gives it."""
         return self.id
 
-    def _word(self, field: str) -> str | None:
-        value = self._fields.get(field)
-        return value if isinstance(value, str) else None
-
-    def _set_fields(self, fields: Mapping[str, Any]) -> None:
-        clean: dict[str, str | bool | None] = {}
-        for field, value in fields.items():
-            kept = params.plain(value)
-            clean[field] = kept if isinstance(kept, str | bool | None) else str(kept)
-        if clean:
-            with self._lock:
-                self._fields.update(clean)
-                self._emit(FieldsSet(clean))
+    @property
+    def dropped(self) -> int:
+        """How many points `track` was given and could not keep."""
+        return self._rejected + self._writer.dropped_total
 
     def _emit(self, event: Event) -> None:
         if not self._disabled:
             self._writer.event(event)
-
-    # ------------------------------------------------------------------------------ ending
 
     def flush(self, *, durable: bool = False) -> bool:
         """Hand over what was logged: to the system, or with `durable` to the disk, and wait.
@@ -504,6 +347,11 @@ class Run:
 
 def _join(run: str, store: str) -> Run:
     return Run(run, store=store)
+
+
+def _opening() -> WriterOpened:
+    process.end_with_child()
+    return origin.opened(VERSION)
 
 
 def _buffered() -> bool | None:

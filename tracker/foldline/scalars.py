@@ -57,7 +57,7 @@ def _size(value: Any) -> int | None:
     try:
         shape = getattr(value, "shape", None)
         return None if shape is None else math.prod(int(n) for n in shape)
-    except Exception:  # noqa: BLE001  # a property of the user's object: it then has to convert by itself
+    except Exception:  # noqa: BLE001  # the user's property; `float` decides
         return None
 
 

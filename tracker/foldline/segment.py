@@ -30,7 +30,7 @@ from .disk import sync_file
 from .mapped import MappedFile
 from .window import WINDOW_BYTES_FIRST, Window, window_bytes
 
-__all__ = ["EVENT_PAYLOAD_BYTES_MAX", "Segment"]
+__all__ = ["EVENT_PAYLOAD_BYTES_MAX", "Segment", "open_file"]
 
 EVENT_PAYLOAD_BYTES_MAX = 16 * 1024 * 1024  # an event is copied in one go, in the caller's time
 FULL_WINDOWS_MAX = 4  # more wait for the background thread only if it doesn't run: then seal here
