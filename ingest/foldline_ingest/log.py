@@ -54,7 +54,6 @@ class _Followed:
     def __init__(self, reader: SegmentReader, now: float) -> None:
         self.reader = reader
         self.changed_at = now
-        self.behind = 0
         self.tried_at = 0.0
         self.finished = False
 
@@ -110,7 +109,7 @@ class Log:
             if budget <= 0:
                 self._turn += index + 1
                 break
-        behind = sum(followed.behind for followed in self._followed.values())
+        behind = sum(followed.reader.behind for followed in self._followed.values())
         return polled._replace(lag_bytes=behind)
 
     def retire(self, name: SegmentName) -> None:
@@ -165,7 +164,6 @@ class Log:
         dead = self._is_dead(name, followed, now)
         try:
             batch = reader.read(final=dead)
-            followed.behind = max(0, reader.size() - reader.offset) if batch.bytes else 0
         except CorruptRecord as error:
             return self._abandon(reader, error)
         finally:

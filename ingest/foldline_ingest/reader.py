@@ -68,6 +68,7 @@ class SegmentReader:
         self.segment = segment
         self.path = path
         self.offset = offset
+        self.behind = 0  # bytes that were there to read beyond what the last read returned
         self._header: Header | None = None
         self._file: int | None = None
 
@@ -90,6 +91,7 @@ class SegmentReader:
         header = self._read_header()
         if header is None:
             return self.nothing()
+        self.behind = 0
         start = self.offset or HEADER_BYTES
         data = os.pread(self._open(), limit, start)
         if len(data) < CELL_BYTES or (data[0] == 0 and not final):
@@ -102,6 +104,8 @@ class SegmentReader:
         end = walk.settle(full=full)
         batch = walk.batch(self.segment, self.offset, end)
         self.offset = end
+        # What lies behind the tail is only allocated.
+        self.behind = max(0, self.size() - end) if full and not walk.tail else 0
         return batch
 
     def _open(self) -> int:

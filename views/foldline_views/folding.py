@@ -135,7 +135,7 @@ async def _rebuilt(layout: Layout, lease: Lease, announce: Announce | None) -> S
     draft.write_text(f"{generation}\n")
     draft.replace(layout.views / "CURRENT")
     if announce is not None:
-        await announce(Announcement(0, 0, "rebuilding", reset=True))
+        await announce(Announcement(0, 0, "catching_up", reset=True))
     if old is not None:
         shutil.rmtree(layout.views / str(old), ignore_errors=True)
     return store

@@ -93,7 +93,7 @@ class SeriesView:
                 " WHERE series.id = ?",
                 (series,),
             ).fetchone()
-            state = summaries.merge(_summaries_of(session, series))[:, 0]
+            state = summaries.merge(_summaries_of(session, series))[:, 0].tolist()
             found.append(
                 SeriesDelta(
                     series,
