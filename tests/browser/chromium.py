@@ -10,6 +10,7 @@ import json
 import os
 import select
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -44,6 +45,16 @@ FLAGS = (
     "--mute-audio",
 )
 
+# Chromium reads commands from descriptor 3 and writes to 4. The pipes are moved out of the way
+# first, because either may be 3 or 4 already.
+LAUNCHER = """
+import fcntl, os, sys
+pipes = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3]]
+for pipe, place in zip(pipes, (3, 4)):
+    os.dup2(pipe, place)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
 Listener = Callable[[str, dict[str, Any]], None]
 
 
@@ -64,12 +75,10 @@ class Chromium:
         )
         from_us, self._to = os.pipe()
         self._from, to_us = os.pipe()
-        # Chromium reads commands from descriptor 3 and writes to 4; a shell puts them there.
-        wiring = f'exec "$@" 3<&{from_us} 4>&{to_us}'
-        command = ["sh", "-c", wiring, "sh", str(binary.path), *FLAGS]
+        launch = [sys.executable, "-I", "-S", "-c", LAUNCHER, str(from_us), str(to_us)]
         self._log = (Path(self._profile.name) / "stderr.log").open("wb")
         self._process = subprocess.Popen(
-            [*command, f"--user-data-dir={self._profile.name}", "about:blank"],
+            [*launch, str(binary.path), *FLAGS, f"--user-data-dir={self._profile.name}"],
             pass_fds=(from_us, to_us),
             stdin=subprocess.DEVNULL,
             stdout=self._log,
@@ -82,7 +91,11 @@ class Chromium:
         self._next = 0
         self._replies: dict[int, dict[str, Any]] = {}
         self._listeners: dict[str, Listener] = {}
-        self.version: str = self.send("Browser.getVersion")["product"]
+        try:
+            self.version: str = self.send("Browser.getVersion")["product"]
+        except DevToolsError:
+            self.close()
+            raise
 
     @property
     def pid(self) -> int:
