@@ -24,6 +24,9 @@ export class OneRun {
     void this.load();
     const offs = [
       feed.onReset(() => void this.load()),
+      feed.onConnection((connection) => {
+        if (connection === 'open' && this.error !== null) void this.load();
+      }),
       feed.onChange((change) => {
         if (change.truncated || change.runs.includes(this.id)) this.loadSoon();
       }),
