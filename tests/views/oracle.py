@@ -132,7 +132,10 @@ class Oracle:
                 if (self.value(asked[0]) is None) != asked[1]:
                     return False
                 continue
-            if not self.link(op, self.value(sides[place]), self.value(sides[place + 1])):
+            left, right = self.value(sides[place]), self.value(sides[place + 1])
+            if isinstance(right, list) and not is_literal(sides[place + 1]):
+                right = [item for item in right if item is not None]
+            if not self.link(op, left, right):
                 return False
         return True
 
@@ -312,6 +315,11 @@ def call(name: str, cells: list[Any]) -> Any:
         **MATHS,
     }
     return plain[name](first, *rest)
+
+
+def is_literal(tree: ast.expr) -> bool:
+    """Whether a list is written out: only a None that is written asks for what is missing."""
+    return not any(isinstance(part, ast.Name) for part in ast.walk(tree))
 
 
 def item_of(cell: Any, key: int) -> Any:

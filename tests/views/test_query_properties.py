@@ -43,7 +43,7 @@ runs = st.lists(st.builds(Row, st.fixed_dictionaries(cells), series), min_size=1
 # The grammar of random queries: a text for each kind of operand.
 places = st.sampled_from(
     [
-        "run.lr", "run.n", 'run["lr"]', "run.params.n", "run.missing", "run.odd", "run.created_at",
+        "run.lr", "run.n", 'run["lr"]', "run.params.n", "run.missing", "run.odd",
         'run.metrics["loss"].last', 'run.metrics["loss", {"s": "a"}].last',
         'run.metrics["acc"].min', 'run.metrics["loss"].has_nan', "run.layers[0]", "run.layers[-2]",
         "run.opt[0]", "len(run.tags)", "len(run.layers)",
@@ -95,6 +95,8 @@ atoms = (
     | st.builds("sum(x for x in {}) > {}".format, lists, values)
     | st.builds("run.created_at {} '2026-01-02'".format, comparisons)
     | st.builds("datetime.now() - run.created_at {} timedelta(days=1)".format, comparisons)
+    | st.builds("run.created_at - datetime(2026, 1, 1) {} {}".format, comparisons, values)
+    | st.builds("run.created_at + {} {} datetime(2026, 1, 1)".format, literals, comparisons)
     | operands
     | st.sampled_from(["run.archived", "run.active", "run.created_at.day == 2"])
 )

@@ -96,12 +96,14 @@ class Texts:
     """Texts, each a code into `words`; a missing cell's code is -1.
 
     `index` is the way back from a word to its code. It is None where words may repeat, as they do
-    after `lower()`. Words that no cell uses may be among them.
+    after `lower()`. Words that no cell uses may be among them. `memo` keeps the words' order for
+    the next column that is made of the same words; words are only ever added.
     """
 
     codes: NDArray[np.int32]
     words: Sequence[str]
     index: Mapping[str, int] | None = None
+    memo: dict[int, NDArray[np.float64]] | None = None
 
     def __len__(self) -> int:
         """Return how many rows there are."""
@@ -124,7 +126,21 @@ class Texts:
 
     def take(self, rows: Rows) -> Texts:
         """Return the cells of these rows, in this order; a row may come more than once."""
-        return Texts(self.codes[rows], self.words, self.index)
+        return Texts(self.codes[rows], self.words, self.index, self.memo)
+
+    def ranks(self) -> NDArray[np.float64]:
+        """Return each cell's place in alphabetical order, whatever the case; NaN if missing."""
+        count = len(self.words)
+        table = None if self.memo is None else self.memo.get(count)
+        if table is None:
+            words = sorted(set(self.words), key=lambda word: (word.casefold(), word))
+            places = {word: place for place, word in enumerate(words)}
+            table = np.array([*(places[word] for word in self.words), np.nan], np.float64)
+            if self.memo is not None:
+                self.memo.clear()
+                self.memo[count] = table
+        ranks: NDArray[np.float64] = table[self.codes]
+        return ranks
 
     @property
     def kind(self) -> str:
@@ -134,31 +150,48 @@ class Texts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Objects:
-    """Values of any type: lists, dicts, or numbers among texts; None is missing."""
+    """Values of any type: lists, dicts, or numbers among texts; None is missing.
+
+    With `codes`, row i's value is `objects[codes[i]]`, and missing where the code is -1: many rows
+    have the same few tags, and a question about them is asked once for each list of tags.
+    """
 
     objects: Sequence[Any]
+    codes: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         """Return how many rows there are."""
-        return len(self.objects)
+        return len(self.objects) if self.codes is None else len(self.codes)
 
     @property
     def present(self) -> NDArray[np.bool_]:
         """True where there is a value."""
+        if self.codes is not None:
+            held: NDArray[np.bool_] = self.codes >= 0
+            return held
         return np.fromiter((cell is not None for cell in self.objects), np.bool_, len(self))
 
     def cell(self, row: int) -> Any:
         """Return the value, or None if it is missing."""
-        return self.objects[row]
+        if self.codes is None:
+            return self.objects[row]
+        code = int(self.codes[row])
+        return self.objects[code] if code >= 0 else None
 
     def cells(self) -> list[Any]:
         """Return all cells."""
-        return list(self.objects)
+        if self.codes is None:
+            return list(self.objects)
+        objects = [*self.objects, None]
+        return [objects[code] for code in self.codes.tolist()]
 
     def take(self, rows: Rows) -> Objects:
         """Return the cells of these rows, in this order; a row may come more than once."""
-        objects = self.objects
-        return Objects([objects[row] for row in rows.tolist()])
+        if self.codes is not None:
+            return Objects(self.objects, self.codes[rows])
+        codes = rows.astype(np.int32)
+        codes[~self.present[rows]] = -1
+        return Objects(self.objects, codes)
 
     @property
     def kind(self) -> str:
@@ -192,13 +225,18 @@ def _is_exact(value: int) -> bool:
 def column_of(cells: Iterable[Any]) -> Column:
     """Return the narrowest column that holds these cells exactly."""
     listed = list(cells)
-    held = [cell for cell in listed if cell is not None]
-    if held and all(isinstance(cell, str) for cell in held):
+    kinds = set(map(type, listed))
+    if kinds == {float}:
+        return Numbers(np.array(listed, np.float64), np.full(len(listed), FLOAT, np.uint8))
+    if kinds == {bool}:
+        return Numbers(np.array(listed, np.float64), np.full(len(listed), BOOL, np.uint8))
+    held = kinds - {type(None)}
+    if held and all(issubclass(kind, str) for kind in held):
         index: dict[str, int] = {}
         codes = [-1 if cell is None else index.setdefault(cell, len(index)) for cell in listed]
         return Texts(np.array(codes, np.int32), list(index), index)
     tags = [tag_of(cell) for cell in listed]
-    if sum(tag != ABSENT for tag in tags) == len(held):
+    if len(tags) - tags.count(ABSENT) == len(listed) - listed.count(None):
         values = [np.nan if cell is None else float(cell) for cell in listed]
         return Numbers(np.array(values, np.float64), np.array(tags, np.uint8))
     return Objects(listed)

@@ -109,15 +109,16 @@ class _NumberCells:
         return int(np.count_nonzero(self.tags))
 
 
-class _TextCells:
-    """Texts as codes into a dictionary that grows."""
+class _CodedCells:
+    """Values as codes into a dictionary that grows."""
 
-    __slots__ = ("codes", "index", "words")
+    __slots__ = ("codes", "index", "memo", "words")
 
     def __init__(self) -> None:
         self.codes: NDArray[np.int32] = np.empty(0, np.int32)
-        self.words: list[str] = []
+        self.words: list[Any] = []
         self.index: dict[str, int] = {}
+        self.memo: dict[int, NDArray[np.float64]] = {}
 
     def reserve(self, rows: int) -> None:
         old = len(self.codes)
@@ -127,15 +128,20 @@ class _TextCells:
         codes[:old] = self.codes
         self.codes = codes
 
+    def key(self, value: Any) -> str | None:
+        """Return what equal values share, or None for a value that does not belong here."""
+        raise NotImplementedError
+
     def put(self, row: int, value: Any) -> bool:
-        """Set a cell; False, with nothing changed, if the value is no text."""
-        if not isinstance(value, str):
+        """Set a cell; False, with nothing changed, if the value does not belong here."""
+        key = self.key(value)
+        if key is None:
             return False
-        code = self.index.get(value)
+        code = self.index.get(key)
         if code is None:
             if len(self.words) > STALE_SHARE * len(self.codes) + FIRST_CAPACITY:
                 self._forget()
-            code = self.index[value] = len(self.words)
+            code = self.index[key] = len(self.words)
             self.words.append(value)
         try:
             self.codes[row] = code
@@ -150,7 +156,8 @@ class _TextCells:
         kept = used[used >= 0]
         self.codes = (codes.reshape(-1) - (len(used) - len(kept))).astype(np.int32)
         self.words = [self.words[code] for code in kept.tolist()]
-        self.index = {word: code for code, word in enumerate(self.words)}
+        self.index = {self.key(word) or "": code for code, word in enumerate(self.words)}
+        self.memo = {}
 
     def drop(self, row: int) -> None:
         if row < len(self.codes):
@@ -160,22 +167,49 @@ class _TextCells:
         return row < len(self.codes) and bool(self.codes[row] >= 0)
 
     def view(self, rows: int) -> Column:
-        self.reserve(rows)
-        return Texts(self.codes[:rows], self.words, self.index)
+        raise NotImplementedError
 
     def count(self) -> int:
         return int(np.count_nonzero(self.codes >= 0))
 
 
+class _TextCells(_CodedCells):
+    """Texts."""
+
+    __slots__ = ()
+
+    def key(self, value: Any) -> str | None:
+        return value if isinstance(value, str) else None
+
+    def view(self, rows: int) -> Column:
+        self.reserve(rows)
+        return Texts(self.codes[:rows], self.words, self.index, self.memo)
+
+
+class _TreeCells(_CodedCells):
+    """Lists and dicts: many rows have the same few."""
+
+    __slots__ = ()
+
+    def key(self, value: Any) -> str | None:
+        # Unlike equality, the text tells 1 from 1.0 and True, so each cell comes back as it was.
+        return repr(value) if isinstance(value, list | dict) else None
+
+    def view(self, rows: int) -> Column:
+        self.reserve(rows)
+        return Objects(self.words, self.codes[:rows])
+
+
 class _LooseCells:
     """Cells of any type in a dict: few of them, or of types that no array holds."""
 
-    __slots__ = ("cells", "made", "numbers", "texts")
+    __slots__ = ("cells", "made", "numbers", "texts", "trees")
 
     def __init__(self) -> None:
         self.cells: dict[int, Any] = {}
         self.numbers = 0
         self.texts = 0
+        self.trees = 0
         self.made: Column | None = None
 
     def put(self, row: int, value: Any) -> bool:
@@ -187,6 +221,8 @@ class _LooseCells:
     def _tally(self, value: Any, by: int) -> None:
         if isinstance(value, str):
             self.texts += by
+        elif isinstance(value, list | dict):
+            self.trees += by
         elif tag_of(value) != ABSENT:
             self.numbers += by
 
@@ -224,16 +260,18 @@ class _LooseCells:
     def count(self) -> int:
         return len(self.cells)
 
-    def settled(self, rows: int) -> _NumberCells | _TextCells | None:
+    def settled(self, rows: int) -> _NumberCells | _CodedCells | None:
         """Return the same cells in arrays, if they are many and of one kind."""
         count = len(self.cells)
         if count < DENSE_CELLS or count * DENSE_SHARE < rows:
             return None
-        dense: _NumberCells | _TextCells
+        dense: _NumberCells | _CodedCells
         if self.numbers == count:
             dense = _NumberCells()
         elif self.texts == count:
             dense = _TextCells()
+        elif self.trees == count:
+            dense = _TreeCells()
         else:
             return None
         for row, value in self.cells.items():
@@ -241,7 +279,7 @@ class _LooseCells:
         return dense
 
 
-_Cells = _NumberCells | _TextCells | _LooseCells
+_Cells = _NumberCells | _CodedCells | _LooseCells
 
 
 def _copied(cell: Any) -> Any:

@@ -12,8 +12,8 @@ import numpy as np
 
 from foldline.errors import QueryError
 
-from .column import Column, Numbers, Path, Rows, Texts, column_of
-from .functions import CELL_FUNCTIONS, date_function
+from .column import Column, Numbers, Objects, Path, Rows, Texts, column_of
+from .functions import CELL_FUNCTIONS, TEXT_FUNCTIONS, date_function
 from .source import Source
 from .syntax import (
     Arithmetic,
@@ -260,12 +260,12 @@ class Evaluation:
         column = self.table.column(path)
         if path == ("metric", "has_nan"):
             return _has_nan(self.table.column(("metric", "nonfinite")))
-        if column is not None and path == ("tags",):
-            return column_of([] if cell is None else cell for cell in column.cells())
+        if isinstance(column, Objects) and path == ("tags",):
+            return _untagged(column)
         if column is not None:
             return column
         if path == ("tags",):
-            return column_of([[] for _ in range(self.table.rows)])
+            return Objects([[]], np.zeros(self.table.rows, np.int32))
         if path == ("active",):
             status = self.table.column(("status",)) or Texts(
                 np.full(self.table.rows, -1, np.int32), ()
@@ -325,9 +325,9 @@ class Evaluation:
 
         if isinstance(value, Scalar):
             return Scalar(pick(value.cell))
-        if isinstance(value, Texts):
-            return mapped(value, pick)
-        return column_of(map(pick, value.cells()))
+        if isinstance(value, Numbers):
+            return column_of(map(pick, value.cells()))
+        return mapped(value, pick)
 
     def _call(self, node: Call) -> Value:
         args = [self.value(arg) for arg in node.args]
@@ -350,7 +350,10 @@ class Evaluation:
         if len(constants) == len(rest):
             if isinstance(first, Scalar):
                 return Scalar(call(first.cell, *constants))
-            if isinstance(first, Texts):
+            method = TEXT_FUNCTIONS.get(node.name)
+            if isinstance(first, Texts) and method and all(type(c) is str for c in constants):
+                return mapped(first, lambda word: method(word, *constants))
+            if isinstance(first, Texts | Objects):
                 return mapped(first, lambda word: call(word, *constants))
         return column_of(map(call, *(cells_of(arg, self.rows) for arg in args)))
 
@@ -386,6 +389,13 @@ class Evaluation:
         ):
             self._mismatch(node.source.at)()
         return column_of(found)
+
+
+def _untagged(tags: Objects) -> Column:
+    """Return tags with an empty list where a run has none: it has no tags, they aren't missing."""
+    if tags.codes is None:
+        return Objects([[] if cell is None else cell for cell in tags.objects])
+    return Objects([*tags.objects, []], np.where(tags.codes < 0, len(tags.objects), tags.codes))
 
 
 def _has_nan(nonfinite: Column | None) -> Column | None:

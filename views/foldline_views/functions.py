@@ -21,7 +21,7 @@ DATE_PART: dict[str, Callable[[datetime], int]] = {
     "weekday": lambda when: when.weekday(),
 }
 
-__all__ = ["CELL_FUNCTIONS", "date_function"]
+__all__ = ["CELL_FUNCTIONS", "TEXT_FUNCTIONS", "date_function"]
 
 # Digits: `round` beyond these would change nothing, or leave nothing.
 ROUND_DIGITS_MAX = 30
@@ -133,6 +133,19 @@ CELL_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "text.startswith": _edge(str.startswith),
     "text.strip": _strip(str.strip),
     "text.upper": lambda cell: _text(cell).upper(),
+}
+
+
+# For texts and text arguments nothing needs to be checked: these are asked of every word.
+TEXT_FUNCTIONS: dict[str, Callable[..., bool | str]] = {
+    "text.casefold": str.casefold,
+    "text.endswith": str.endswith,
+    "text.lower": str.lower,
+    "text.lstrip": str.lstrip,
+    "text.rstrip": str.rstrip,
+    "text.startswith": str.startswith,
+    "text.strip": str.strip,
+    "text.upper": str.upper,
 }
 
 

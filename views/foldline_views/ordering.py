@@ -114,10 +114,7 @@ def _numbered(column: Column) -> NDArray[np.float64]:
     if isinstance(column, Numbers):
         return column.values
     if isinstance(column, Texts):
-        words = sorted(set(column.words), key=lambda word: (word.casefold(), word))
-        places = {word: place for place, word in enumerate(words)}
-        ranks = np.array([*(places[word] for word in column.words), np.nan], np.float64)
-        return ranks[column.codes]
+        return column.ranks()
     keys = [_key(cell) for cell in column.cells()]
     place_of = {key: place for place, key in enumerate(sorted({key for key in keys if key}))}
     return np.array([place_of[key] if key else np.nan for key in keys], np.float64)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .column import ABSENT, BOOL, FLOAT, INT, Column, Numbers, Texts, column_of, tag_of
+from .column import ABSENT, BOOL, FLOAT, INT, Column, Numbers, Objects, Texts, column_of, tag_of
 
 __all__ = [
     "Mask",
@@ -88,23 +88,40 @@ def truth(value: Value, rows: int) -> Mask:
         mask: Mask = (value.values != 0) & value.present
         return mask
     if isinstance(value, Texts):
-        return _looked_up(value, [bool(word) for word in value.words])
-    return np.fromiter(map(bool, value.objects), np.bool_, len(value))
+        return _looked_up(value.codes, [bool(word) for word in value.words])
+    return _asked(value, bool)
 
 
-def _looked_up(texts: Texts, answers: list[bool]) -> Mask:
+def _looked_up(codes: NDArray[np.int32], answers: list[bool]) -> Mask:
     """Return each cell's word's answer; False, the last one, where the cell is missing."""
     table = np.array([*answers, False], np.bool_)
-    found: Mask = table[texts.codes]
+    found: Mask = table[codes]
     return found
 
 
-def mapped(texts: Texts, function: Callable[[str], Any]) -> Column:
-    """Return a column of what a function makes of each text, asked once for each word."""
-    words = [function(word) for word in texts.words]
-    if words and all(type(word) is str for word in words):
-        return Texts(texts.codes, words)
-    return column_of([*words, None]).take(texts.codes.astype(np.intp))
+def _asked(column: Objects, question: Callable[[Any], bool]) -> Mask:
+    """Return what each cell answers, asked once for each that rows share; False where missing."""
+    answers = [cell is not None and question(cell) for cell in column.objects]
+    if column.codes is None:
+        return np.array(answers, np.bool_)
+    return _looked_up(column.codes, answers)
+
+
+def mapped(column: Texts | Objects, function: Callable[[Any], Any]) -> Column:
+    """Return a column of what a function makes of each cell, asked once for each word."""
+    codes, words = column.codes, column.words if isinstance(column, Texts) else column.objects
+    made = [None if word is None else function(word) for word in words]
+    if codes is None:
+        return column_of(made)
+    kinds = set(map(type, made))
+    if isinstance(column, Texts) and kinds == {str}:
+        return Texts(codes, [str(word) for word in made])
+    if kinds == {bool}:
+        # The last answer is that of the code -1.
+        tags = np.full(len(made) + 1, BOOL, np.uint8)
+        tags[-1] = ABSENT
+        return Numbers(np.array([*made, np.nan], np.float64), tags).take(codes.astype(np.intp))
+    return column_of([*made, None]).take(codes.astype(np.intp))
 
 
 # --- comparison -----------------------------------------------------------------------------------
@@ -123,6 +140,9 @@ def compare(op: str, left: Value, right: Value, rows: int, mismatch: Mismatch) -
             return _numbers_to_scalar(op, left, right.cell, rows, mismatch)
         if isinstance(left, Texts):
             return _texts_to_scalar(op, left, right.cell, mismatch)
+        if isinstance(left, Objects):
+            other = right.cell
+            return _asked(left, lambda cell: compare_cells(op, cell, other, mismatch))
     elif isinstance(left, Numbers) and isinstance(right, Numbers):
         mask: Mask = COMPARE[op](left.values, right.values)
         return mask & left.present & right.present if op == "!=" else mask
@@ -158,7 +178,7 @@ def _texts_to_scalar(op: str, left: Texts, cell: Any, mismatch: Mismatch) -> Mas
         mask: Mask = left.codes == code
         return mask if op == "==" else ~mask & left.present
     function = COMPARE[op]
-    return _looked_up(left, [function(word, cell) for word in left.words])
+    return _looked_up(left.codes, [function(word, cell) for word in left.words])
 
 
 def compare_cells(op: str, left: Any, right: Any, mismatch: Mismatch) -> bool:
@@ -184,18 +204,26 @@ def contains(item: Value, place: Value, rows: int, mismatch: Mismatch) -> tuple[
     if isinstance(texts, Texts) and isinstance(other, Scalar) and isinstance(other.cell, str):
         word = other.cell
         if texts is place:
-            return _looked_up(texts, [word in text for text in texts.words]), texts.present
-        return _looked_up(texts, [text in word for text in texts.words]), texts.present
-    holds, asked = _full(rows, cell=False), _full(rows, cell=False)
-    pairs = zip(cells_of(item, rows), cells_of(place, rows), strict=True)
-    for row, (cell, holder) in enumerate(pairs):
-        if cell is None or holder is None:
-            continue
-        if isinstance(holder, list | str | dict if isinstance(cell, str) else list):
-            asked[row], holds[row] = True, cell in holder
-        else:
-            mismatch()
-    return holds, asked
+            return _looked_up(texts.codes, [word in text for text in texts.words]), texts.present
+        return _looked_up(texts.codes, [text in word for text in texts.words]), texts.present
+    if isinstance(place, Objects) and isinstance(item, Scalar):
+        cell = item.cell
+        askable = _asked(place, lambda holder: _may_hold(holder, cell, mismatch))
+        return _asked(place, lambda holder: _may_hold(holder, cell) and cell in holder), askable
+    pairs = list(zip(cells_of(item, rows), cells_of(place, rows), strict=True))
+    able = [_may_hold(holder, cell, mismatch) for cell, holder in pairs]
+    inside = [may and cell in holder for may, (cell, holder) in zip(able, pairs, strict=True)]
+    return np.array(inside, np.bool_), np.array(able, np.bool_)
+
+
+def _may_hold(holder: Any, cell: Any, mismatch: Mismatch = lambda: None) -> bool:
+    """Whether `cell in holder` can be asked: of lists, and for texts also of texts and dicts."""
+    if cell is None or holder is None:
+        return False
+    if isinstance(holder, list | str | dict if isinstance(cell, str) else list):
+        return True
+    mismatch()
+    return False
 
 
 def _in_list(item: Value, members: list[Any], rows: int) -> tuple[Mask, Mask]:
@@ -209,7 +237,7 @@ def _in_list(item: Value, members: list[Any], rows: int) -> tuple[Mask, Mask]:
         codes = [item.index[m] for m in known if isinstance(m, str) and m in item.index]
         holds = np.isin(item.codes, codes)
     elif isinstance(item, Texts):
-        holds = _looked_up(item, [word in known for word in item.words])
+        holds = _looked_up(item.codes, [word in known for word in item.words])
     else:
         cells = cells_of(item, rows)
         holds = np.fromiter((cell is not None and cell in known for cell in cells), np.bool_, rows)
