@@ -72,9 +72,19 @@ describe('columns', () => {
   });
 
   it('always keep the name in front, and drop what no run has any more', () => {
-    const picked = pickedColumns(columns, ['run.hparams.lr', 'run.gone']);
+    const picked = pickedColumns(columns, ['run.hparams.lr', 'run.gone'], []);
     expect(picked.map((column) => column.id)).toEqual([NAME_COLUMN, 'run.hparams.lr']);
-    expect(pickedColumns(columns, [])).toEqual(defaultColumns(columns));
+    expect(pickedColumns(columns, [], [])).toEqual(defaultColumns(columns, []));
+  });
+
+  it('show by default the settings that tell the runs apart', () => {
+    const rows = [1, 2].map((lr) => aRun(`${lr}`, { params: { hparams: { lr }, model: {} } }));
+    const settings = (runs: Run[]) =>
+      defaultColumns(columns, runs)
+        .filter((column) => column.group === 'Params')
+        .map((column) => column.title);
+    expect(settings(rows)).toEqual(['lr']);
+    expect(settings(rows.slice(1))).toEqual(['lr', 'name']);
   });
 });
 

@@ -1,7 +1,7 @@
 /** Query text is coloured piece by piece, and values are spelled the way a query reads them. */
 
 import { describe, expect, it } from 'vitest';
-import { tokenAt, tokens } from '../../src/lib/query/highlight';
+import { tokens, touches } from '../../src/lib/query/highlight';
 import { literal, metricExpression } from '../../src/lib/query/literal';
 import { metricQuery } from '../../src/pages/run/query';
 import { idsQuery } from '../../src/pages/runs/deltas';
@@ -29,10 +29,12 @@ describe('tokens', () => {
     expect(tokens('run.order').some((token) => token.kind === 'word')).toBe(false);
   });
 
-  it('are found by the offset of an error, the last one for the end', () => {
-    const list = tokens('run.lrr > 3');
-    expect(list[tokenAt(list, 5)]?.text).toBe('lrr');
-    expect(tokenAt(list, 99)).toBe(list.length - 1);
+  it('are marked where they lie in the span of an error', () => {
+    const wrong = (span: [number, number]) =>
+      tokens('run.lrr > 3').filter((token) => touches(token, span)).map((token) => token.text);
+    expect(wrong([4, 7])).toEqual(['lrr']);
+    expect(wrong([0, 7])).toEqual(['run', '.', 'lrr']);
+    expect(wrong([11, 11])).toEqual([]);
   });
 });
 

@@ -20,11 +20,11 @@ export const BASE: string =
 /** Code of an error that no server answered: the network or the server is gone. */
 export const OFFLINE = 'offline';
 
-/** A failed call. `at` points into the query, counted from zero, when the query is at fault. */
+/** A failed call. `at` is the span of the query that is at fault, if one is. */
 export class ApiError extends Error {
   readonly code: string;
   readonly hint: string | null;
-  readonly at: number | null;
+  readonly at: [number, number] | null;
   /** HTTP status; 0 when there was no answer. */
   readonly status: number;
 

@@ -193,6 +193,6 @@ export interface ErrorBody {
   code: string;
   message: string;
   hint: string | null;
-  /** Column in the query, counted from zero. */
-  at: number | null;
+  /** The wrong part of the query: offsets of its first character and of the one behind it. */
+  at: [number, number] | null;
 }

@@ -8,12 +8,17 @@ export interface CellWorld {
   now: number;
   href(run: Run): string;
   color(id: string): string;
-  flash: boolean;
 }
 
-const FLASH_MS = 700;
+const FLASH_MS = 900;
+/** A cell that changes all the time flashes now and then: it should not glow. */
+const FLASH_PAUSE_MS = 2_500;
 /** Tags shown in a cell; the rest is a number. */
 const TAGS_SHOWN = 4;
+
+/** The reader asked the system for less motion. */
+const calm =
+  typeof matchMedia === 'undefined' ? null : matchMedia('(prefers-reduced-motion: reduce)');
 
 export class CellSlot {
   readonly element: HTMLElement;
@@ -23,6 +28,7 @@ export class CellSlot {
   private runId = '';
   private left = -1;
   private width = -1;
+  private flashedAt = 0;
 
   constructor(parent: HTMLElement, className: string) {
     this.element = document.createElement('div');
@@ -61,7 +67,7 @@ export class CellSlot {
     const cell = column.cell(run, world.now);
     const samePlace = this.columnId === column.id && this.runId === run.id;
     if (samePlace && this.kind === column.kind && this.text === cell.text) return;
-    if (samePlace && column.live && world.flash) flash(this.element);
+    if (samePlace && column.live) this.flash();
     if (this.kind !== column.kind) {
       this.kind = column.kind;
       this.element.dataset.kind = column.kind;
@@ -81,6 +87,17 @@ export class CellSlot {
     if (this.kind === 'name' && dot instanceof HTMLElement) {
       dot.style.backgroundColor = world.color(this.runId);
     }
+  }
+
+  private flash(): void {
+    const now = performance.now();
+    if (calm?.matches || now - this.flashedAt < FLASH_PAUSE_MS) return;
+    this.flashedAt = now;
+    const tint = getComputedStyle(this.element).getPropertyValue('--accent-bg');
+    this.element.animate([{ backgroundColor: tint }, { backgroundColor: 'transparent' }], {
+      duration: FLASH_MS,
+      easing: 'ease-out',
+    });
   }
 
   private write(kind: CellKind, text: string, run: Run, world: CellWorld): void {
@@ -126,17 +143,5 @@ function tagElements(tags: readonly string[]): HTMLElement[] {
     element.className = 'tag';
     element.textContent = tag;
     return element;
-  });
-}
-
-const calm =
-  typeof matchMedia === 'undefined' ? null : matchMedia('(prefers-reduced-motion: reduce)');
-
-function flash(element: HTMLElement): void {
-  if (calm?.matches) return;
-  const tint = getComputedStyle(element).getPropertyValue('--accent-bg');
-  element.animate([{ backgroundColor: tint }, { backgroundColor: 'transparent' }], {
-    duration: FLASH_MS,
-    easing: 'ease-out',
   });
 }

@@ -30,7 +30,7 @@ export interface Column {
 }
 
 /** Columns of each sort that show before anybody picks. */
-const DEFAULT_METRICS = 4;
+const DEFAULT_METRICS = 5;
 const DEFAULT_PARAMS = 8;
 
 export const NAME_COLUMN = 'run.name';
@@ -171,20 +171,34 @@ function heading(column: Column): string {
   return `${column.subtitle} ${column.title}`;
 }
 
+/** Settings that tell these runs apart; all of them if none does, or if there is one run only. */
+function telling(settings: Column[], rows: readonly Run[]): Column[] {
+  const differs = settings.filter((column) => {
+    const texts = new Set(rows.map((run) => column.cell(run, 0).text));
+    return texts.size > 1;
+  });
+  return differs.length > 0 ? differs : settings;
+}
+
 /** Names and values first, then what tells runs apart, then times and tags. */
-export function defaultColumns(all: readonly Column[]): Column[] {
+export function defaultColumns(all: readonly Column[], rows: readonly Run[]): Column[] {
   const own = all.filter((column) => column.group === 'Run');
+  const settings = all.filter((column) => column.group === 'Params');
   return [
     ...own.slice(0, 3),
     ...all.filter((column) => column.group === 'Metrics').slice(0, DEFAULT_METRICS),
-    ...all.filter((column) => column.group === 'Params').slice(0, DEFAULT_PARAMS),
+    ...telling(settings, rows).slice(0, DEFAULT_PARAMS),
     ...own.slice(3),
   ];
 }
 
 /** The picked columns in the order picked; ids that no run has any more are left out. */
-export function pickedColumns(all: readonly Column[], ids: readonly string[]): Column[] {
-  if (ids.length === 0) return defaultColumns(all);
+export function pickedColumns(
+  all: readonly Column[],
+  ids: readonly string[],
+  rows: readonly Run[],
+): Column[] {
+  if (ids.length === 0) return defaultColumns(all, rows);
   const known = new Map(all.map((column) => [column.id, column]));
   const picked = ids.flatMap((id) => known.get(id) ?? []);
   const name = known.get(NAME_COLUMN);

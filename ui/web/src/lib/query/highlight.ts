@@ -48,8 +48,7 @@ export function tokens(query: string): Token[] {
   return found;
 }
 
-/** Index of the token that holds offset `at`; the last one if it lies behind the end. */
-export function tokenAt(list: readonly Token[], at: number): number {
-  const index = list.findIndex((token) => at >= token.at && at < token.at + token.text.length);
-  return index >= 0 ? index : list.length - 1;
+/** Whether a token has a part in the span from `start` up to `end`. */
+export function touches(token: Token, [start, end]: [number, number]): boolean {
+  return token.at < end && token.at + token.text.length > start;
 }
