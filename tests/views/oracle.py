@@ -267,7 +267,8 @@ class Oracle:
             named = {str(word.arg): ast.literal_eval(word.value) for word in tree.keywords}
             if name == "timedelta":
                 return timedelta(*args, **named).total_seconds()
-            return When(datetime(*args, **named).replace(tzinfo=UTC).timestamp())  # noqa: DTZ001  # as UTC
+            naive = datetime(*args, **named)  # noqa: DTZ001  # UTC is put on in the next line
+            return When(naive.replace(tzinfo=UTC).timestamp())
         cells = [self.value(arg) for arg in tree.args]
         if isinstance(tree.func, ast.Attribute) and name not in MATHS:
             cells = [self.value(tree.func.value), *cells]

@@ -1,4 +1,4 @@
-"""Tests of queries: what they match, and what is said about wrong ones."""
+"""Tests of what queries match."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests that whole columns and single rows agree on any query."""
+"""Tests that columns and rows agree on any query."""
 
 from __future__ import annotations
 

@@ -120,10 +120,12 @@ def _numbered(column: Column) -> NDArray[np.float64]:
     return np.array([place_of[key] if key else np.nan for key in keys], np.float64)
 
 
-def _key(cell: Any) -> tuple[int, int | float, str] | None:
+def _key(cell: Any) -> tuple[int, int | float, str, str] | None:
     """Return what a cell is sorted by among cells of other types; None for NaN and missing."""
     if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return None
     if isinstance(cell, int | float):
-        return 0, cell, ""
-    return (1, 0, cell) if isinstance(cell, str) else (2, len(cell), str(cell))
+        return 0, cell, "", ""
+    if isinstance(cell, str):
+        return 1, 0, cell.casefold(), cell
+    return 2, len(cell), str(cell), ""

@@ -132,7 +132,7 @@ def compare(op: str, left: Value, right: Value, rows: int, mismatch: Mismatch) -
     if isinstance(left, Scalar) and not isinstance(right, Scalar):
         return compare(FLIPPED[op], right, left, rows, mismatch)
     if isinstance(left, Scalar) and isinstance(right, Scalar):
-        return _full(rows, compare_cells(op, left.cell, right.cell, mismatch))
+        return _full(rows, _compare_cells(op, left.cell, right.cell, mismatch))
     if isinstance(right, Scalar):
         if right.cell is None:
             return _full(rows, cell=False)
@@ -142,12 +142,12 @@ def compare(op: str, left: Value, right: Value, rows: int, mismatch: Mismatch) -
             return _texts_to_scalar(op, left, right.cell, mismatch)
         if isinstance(left, Objects):
             other = right.cell
-            return _asked(left, lambda cell: compare_cells(op, cell, other, mismatch))
+            return _asked(left, lambda cell: _compare_cells(op, cell, other, mismatch))
     elif isinstance(left, Numbers) and isinstance(right, Numbers):
         mask: Mask = COMPARE[op](left.values, right.values)
         return mask & left.present & right.present if op == "!=" else mask
     pairs = zip(cells_of(left, rows), cells_of(right, rows), strict=True)
-    return np.fromiter((compare_cells(op, a, b, mismatch) for a, b in pairs), np.bool_, rows)
+    return np.fromiter((_compare_cells(op, a, b, mismatch) for a, b in pairs), np.bool_, rows)
 
 
 def _numbers_to_scalar(op: str, left: Numbers, cell: Any, rows: int, mismatch: Mismatch) -> Mask:
@@ -181,7 +181,7 @@ def _texts_to_scalar(op: str, left: Texts, cell: Any, mismatch: Mismatch) -> Mas
     return _looked_up(left.codes, [function(word, cell) for word in left.words])
 
 
-def compare_cells(op: str, left: Any, right: Any, mismatch: Mismatch) -> bool:
+def _compare_cells(op: str, left: Any, right: Any, mismatch: Mismatch) -> bool:
     """Return whether `left op right` holds for two cells."""
     if left is None or right is None:
         return False
