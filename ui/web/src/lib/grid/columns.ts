@@ -149,7 +149,8 @@ function metricColumn(metric: MetricColumn): Column {
       if (summary?.last == null) return { text: NONE, tone: 'none' };
       const { value, step } = summary.last;
       const detail = `last of ${summary.count} points, at step ${step}`;
-      return { text: formatValue(value), detail, tone: typeof value === 'string' ? 'warn' : undefined };
+      const tone = typeof value === 'string' ? ('warn' as const) : undefined;
+      return { text: formatValue(value), detail, tone };
     },
   };
 }
