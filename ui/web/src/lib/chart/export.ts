@@ -21,7 +21,7 @@ const KEY_PX = 22;
 const KEYS_MAX = 24;
 const KEY_WIDTH_PX = 170;
 
-/** Put charts in columns under their titles, with a legend; the picture has the screen's density. */
+/** Put charts in columns under their titles, with a legend, at the screen's density. */
 export function composePicture(
   charts: readonly ExportChart[],
   keys: readonly ExportKey[],
@@ -101,6 +101,13 @@ export function csvField(text: string): string {
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
+/** Values are 32-bit: digits beyond these are no part of them. */
+const FLOAT32_DIGITS = 8;
+
+function shortest(value: number): string {
+  return String(Number(value.toPrecision(FLOAT32_DIGITS)));
+}
+
 /**
  * The points on screen as CSV: the names, x, the value as logged, its bucket's extremes, and the
  * smoothed value where there is one. Only points between `from` and `to` in x are written.
@@ -122,8 +129,9 @@ export function csvOf(
       if (x < from || x > to) continue;
       const low = line.low ? line.low[i] : values[i];
       const high = line.high ? line.high[i] : values[i];
-      const smooth = line.raw ? String(line.y[i]) : '';
-      out.push(`${start},${x},${values[i]},${low},${high},${smooth}`);
+      const smooth = line.raw ? shortest(line.y[i]!) : '';
+      const numbers = [values[i]!, low!, high!].map(shortest).join(',');
+      out.push(`${start},${x},${numbers},${smooth}`);
     }
   }
   return `${out.join('\n')}\n`;

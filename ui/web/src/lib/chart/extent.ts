@@ -5,7 +5,7 @@ import { lowerBound } from './nearest';
 
 const wholeExtents = new WeakMap<Float32Array, Range>();
 
-/** Lowest and highest finite value between two indices; [Infinity, -Infinity] when there is none. */
+/** Lowest and highest finite value between two indices; [Infinity, -Infinity] for none. */
 export function extentOf(values: Float32Array, from: number, to: number): Range {
   const whole = from === 0 && to === values.length - 1;
   const known = whole ? wholeExtents.get(values) : undefined;
@@ -43,6 +43,15 @@ export function xExtent(lines: readonly Pick<Line, 'x'>[]): Range | null {
   }
   if (low > high) return null;
   return low === high ? [low - 0.5, high + 0.5] : [low, high];
+}
+
+/** A start this close to zero, as a share of the range, is meant to be zero. */
+const NEAR_ZERO_SHARE = 0.05;
+
+/** The x range of steps or seconds of a run, from zero where the data starts next to it. */
+export function fromZero(range: Range | null): Range | null {
+  if (!range || range[0] <= 0) return range;
+  return range[0] < (range[1] - range[0]) * NEAR_ZERO_SHARE ? [0, range[1]] : range;
 }
 
 const MARGIN_SHARE = 0.05;

@@ -3,6 +3,7 @@
 import { drawnArrays, strokeWide } from './lines';
 import type { Line, Palette } from './model';
 import { type Projection, pixelX, pixelY } from './projection';
+import { type Traced, traceLine } from './trace';
 
 /** A line to bring forward, with the index of the point to mark, or -1 for none. */
 export interface Focused {
@@ -12,6 +13,7 @@ export interface Focused {
 
 const CASING_PX = 5;
 const STROKE_PX = 2;
+const EXTENT_ALPHA = 0.7;
 const DOT_RADIUS_PX = 4.5;
 const DOT_RING_PX = 2;
 
@@ -36,13 +38,31 @@ export function paintFocus(
   context.lineCap = 'round';
   for (const { line } of focused) {
     const arrays = drawnArrays(line);
+    const values = { x: arrays.x, y: arrays.y, low: null, high: null };
     context.setLineDash([]);
-    strokeWide(context, arrays, map, palette.surface, CASING_PX * ratio);
+    if (arrays.low) paintExtents(context, arrays, line.color, map);
+    strokeWide(context, values, map, palette.surface, CASING_PX * ratio);
     context.setLineDash(line.dash.map((part) => part * ratio));
-    strokeWide(context, arrays, map, line.color, STROKE_PX * ratio);
+    strokeWide(context, values, map, line.color, STROKE_PX * ratio);
   }
   context.setLineDash([]);
   for (const { line, index } of focused) paintDot(context, line, index, map, ratio, palette);
+}
+
+/** The extents of buckets as a hairline below the stroke: wide, they would bury the line. */
+function paintExtents(
+  context: CanvasRenderingContext2D,
+  arrays: Traced,
+  color: string,
+  map: Projection,
+): void {
+  context.globalAlpha = EXTENT_ALPHA;
+  context.lineWidth = 1;
+  context.strokeStyle = color;
+  const path = new Path2D();
+  traceLine(path, arrays, map);
+  context.stroke(path);
+  context.globalAlpha = 1;
 }
 
 function paintDot(

@@ -54,6 +54,8 @@ export function styleFor(
   };
 }
 
+/** How faint the extent of buckets is beside the values, where lines are few. */
+const EXTENT_SHARE = 0.6;
 /** How faint the original is below its smoothed line. */
 const RAW_SHARE = 0.24;
 
@@ -73,20 +75,55 @@ export function drawLine(
     traceLine(under, { x: line.x, y: line.raw, low: line.low, high: line.high }, map);
     context.stroke(under);
   }
-  context.globalAlpha = style.alpha;
-  context.setLineDash(line.dash.map((part) => part * style.ratio));
-  const path = new Path2D();
-  const points = traceLine(path, drawnArrays(line), map);
-  context.stroke(path);
-  if (style.doubled) {
-    context.translate(0.5, 0.5);
-    context.stroke(path);
-    context.translate(-0.5, -0.5);
-  }
+  const arrays = drawnArrays(line);
+  const points = style.doubled
+    ? strokeDoubled(context, arrays, line.dash, map, style)
+    : strokeSingle(context, arrays, line.dash, map, style);
   if (style.marked) {
     const marks = marksOf(line, map);
     if (marks.length) paintMarks(context, marks, line.color, style.palette.bad, style.ratio);
   }
+  return points;
+}
+
+function strokeSingle(
+  context: CanvasRenderingContext2D,
+  arrays: Traced,
+  dash: readonly number[],
+  map: Projection,
+  style: LineStyle,
+): number {
+  context.globalAlpha = style.alpha;
+  context.setLineDash(dash.map((part) => part * style.ratio));
+  const path = new Path2D();
+  const points = traceLine(path, arrays, map);
+  context.stroke(path);
+  return points;
+}
+
+/** The extents as a fine hairline, the values over it as a doubled one: noise never buries them. */
+function strokeDoubled(
+  context: CanvasRenderingContext2D,
+  arrays: Traced,
+  dash: readonly number[],
+  map: Projection,
+  style: LineStyle,
+): number {
+  if (arrays.low) {
+    context.globalAlpha = style.alpha * EXTENT_SHARE;
+    context.setLineDash([]);
+    const extents = new Path2D();
+    traceLine(extents, arrays, map);
+    context.stroke(extents);
+  }
+  context.globalAlpha = style.alpha;
+  context.setLineDash(dash.map((part) => part * style.ratio));
+  const path = new Path2D();
+  const points = traceLine(path, { x: arrays.x, y: arrays.y, low: null, high: null }, map);
+  context.stroke(path);
+  context.translate(0.5, 0.5);
+  context.stroke(path);
+  context.translate(-0.5, -0.5);
   return points;
 }
 

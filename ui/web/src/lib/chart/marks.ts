@@ -12,7 +12,8 @@ export interface Mark {
 }
 
 const CROSS_HALF_PX = 3.5;
-const RUG_PX = 5;
+const RUG_PX = 4;
+const RUG_ALPHA = 0.5;
 const CAP_RADIUS_PX = 2.6;
 
 const clean = new WeakMap<Float32Array, boolean>();
@@ -82,7 +83,7 @@ function capMark(marks: Mark[], line: Line, map: Projection): void {
   }
 }
 
-/** Paint marks with the line's colour; caps are painted in `bad`. `ratio` is device px per CSS px. */
+/** Paint marks in the line's colour, caps in `bad`. `ratio` is device px per CSS px. */
 export function paintMarks(
   context: CanvasRenderingContext2D,
   marks: readonly Mark[],
@@ -90,22 +91,19 @@ export function paintMarks(
   bad: string,
   ratio: number,
 ): void {
-  context.globalAlpha = 1;
   context.setLineDash([]);
-  context.lineWidth = Math.max(1, ratio);
   context.strokeStyle = color;
+  paintRug(context, marks, ratio);
+  context.globalAlpha = 1;
+  context.lineWidth = 1.5 * ratio;
   context.beginPath();
   for (const mark of marks) {
-    if (mark.kind === 'cross') {
-      const half = CROSS_HALF_PX * ratio;
-      context.moveTo(mark.x - half, mark.y - half);
-      context.lineTo(mark.x + half, mark.y + half);
-      context.moveTo(mark.x - half, mark.y + half);
-      context.lineTo(mark.x + half, mark.y - half);
-    } else if (mark.kind !== 'cap') {
-      context.moveTo(mark.x, mark.y);
-      context.lineTo(mark.x, mark.y + (mark.kind === 'rug-low' ? -RUG_PX : RUG_PX) * ratio);
-    }
+    if (mark.kind !== 'cross') continue;
+    const half = CROSS_HALF_PX * ratio;
+    context.moveTo(mark.x - half, mark.y - half);
+    context.lineTo(mark.x + half, mark.y + half);
+    context.moveTo(mark.x - half, mark.y + half);
+    context.lineTo(mark.x + half, mark.y - half);
   }
   context.stroke();
   for (const mark of marks) {
@@ -115,4 +113,22 @@ export function paintMarks(
     context.arc(mark.x, mark.y, CAP_RADIUS_PX * ratio, 0, Math.PI * 2);
     context.fill();
   }
+}
+
+function paintRug(
+  context: CanvasRenderingContext2D,
+  marks: readonly Mark[],
+  ratio: number,
+): void {
+  context.globalAlpha = RUG_ALPHA;
+  context.lineWidth = 1;
+  context.beginPath();
+  for (const mark of marks) {
+    if (mark.kind !== 'rug-low' && mark.kind !== 'rug-high') continue;
+    // Half a pixel in: a line between two pixels would be smeared over both.
+    const at = Math.floor(mark.x) + 0.5;
+    context.moveTo(at, mark.y);
+    context.lineTo(at, mark.y + (mark.kind === 'rug-low' ? -RUG_PX : RUG_PX) * ratio);
+  }
+  context.stroke();
 }

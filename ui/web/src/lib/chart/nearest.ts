@@ -113,7 +113,7 @@ function heightAt(
   return from + (to - from) * share;
 }
 
-/** The lines that have a value at `x`, highest on the screen first: what up and down walk through. */
+/** The lines that have a value at `x`, highest first: what up and down walk through. */
 export function stackAt(lines: readonly Line[], x: number): Line[] {
   const heights: { line: Line; value: number }[] = [];
   for (const line of lines) {

@@ -35,7 +35,8 @@ export interface PlotTip {
 export interface PlotEvents {
   /** The reader chose a part; null leaves an axis as it is. */
   zoom(x: Range | null, y: Range | null): void;
-  tip(tips: readonly PlotTip[], corner: { left: number; top: number; width: number }): void;
+  /** Points in focus, and where the plot lies in the window. */
+  tip(tips: readonly PlotTip[], plot: DOMRect): void;
   /** A draw is complete. */
   drawn(points: number, ms: number): void;
 }
@@ -348,7 +349,6 @@ export class Plot implements Follower {
       if (!(left - left === 0 && top - top === 0)) continue;
       tips.push({ line, index, left, top, pinned: isPinned });
     }
-    const { offsetLeft, offsetTop, offsetWidth } = this.#u.over;
-    this.#events.tip(tips, { left: offsetLeft, top: offsetTop, width: offsetWidth });
+    this.#events.tip(tips, this.#u.over.getBoundingClientRect());
   }
 }

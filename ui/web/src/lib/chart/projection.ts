@@ -50,7 +50,7 @@ export function scaled(values: Float32Array, log: boolean): Float32Array {
   return known;
 }
 
-/** Build the map of `x` and `y` onto `box`. An empty range is widened so that nothing divides by 0. */
+/** Build the map of `x` and `y` onto `box`. An empty range is taken as 1: nothing divides by 0. */
 export function project(box: Box, x: Range, y: Range, log: boolean): Projection {
   const yLow = log ? log10(y[0]) : y[0];
   const yHigh = log ? log10(y[1]) : y[1];

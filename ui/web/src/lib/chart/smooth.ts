@@ -10,8 +10,8 @@ export interface SmoothSeed {
  * Debiased exponential moving average of `y`.
  *
  * `weight` (0..1) is the share that the past keeps over a distance of `unit` in x: a finer level of
- * the same series, with smaller distances, then gives the same curve. Values that are not finite are
- * kept as they are and leave the average untouched.
+ * the same series, with smaller distances, then gives the same curve. Values that are not finite
+ * are kept as they are and leave the average untouched.
  */
 export function smoothed(
   x: Float64Array,

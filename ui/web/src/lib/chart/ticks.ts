@@ -22,7 +22,8 @@ function multiples(range: Range, step: number): number[] {
   const last = Math.floor(range[1] / step + 1e-9);
   // Dividing by the inverse keeps 0.3 from becoming 0.30000000000000004.
   const inverse = step < 1 ? Math.round(1 / step) : 0;
-  for (let k = first; k <= last; k++) found.push(inverse ? k / inverse : k * step);
+  // Adding zero turns the -0 of Math.ceil into 0, which a label would show as "-0".
+  for (let k = first; k <= last; k++) found.push((inverse ? k / inverse : k * step) + 0);
   return found;
 }
 

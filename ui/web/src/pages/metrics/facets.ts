@@ -81,7 +81,7 @@ export function membersOf(input: FacetInput): Member[] {
   });
 }
 
-/** All groups in reading order, hidden ones too: whoever hides one must be able to bring it back. */
+/** All groups in reading order, hidden ones too: who hides one must be able to bring it back. */
 export function groupsOf(members: readonly Member[], input: FacetInput): Group[] {
   const byRun = input.color === 'run';
   const titles = new Map<string, string>();

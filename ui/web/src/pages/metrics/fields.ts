@@ -55,11 +55,17 @@ export function labelOf(value: Json | undefined): string {
   return value === undefined || value === null ? MISSING : formatSetting(value);
 }
 
+/** Last words that say nothing without the one before: data.name, model.type. */
+const VAGUE = new Set(['name', 'type', 'id', 'kind', 'value', 'version']);
+
 /** What a chip or a column head says for a field. */
 export function fieldTitle(path: string): string {
   if (path === 'none') return 'none';
   if (path === 'metric.name') return 'metric';
-  return path.slice(path.lastIndexOf('.') + 1);
+  const parts = path.split('.');
+  const last = parts.at(-1)!;
+  const parent = parts.at(-2);
+  return VAGUE.has(last) && parent && parent !== 'run' ? `${parent}.${last}` : last;
 }
 
 /** Numbers by size, the rest by name, missing last. */

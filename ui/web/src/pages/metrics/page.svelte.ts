@@ -2,7 +2,7 @@
 
 import { type ApiError, asApiError, searchRuns } from '../../lib/api/client';
 import { Crosshair, type Aim } from '../../lib/chart/crosshair';
-import { xExtent } from '../../lib/chart/extent';
+import { fromZero, xExtent } from '../../lib/chart/extent';
 import type { Line, Range } from '../../lib/chart/model';
 import { durationText } from '../../lib/chart/ticks';
 import type { TipRow, TipText } from '../../lib/chart/tip';
@@ -25,6 +25,8 @@ const POINTS_LEAST = 256;
 const POINTS_MOST = 1_024;
 /** The address is rewritten when the wheel rests: browsers refuse hundreds of changes at once. */
 const ZOOM_COMMIT_MS = 250;
+/** Figures beside the charts change at most this often: faster than this nobody reads them. */
+const AIM_MS = 60;
 /** Rows of runs that only tell the metric names: the columns come with any answer. */
 const COLUMNS_ROWS = 1;
 /** Parameters on the card beside a point. */
@@ -47,6 +49,8 @@ export class MetricsPage {
   metricsError = $state.raw<ApiError | null>(null);
   #wheelZoom = $state.raw<Range | null | undefined>(undefined);
   #wheelTimer: ReturnType<typeof setTimeout> | undefined;
+  #aimTimer: ReturnType<typeof setTimeout> | undefined;
+  #nextAim: { aim: Aim | null; x: number | null } = { aim: null, x: null };
 
   readonly view: MetricsView = $derived(readView(route.params));
   readonly zoom: Range | null = $derived(
@@ -75,9 +79,10 @@ export class MetricsPage {
   readonly fields = $derived(fieldChoices(this.loader.heads, this.loader.runs));
   readonly #members: Member[] = $derived(membersOf(this.#input));
   readonly groups = $derived(groupsOf(this.#members, this.#input));
-  readonly domain: Range | null = $derived(
-    xExtent([...this.loader.data.values()].map((data) => data.coarse)),
-  );
+  readonly domain: Range | null = $derived.by(() => {
+    const range = xExtent([...this.loader.data.values()].map((data) => data.coarse));
+    return this.loader.axis === 'time' ? range : fromZero(range);
+  });
   readonly facets = $derived(
     facetsOf(this.#members, this.groups, this.#input, this.domain),
   );
@@ -86,7 +91,9 @@ export class MetricsPage {
     this.facets.find((facet) => facet.key === this.activeKey) ?? this.facets[0],
   );
   readonly ranks = $derived(rankGroups(this.active, this.groups, this.hairX));
-  readonly rows = $derived(runRows(this.active, this.groups, this.#hiddenRuns));
+  readonly rows = $derived(
+    runRows(this.facets, this.active, this.groups, this.#hiddenRuns),
+  );
   readonly params = $derived(
     paramColumns(
       Object.values(this.loader.runs), [this.view.color, this.view.facet, this.stroke],
@@ -118,16 +125,30 @@ export class MetricsPage {
   listen(): () => void {
     const offs = [
       this.loader.listen(),
-      this.crosshair.listen((aim, x) => {
-        this.aim = aim;
-        this.hairX = x;
-      }),
+      this.crosshair.listen((aim, x) => this.#aimed(aim, x)),
     ];
     void this.readMetrics();
     return () => {
       clearTimeout(this.#wheelTimer);
+      clearTimeout(this.#aimTimer);
       for (const off of offs) off();
     };
+  }
+
+  /** Table and groups follow the crosshair at a slower pace; charts never wait for them. */
+  #aimed(aim: Aim | null, x: number | null): void {
+    this.#nextAim = { aim, x };
+    if (this.#aimTimer !== undefined) return;
+    this.#tellAim();
+    this.#aimTimer = setTimeout(() => {
+      this.#aimTimer = undefined;
+      this.#tellAim();
+    }, AIM_MS);
+  }
+
+  #tellAim(): void {
+    this.aim = this.#nextAim.aim;
+    this.hairX = this.#nextAim.x;
   }
 
   /** Read which metrics there are; with no query in the address, choose a first one. */

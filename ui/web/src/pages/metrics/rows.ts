@@ -8,7 +8,7 @@ import { compareLabels, labelOf, paramAt, paramPaths } from './fields';
 import { readAt } from './rank';
 import type { TableSort } from './view';
 
-/** One run in the table, read from the facet that the table follows. */
+/** One run in the table, with the series that it is read from. */
 export interface RunRow {
   readonly kind: 'run';
   readonly id: string;
@@ -47,20 +47,32 @@ export function paramColumns(runs: readonly RunHead[], used: readonly string[]):
   return [...new Set([...chosen, ...varying])].slice(0, PARAM_COLUMNS_MAX);
 }
 
-/** One row per run of a facet; of a run with several series there, the first. */
+/** How well a series stands for its run beside the active chart: lower is better. */
+function distance(member: Member, active: Facet): number {
+  if (member.facet === active.key) return 0;
+  return member.head.name === active.metric ? 1 : 2;
+}
+
+/**
+ * One row per run of any chart. A run is read from the series that the active chart shows of it;
+ * else from one of the same metric, else from its first.
+ */
 export function runRows(
-  facet: Facet | undefined,
+  facets: readonly Facet[],
+  active: Facet | undefined,
   groups: readonly Group[],
   hiddenRuns: ReadonlySet<string>,
 ): RunRow[] {
-  if (!facet) return [];
+  if (!active) return [];
   const byLabel = new Map(groups.map((group) => [group.label, group]));
-  const lines = new Map(facet.lines.map((line) => [line.id, line]));
-  const first = new Map<string, Member>();
-  for (const member of facet.members) {
-    if (!first.has(member.head.run)) first.set(member.head.run, member);
+  const lines = new Map(facets.flatMap((facet) => facet.lines).map((line) => [line.id, line]));
+  const chosen = new Map<string, { member: Member; distance: number }>();
+  for (const member of facets.flatMap((facet) => facet.members)) {
+    const far = distance(member, active);
+    const known = chosen.get(member.head.run);
+    if (!known || far < known.distance) chosen.set(member.head.run, { member, distance: far });
   }
-  return [...first.values()].map(({ head, run, group }) => ({
+  return [...chosen.values()].map(({ member: { head, run, group } }) => ({
     kind: 'run',
     id: head.run,
     name: runName(run, head.run),

@@ -18,6 +18,13 @@ const LIKELY: readonly RegExp[] = [
   /(^|[/._-])val.*loss|loss.*val/i, /loss/i, /acc|f1|auc|map|bleu|score|reward/i, /err/i,
 ];
 
+const RISING = /acc|auc|f1|map\b|iou|bleu|rouge|score|reward|return|precision|recall|psnr|ssim/i;
+
+/** Whether a higher value of this metric is usually the better one, judging by its name. */
+export function risesWhenGood(name: string): boolean {
+  return RISING.test(name);
+}
+
 /** Each name once, with the most runs that any of its contexts has. */
 export function metricNames(columns: readonly MetricColumn[]): MetricName[] {
   const runs = new Map<string, number>();
@@ -50,8 +57,9 @@ export function metricClause(names: readonly string[]): string {
 }
 
 const STRING = String.raw`"(?:[^"\\]|\\.)*"`;
+const STRINGS = String.raw`${STRING}(?:\s*,\s*${STRING})*`;
 const CLAUSE = new RegExp(
-  String.raw`^\s*metric\.name\s*(?:==\s*(${STRING})|in\s*\(\s*(${STRING}(?:\s*,\s*${STRING})*)\s*,?\s*\))`,
+  String.raw`^\s*metric\.name\s*(?:==\s*(${STRING})|in\s*\(\s*(${STRINGS})\s*,?\s*\))`,
 );
 
 /** The names in a query that starts by naming metrics; null where it asks in another way. */

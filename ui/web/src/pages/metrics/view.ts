@@ -67,7 +67,7 @@ export const DEFAULT_VIEW: MetricsView = {
 /** Smoothing beyond this would need more points than a chart has. */
 export const SMOOTH_MAX = 0.99;
 
-/** Eight digits place a zoom within a thousandth of a pixel; the rest only lengthens the address. */
+/** Eight digits place a zoom within a thousandth of a pixel: more only lengthens the address. */
 const NUMBER_DIGITS = 8;
 
 function short(value: number): string {

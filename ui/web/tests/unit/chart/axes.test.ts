@@ -1,0 +1,90 @@
+/** Ticks are round numbers, and ranges show all there is. */
+
+import { describe, expect, it } from 'vitest';
+import { fromZero, xExtent, yRange } from '../../../src/lib/chart/extent';
+import { marksOf } from '../../../src/lib/chart/marks';
+import {
+  durationText, durationTicks, linearTicks, logTicks, stepTicks, tickText,
+} from '../../../src/lib/chart/ticks';
+import { wheelRange } from '../../../src/lib/chart/wheel';
+import { lineOf, plotOf } from './samples';
+
+describe('ticks', () => {
+  it('are multiples of 1, 2 or 5', () => {
+    expect(linearTicks([0.11, 0.95], 5)).toEqual([0.2, 0.4, 0.6, 0.8]);
+    expect(linearTicks([3, 3], 5)).toEqual([]);
+  });
+
+  it('never fall between two steps', () => {
+    expect(stepTicks([0, 3], 12)).toEqual([0, 1, 2, 3]);
+  });
+
+  it('fall on whole minutes and hours of a duration', () => {
+    expect(durationTicks([0, 7200], 4)).toEqual([0, 1800, 3600, 5400, 7200]);
+    expect([0, 45, 90, 5400, 90_000].map(durationText)).toEqual(
+      ['0', '45s', '1m 30s', '1h 30m', '1d 1h'],
+    );
+  });
+
+  it('name a few digits of each decade and mark the rest', () => {
+    const ticks = logTicks([0.05, 20], 6);
+    expect(ticks.filter((tick) => tick.major).map((tick) => tick.value)).toEqual([0.1, 1, 10]);
+    expect(ticks.length).toBeGreaterThan(20);
+  });
+
+  it('are linear where a logarithmic axis spans less than half a decade', () => {
+    expect(logTicks([0.4, 0.6], 3).map((tick) => tick.value)).toEqual([0.4, 0.5, 0.6]);
+  });
+
+  it('are written short', () => {
+    expect([0, 20_000, 1_500_000, 0.02, 0.00004, 1e-7].map(tickText)).toEqual(
+      ['0', '20k', '1.5M', '0.02', '4e-5', '1e-7'],
+    );
+  });
+});
+
+describe('ranges', () => {
+  it('hold every finite value and leave out NaN', () => {
+    const [low, high] = yRange([lineOf([1, NaN, 5])], [], [0, 2], false);
+    expect(low).toBeLessThanOrEqual(1);
+    expect(high).toBeGreaterThan(5);
+  });
+
+  it('follow the visible part', () => {
+    const [, high] = yRange([lineOf([1, 100, 1, 1, 1])], [], [2, 4], false);
+    expect(high).toBeLessThan(2);
+  });
+
+  it('start a logarithmic axis at the least positive value', () => {
+    const [low] = yRange([lineOf([0, 0.01, 1])], [], [0, 2], true);
+    expect(low).toBeGreaterThan(0.001);
+    expect(low).toBeLessThanOrEqual(0.01);
+  });
+
+  it('start at zero where steps do', () => {
+    expect(fromZero([7, 4_999])).toEqual([0, 4_999]);
+    expect(fromZero([3_000, 4_999])).toEqual([3_000, 4_999]);
+    expect(xExtent([lineOf([])])).toBeNull();
+  });
+});
+
+it('marks where a line turned NaN, and each column of it', () => {
+  const marks = marksOf(lineOf([1, 2, NaN, NaN, 3]), plotOf(100, [0, 4], [0, 4]));
+  expect(marks.map((mark) => mark.kind)).toEqual(['cross', 'rug-low', 'rug-low']);
+  expect(marks[0]!.y).toBe(50);
+});
+
+it('caps the end of a broken run at its last finite point', () => {
+  const marks = marksOf(lineOf([1, 2], { broken: true }), plotOf(100, [0, 1], [0, 4]));
+  expect(marks).toEqual([{ kind: 'cap', x: 100, y: 50 }]);
+});
+
+it('zooms with the wheel around the pointer and moves with Shift', () => {
+  const turn = { deltaX: 0, deltaY: -100, deltaMode: 0, shiftKey: false };
+  const [low, high] = wheelRange([0, 100], 25, turn);
+  expect((25 - low) / (high - low)).toBeCloseTo(0.25);
+  expect(high - low).toBeLessThan(100);
+  const [from, to] = wheelRange([0, 100], 25, { ...turn, shiftKey: true });
+  expect(to - from).toBeCloseTo(100);
+  expect(from).toBeLessThan(0);
+});

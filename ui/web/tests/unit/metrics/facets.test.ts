@@ -1,0 +1,158 @@
+/** Series become charts, groups and rows by the fields that the chips name. */
+
+import { describe, expect, it } from 'vitest';
+import { facetsOf, groupsOf, membersOf } from '../../../src/pages/metrics/facets';
+import {
+  automaticStroke, compareLabels, fieldChoices, fieldTitle, fieldValue, paramAt,
+} from '../../../src/pages/metrics/fields';
+import { rankGroups } from '../../../src/pages/metrics/rank';
+import {
+  groupRows, paramColumns, runRows, settingSpan, sortRows,
+} from '../../../src/pages/metrics/rows';
+import type { FacetInput } from '../../../src/pages/metrics/facets';
+import { dataOf, headOf, inputOf, runOf } from './samples';
+
+function build(input: FacetInput) {
+  const members = membersOf(input);
+  const groups = groupsOf(members, input);
+  return { groups, facets: facetsOf(members, groups, input, [0, 2]) };
+}
+
+describe('charts', () => {
+  it('are one per value of the facet, in order', () => {
+    const { facets } = build(inputOf());
+    expect(facets.map((facet) => [facet.title, facet.lines.length])).toEqual([
+      ['acc', 2], ['loss', 3],
+    ]);
+  });
+
+  it('colour lines by group and cap those of broken runs', () => {
+    const { facets, groups } = build(inputOf());
+    const loss = facets[1]!;
+    expect(groups.map((group) => group.label)).toEqual(['adam', 'sgd']);
+    expect(loss.lines.map((line) => line.color)).toEqual(
+      [groups[1]!.color, groups[0]!.color, groups[0]!.color],
+    );
+    expect(loss.lines.map((line) => line.broken)).toEqual([false, false, true]);
+  });
+
+  it('keep the colour of a run whatever else is loaded', () => {
+    const all = build(inputOf({ color: 'run' })).groups.find((group) => group.label === 'b');
+    const heads = [headOf(2, 'b')];
+    const alone = build(inputOf({ color: 'run', heads })).groups[0];
+    expect(alone?.color).toBe(all?.color);
+  });
+
+  it('leave out hidden runs and groups but keep their chart', () => {
+    const hidden = { hiddenRuns: new Set(['b']), hiddenGroups: new Set(['sgd']) };
+    const { facets } = build(inputOf(hidden));
+    expect(facets.map((facet) => facet.lines.map((line) => line.id))).toEqual([[], [3]]);
+  });
+
+  it('draw smoothed values over the original ones', () => {
+    const [line] = build(inputOf({ smooth: 0.5 })).facets[1]!.lines;
+    expect([...line!.raw!]).toEqual([9, 5, 1]);
+    expect(line!.y[2]).toBeGreaterThan(1);
+  });
+
+  it('use the finer points only where they cover the zoom', () => {
+    const coarse = dataOf([1, 2, 3]).coarse;
+    const detail = { ...dataOf([7, 8, 9]).coarse, range: [0, 2] as const };
+    const data = new Map([[1, { coarse, detail }]]);
+    const heads = [headOf(1, 'a')];
+    const inside = build(inputOf({ heads, data, zoom: [0.5, 1.5] })).facets[0]!.lines[0]!;
+    const beyond = build(inputOf({ heads, data, zoom: [0.5, 3] })).facets[0]!.lines[0]!;
+    expect([inside.y[0], beyond.y[0]]).toEqual([7, 1]);
+  });
+
+  it('add a band to groups of two or more lines', () => {
+    const { facets } = build(inputOf({ aggregate: 'range' }));
+    const [band, ...others] = facets[1]!.bands;
+    expect(others).toEqual([]);
+    expect(band!.label).toBe('adam');
+    expect([band!.low.at(-1), band!.mid.at(-1), band!.high.at(-1)]).toEqual([2, 3, 4]);
+  });
+});
+
+describe('fields', () => {
+  const run = runOf('a', { 'opt.lr': 1, model: { depth: 12, 'head.size': 3 } });
+
+  it('are found below dotted and nested keys', () => {
+    expect(paramAt(run.params, 'opt.lr')).toBe(1);
+    expect(paramAt(run.params, 'model.depth')).toBe(12);
+    expect(paramAt(run.params, 'model.head.size')).toBe(3);
+    expect(paramAt(run.params, 'model.width')).toBeUndefined();
+  });
+
+  it('read run, metric and context', () => {
+    const head = headOf(1, 'a', 'loss', { subset: 'val' });
+    const paths = ['run', 'metric.name', 'metric.context.subset', 'run.status', 'run.model.depth'];
+    expect(paths.map((path) => fieldValue(path, head, run))).toEqual(
+      ['a', 'loss', 'val', 'finished', 12],
+    );
+  });
+
+  it('are offered with the number of their values', () => {
+    const { heads, runs } = inputOf();
+    const offered = new Map(fieldChoices(heads, runs).map((f) => [f.path, f.distinct]));
+    expect(offered.get('run')).toBe(3);
+    expect(offered.get('run.opt.name')).toBe(2);
+    expect(fieldTitle('run.opt.name')).toBe('opt.name');
+    expect(fieldTitle('run.hparams.lr')).toBe('lr');
+  });
+
+  it('choose a stroke that tells train from val', () => {
+    const heads = [
+      headOf(1, 'a', 'loss', { subset: 'train' }), headOf(2, 'a', 'loss', { subset: 'val' }),
+    ];
+    expect(automaticStroke(heads)).toBe('metric.context.subset');
+    expect(automaticStroke(heads.slice(1))).toBe('none');
+  });
+
+  it('sort numbers by size and what is missing last', () => {
+    expect(['10', '–', '9', '1e-3'].sort(compareLabels)).toEqual(['1e-3', '9', '10', '–']);
+  });
+});
+
+describe('figures beside the charts', () => {
+  const input = inputOf();
+  const { facets, groups } = build(input);
+  const loss = facets[1]!;
+
+  it('rank groups by their mean under the crosshair', () => {
+    const ranks = rankGroups(loss, groups, 2);
+    expect(ranks.map((rank) => [rank.group.label, rank.mean])).toEqual([['sgd', 1], ['adam', 3]]);
+    expect(ranks[1]!.runs).toBe(2);
+    expect(rankGroups(loss, groups, 50)[0]!.mean).toBeNaN();
+  });
+
+  it('list every run once, read from the active chart', () => {
+    const rows = runRows(facets, facets[0], groups, new Set(['b']));
+    expect(rows.map((row) => [row.id, row.head.name, row.hidden])).toEqual([
+      ['a', 'acc', false], ['b', 'acc', true], ['c', 'loss', false],
+    ]);
+  });
+
+  it('sort rows by value, setting or name, with empty ones last', () => {
+    const rows = runRows(facets, loss, groups, new Set());
+    const order = (by: string, desc = false, x: number | null = null): string =>
+      sortRows(rows, { by, desc }, x).map((row) => row.id).join('');
+    expect(order('lr')).toBe('cba');
+    expect(order('value', true, 2)).toBe('cba');
+    expect(order('nothing', true)).toBe('abc');
+  });
+
+  it('put rows below their groups, and close groups', () => {
+    const rows = runRows(facets, loss, groups, new Set());
+    const listed = groupRows(sortRows(rows, { by: 'last', desc: false }, null), new Set(['adam']));
+    expect(listed.map((row) => row.kind)).toEqual(['group', 'run', 'group']);
+    expect(settingSpan(rows, 'lr')).toBe('0.001 … 0.1');
+  });
+
+  it('show the settings that chips use first, then those that vary', () => {
+    const runs = Object.values(input.runs).map((run) => (
+      { ...run, params: { ...run.params, seed: 1 } }
+    ));
+    expect(paramColumns(runs, ['run.opt.name'])).toEqual(['opt.name', 'lr']);
+  });
+});
