@@ -23,7 +23,7 @@ from tests.browser.page import Page
 from .conftest import end
 
 # The first four trainings are one of each sort: by hand, by scikit-learn, one that diverges, one
-# that raises; the last does so within 600 steps.
+# that raises; the last does so within 500 steps.
 SHORT = ["--runs", "4", "--steps", "800", "--seconds", "0", "--port", "0"]
 TRAINED_S = 100.0
 
@@ -65,7 +65,7 @@ def check_models(store: Path) -> None:
     assert raised.status == "failed"
     for run in (learned, library):
         loss, accuracy = (validation(run, name) for name in ("loss", "accuracy"))
-        assert accuracy.last > 0.85
+        assert accuracy.last > 0.8
         assert loss.last < loss.first / 2
     assert math.isnan(validation(diverged, "loss").last)
     assert validation(diverged, "loss").count == validation(learned, "loss").count

@@ -8,19 +8,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CLASSES", "Digits", "Floats", "Labels", "batches", "load"]
+__all__ = ["CLASSES", "NOISE", "Digits", "Floats", "Labels", "batches", "load"]
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
 CLASSES = 10
 VALIDATION_PART = 0.25
+NOISE = 0.2  # of a full pixel, so that the digits are hard enough to tell models apart
 SPLIT_SEED = 0  # the same for all runs, so that their validation losses may be compared
 BRIGHTEST = 16.0  # a pixel's largest value
 
 
 class Digits(NamedTuple):
-    """Images as rows of 64 pixels between 0 and 1, and the digits they show."""
+    """Images as rows of 64 noisy pixels, 0 to 1 but for the noise, and the digits they show."""
 
     train_x: Floats
     train_y: Labels
@@ -33,8 +34,10 @@ def load() -> Digits:
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
-    order = np.random.default_rng(SPLIT_SEED).permutation(len(images))
+    random = np.random.default_rng(SPLIT_SEED)
+    order = random.permutation(len(images))
     x = np.asarray(images, np.float64)[order] / BRIGHTEST
+    x += random.normal(0, NOISE, x.shape)
     y = np.asarray(labels, np.int64)[order]
     val = round(len(x) * VALIDATION_PART)
     return Digits(x[val:], y[val:], x[:val], y[:val])

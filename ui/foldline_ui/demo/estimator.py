@@ -36,22 +36,13 @@ class Linear:
 
 
 class Perceptron:
-    """`MLPClassifier`: a network whose optimizer keeps the learning rate it was given first.
+    """`MLPClassifier`: a network whose optimizer keeps the learning rate it was given first."""
 
-    It raises ValueError by itself when too large a learning rate makes its weights overflow.
-    """
-
-    def __init__(
-        self, hidden: list[int], activation: str, optimizer: str, lr: float, seed: int
-    ) -> None:
+    def __init__(self, hidden: list[int], optimizer: str, lr: float, seed: int) -> None:
         from sklearn.neural_network import MLPClassifier
 
         self._model: Any = MLPClassifier(
-            hidden_layer_sizes=hidden,
-            activation=activation,
-            solver=optimizer,
-            learning_rate_init=lr,
-            random_state=seed,
+            hidden_layer_sizes=hidden, solver=optimizer, learning_rate_init=lr, random_state=seed
         )
 
     def step(self, x: Floats, y: Labels, lr: float) -> dict[str, float]:

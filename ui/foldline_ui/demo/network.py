@@ -26,11 +26,14 @@ def log_loss(scores: Floats, labels: Labels) -> float:
 class Network:
     """Fully connected layers, leaky ReLU between them; with none hidden, softmax regression.
 
-    Nothing guards it against a learning rate that is too large: then its weights overflow and its
-    loss becomes NaN, as it would in anybody's training.
+    With `plain` its softmax is written as in the textbook and computed in single precision, where
+    the exponential of a score above 88 is infinite. A sound learning rate stays far below it; one
+    that is too large makes everything NaN from then on, as it would in anybody's training.
     """
 
-    def __init__(self, features: int, hidden: list[int], optimizer: str, seed: int) -> None:
+    def __init__(
+        self, features: int, hidden: list[int], optimizer: str, seed: int, *, plain: bool = False
+    ) -> None:
         random = np.random.default_rng(seed)
         sizes = [features, *hidden, CLASSES]
         self.weights = [
@@ -39,6 +42,7 @@ class Network:
         ]
         self.biases = [np.zeros(outputs) for outputs in sizes[1:]]
         self.optimizer = optimizer
+        self.plain = plain
         self._steps = 0
         self._mean = [np.zeros_like(value) for value in self._parameters()]
         self._square = [np.zeros_like(value) for value in self._parameters()]
@@ -70,8 +74,11 @@ class Network:
         return layers
 
     def _backward(self, layers: list[Floats], y: Labels) -> list[Floats]:
-        shifted = np.exp(layers[-1] - layers[-1].max(axis=1, keepdims=True))
-        delta = shifted / shifted.sum(axis=1, keepdims=True)
+        if self.plain:
+            likely = np.exp(layers[-1].astype(np.float32)).astype(np.float64)
+        else:
+            likely = np.exp(layers[-1] - layers[-1].max(axis=1, keepdims=True))
+        delta = likely / likely.sum(axis=1, keepdims=True)
         delta[np.arange(len(y)), y] -= 1
         delta /= len(y)
         weights: list[Floats] = []
