@@ -15,7 +15,7 @@ __all__ = ["TRIALS", "Trial"]
 class Trial(msgspec.Struct, frozen=True):
     """One training: what is trained, how, and from which random numbers."""
 
-    model: str  # softmax, mlp: by hand; sgd, perceptron: scikit-learn's
+    model: str  # softmax, mlp: by hand; linear, perceptron: scikit-learn's
     lr: float
     optimizer: str = "sgd"
     schedule: str = "constant"
@@ -31,8 +31,8 @@ class Trial(msgspec.Struct, frozen=True):
     def name(self) -> str:
         """What the run is called."""
         size = "x".join(map(str, self.hidden))
-        words = (self.model, size, self.optimizer, self.schedule, f"{self.lr:g}", self.seed)
-        return "-".join(str(word) for word in words if word != "")
+        words = (self.model, size, self.optimizer, self.schedule, f"{self.lr:g}", f"s{self.seed}")
+        return "-".join(str(word) for word in words if word)
 
     def params(self, steps: int) -> dict[str, Any]:
         """Return what the run keeps as its params."""
@@ -75,9 +75,9 @@ def _by_hand() -> list[Trial]:
 
 def _by_library() -> list[Trial]:
     return [
-        Trial("sgd", 0.01, schedule="constant", alpha=1e-4, tags=("baseline",)),
-        Trial("sgd", 0.01, schedule="cosine", alpha=1e-4),
-        Trial("sgd", 0.003, schedule="cosine", alpha=1e-2),
+        Trial("linear", 0.01, schedule="constant", alpha=1e-4, tags=("baseline",)),
+        Trial("linear", 0.01, schedule="cosine", alpha=1e-4),
+        Trial("linear", 0.003, schedule="cosine", alpha=1e-2),
         Trial("perceptron", 0.003, "adam", hidden=(32,)),
         Trial("perceptron", 0.003, "adam", hidden=(64, 32)),
         Trial("perceptron", 0.05, "sgd", hidden=(32,)),

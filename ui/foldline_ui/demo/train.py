@@ -91,7 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _model(trial: Trial, features: int) -> Network | Linear | Perceptron:
     hidden = list(trial.hidden)
-    if trial.model == "sgd":
+    if trial.model == "linear":
         return Linear(trial.alpha, trial.seed)
     if trial.model == "perceptron":
         return Perceptron(hidden, trial.optimizer, trial.lr, trial.seed)
