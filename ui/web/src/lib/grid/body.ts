@@ -53,7 +53,7 @@ class RowSlot {
   }
 
   recolor(world: CellWorld): void {
-    this.name.recolor(world);
+    for (const cell of [this.name, ...this.cells]) cell.recolor(world);
   }
 
   hide(): void {

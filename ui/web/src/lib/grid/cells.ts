@@ -1,13 +1,16 @@
 /** One cell of the table as DOM: written only where its content differs from what it shows. */
 
-import type { Run } from '../api/types';
-import type { CellKind, Column } from './columns';
+import type { Run, Summary } from '../api/types';
+import type { Cell, CellKind, Column } from './columns';
+import { CURVE_HEIGHT, CURVE_WIDTH } from './curves.svelte';
 
 /** What a cell needs to know of the page around it. */
 export interface CellWorld {
   now: number;
   href(run: Run): string;
   color(id: string): string;
+  /** The d attribute of a small curve; empty while it is on its way. */
+  curve(series: Summary): string;
 }
 
 const FLASH_MS = 900;
@@ -64,7 +67,8 @@ export class CellSlot {
 
   show(column: Column, run: Run, world: CellWorld): void {
     this.element.hidden = false;
-    const cell = column.cell(run, world.now);
+    const isCurve = column.kind === 'curve';
+    const cell = isCurve ? curveCell(column, run, world) : column.cell(run, world.now);
     const samePlace = this.columnId === column.id && this.runId === run.id;
     if (samePlace && this.kind === column.kind && this.text === cell.text) return;
     if (samePlace && column.live) this.flash();
@@ -83,9 +87,11 @@ export class CellSlot {
 
   /** The run's colour follows the theme. */
   recolor(world: CellWorld): void {
-    const dot = this.element.firstElementChild;
-    if (this.kind === 'name' && dot instanceof HTMLElement) {
-      dot.style.backgroundColor = world.color(this.runId);
+    const mark = this.element.firstElementChild;
+    if (this.kind === 'name' && mark instanceof HTMLElement) {
+      mark.style.backgroundColor = world.color(this.runId);
+    } else if (this.kind === 'curve' && mark instanceof SVGElement) {
+      mark.style.stroke = world.color(this.runId);
     }
   }
 
@@ -110,6 +116,9 @@ export class CellSlot {
     } else if (kind === 'status') {
       (first as HTMLElement).dataset.status = text;
       (first as HTMLElement).textContent = text;
+    } else if (kind === 'curve') {
+      first?.firstElementChild?.setAttribute('d', text);
+      this.recolor(world);
     } else if (kind === 'tags') {
       this.element.replaceChildren(...tagElements(run.tags));
       this.element.title = run.tags.join(', ');
@@ -119,7 +128,24 @@ export class CellSlot {
   }
 }
 
-function skeletonOf(kind: CellKind): HTMLElement[] {
+function curveCell(column: Column, run: Run, world: CellWorld): Cell {
+  const series = column.series?.(run);
+  return { text: series === undefined ? '' : world.curve(series) };
+}
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+function emptyCurve(): SVGElement {
+  const picture = document.createElementNS(SVG, 'svg');
+  picture.setAttribute('width', String(CURVE_WIDTH));
+  picture.setAttribute('height', String(CURVE_HEIGHT));
+  picture.setAttribute('aria-hidden', 'true');
+  picture.append(document.createElementNS(SVG, 'path'));
+  return picture;
+}
+
+function skeletonOf(kind: CellKind): Element[] {
+  if (kind === 'curve') return [emptyCurve()];
   if (kind === 'status') {
     const pill = document.createElement('span');
     pill.className = 'status-pill';

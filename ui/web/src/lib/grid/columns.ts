@@ -5,7 +5,7 @@ import { formatSetting, formatValue, NONE } from '../format/number';
 import { metricExpression } from '../query/literal';
 import { formatAgo, formatDuration, formatMoment } from '../format/time';
 
-export type CellKind = 'name' | 'status' | 'tags' | 'text' | 'number';
+export type CellKind = 'name' | 'status' | 'tags' | 'text' | 'number' | 'curve';
 
 export interface Cell {
   text: string;
@@ -21,12 +21,14 @@ export interface Column {
   title: string;
   /** Second voice in the heading: the context of a metric. */
   subtitle: string;
-  group: 'Run' | 'Metrics' | 'Params';
+  group: 'Run' | 'Metrics' | 'Curves' | 'Params';
   kind: CellKind;
   sortable: boolean;
   /** A change of its value is worth a flash. */
   live: boolean;
   cell(run: Run, now: number): Cell;
+  /** Of a curve: which series it draws. */
+  series?(run: Run): Summary | undefined;
 }
 
 /** Columns of each sort that show before anybody picks. */
@@ -155,6 +157,20 @@ function metricColumn(metric: MetricColumn): Column {
   };
 }
 
+function curveColumn(metric: MetricColumn): Column {
+  return {
+    id: `${metricExpression(metric.name, metric.context)}.curve`,
+    title: metric.name,
+    subtitle: contextWords(metric.context),
+    group: 'Curves',
+    kind: 'curve',
+    sortable: false,
+    live: false,
+    cell: () => ({ text: '' }),
+    series: (run) => findMetric(run, metric.name, metric.context),
+  };
+}
+
 /** Every column that the answer can fill: the run's own, then metrics, then params. */
 export function allColumns(params: ParamColumn[], metrics: MetricColumn[]): Column[] {
   const measured = metrics.map(metricColumn);
@@ -165,7 +181,7 @@ export function allColumns(params: ParamColumn[], metrics: MetricColumn[]): Colu
     if (!taken.has(heading(column))) return column;
     return { ...column, subtitle: param.path.split('.').slice(0, -1).join('.') };
   });
-  return [...RUN_COLUMNS, ...measured, ...settings];
+  return [...RUN_COLUMNS, ...metrics.map(curveColumn), ...measured, ...settings];
 }
 
 function heading(column: Column): string {
@@ -187,6 +203,7 @@ export function defaultColumns(all: readonly Column[], rows: readonly Run[]): Co
   const settings = all.filter((column) => column.group === 'Params');
   return [
     ...own.slice(0, 3),
+    ...all.filter((column) => column.group === 'Curves').slice(0, 1),
     ...all.filter((column) => column.group === 'Metrics').slice(0, DEFAULT_METRICS),
     ...telling(settings, rows).slice(0, DEFAULT_PARAMS),
     ...own.slice(3),

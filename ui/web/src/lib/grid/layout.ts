@@ -2,6 +2,7 @@
 
 import type { Run } from '../api/types';
 import type { Column } from './columns';
+import { CURVE_WIDTH } from './curves.svelte';
 
 export const ROW_PX = 30;
 export const HEAD_PX = 32;
@@ -74,6 +75,7 @@ const LIMITS: Record<Column['kind'], [number, number]> = {
   tags: [120, 260],
   text: [70, 200],
   number: [72, 150],
+  curve: [CURVE_WIDTH + 24, CURVE_WIDTH + 24],
 };
 
 /** A width that fits the heading and the first rows, within reason. */
