@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from . import summaries
+from . import newest, summaries
 from .runs import RunState
 
 __all__ = ["Changes", "Known", "read_changes"]
@@ -98,30 +98,22 @@ def _changed_summaries(
     db: sqlite3.Connection, known: Known
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the changed series and their summaries, those of several slots merged."""
-    # One row with everything in it: the interpreter is not handed back and forth for each series.
-    series_json, data = db.execute(
-        "SELECT json_group_array(series), CAST(group_concat(data, '') AS BLOB) FROM"
-        " (SELECT series, data FROM summary JOIN slot ON slot.id = slot WHERE revision > ?)",
-        (known.revision,),
+    slots, columns = newest.changed(db, known.revision)
+    (json,) = db.execute(
+        "SELECT json_group_array(series) FROM"
+        " (SELECT series FROM json_each(?) JOIN slot ON slot.id = value ORDER BY value)",
+        (msgspec.json.encode(slots.tolist()).decode(),),
     ).fetchone()
-    series = np.array(msgspec.json.decode(series_json), dtype=np.int64)
-    columns = np.frombuffer(data or b"", dtype=np.float64).reshape(-1, summaries.ROWS).T
+    series = np.array(msgspec.json.decode(json), dtype=np.int64)
     shared = db.execute(
-        "SELECT series, data FROM slot JOIN summary ON summary.slot = slot.id"
-        " JOIN segment ON segment.id = segment WHERE series IN (SELECT s.series FROM summary"
-        "   JOIN slot s ON s.id = summary.slot WHERE revision > ?1"
-        "   AND (SELECT count(*) FROM slot o WHERE o.series = s.series) > 1)"
-        " ORDER BY series, writer, number",
-        (known.revision,),
+        "SELECT series, json_group_array(id) FROM"
+        " (SELECT series, slot.id FROM slot JOIN segment ON segment.id = segment"
+        "   WHERE series IN (SELECT id FROM series WHERE shared)"
+        "   ORDER BY series, writer, number) GROUP BY series"
     ).fetchall()
-    if not shared:
-        return series, columns
-    parts: dict[int, list[NDArray[np.float64]]] = {}
-    for key, part in shared:
-        parts.setdefault(key, []).append(np.frombuffer(part))
-    merged = [summaries.merge(np.stack(part, axis=1)) for part in parts.values()]
-    # Later columns win when the catalog takes them over.
-    return (
-        np.concatenate((series, np.array(list(parts), dtype=np.int64))),
-        np.concatenate((columns, *merged), axis=1),
-    )
+    for one, ids in shared:
+        touched = series == one
+        if touched.any():
+            parts = newest.summaries_of(db, msgspec.json.decode(ids))
+            columns[:, touched] = summaries.merge(parts)
+    return series, columns

@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from . import buckets, overview
+from . import buckets, newest, overview
 from .buckets import Level
 
 __all__ = ["LINEAR", "MAGIC", "NONE", "Axis", "Curves", "encode", "level_curves", "overview_curves"]
@@ -101,11 +101,11 @@ def overview_curves(db: sqlite3.Connection, slots: Sequence[int], axis: Axis) ->
     It has at most overview.OVERVIEW_MAX + buckets.CHUNK points.
     """
     stored = _read_overviews(db, slots, by_time=axis.by_time)
-    newest = _read_chunks(db, slots)
+    fresh = newest.waiting(db, slots)
     owner = np.repeat(np.arange(len(slots)), stored.counts)
     found = _Owned(owner, stored.x, stored.values)
-    if len(newest.owner):
-        found = _with_newest(db, slots, axis, found, stored, newest)
+    if len(fresh.owner):
+        found = _with_newest(db, slots, axis, found, stored, fresh)
     order = np.argsort(found.owner, kind="stable")
     counts = np.bincount(found.owner, minlength=len(slots))
     x = found.x[order] - np.repeat(axis.origin, counts)
@@ -127,8 +127,12 @@ def level_curves(
     """
     xs, values = [np.empty(0)], [np.empty((0, overview.VALUES), dtype=np.float32)]
     counts = []
-    for slots, origin in zip(slots_of, axis.origin.tolist(), strict=True):
-        level = _whole_level(db, slots)
+    fresh = newest.waiting(db, [slot for slots in slots_of for slot in slots])
+    ends = np.searchsorted(fresh.owner, np.cumsum([len(slots) for slots in slots_of]))
+    begin = 0
+    for slots, origin, end in zip(slots_of, axis.origin.tolist(), ends.tolist(), strict=True):
+        level = _whole_level(db, slots, fresh.points[:, begin:end])
+        begin = end
         if span is not None:
             inside = _within(level.buckets, span, origin, by_time=axis.by_time)
             level = Level(level.width, level.buckets[:, inside])
@@ -156,15 +160,6 @@ class _Stored(NamedTuple):
     last_step: Floats  # of each; NaN where there is none
     x: Floats
     values: NDArray[np.float32]
-
-
-class _Newest(NamedTuple):
-    """The points of open chunks end to end, each with the place of its slot in the request."""
-
-    owner: Ints
-    step: Floats
-    value: Floats
-    time: Floats
 
 
 class _Owned(NamedTuple):
@@ -202,40 +197,22 @@ def _read_overviews(db: sqlite3.Connection, slots: Sequence[int], *, by_time: bo
     return _Stored(counts, widths, last_step, x, values)
 
 
-def _read_chunks(db: sqlite3.Connection, slots: Sequence[int]) -> _Newest:
-    places, data = db.execute(
-        "SELECT json_group_array(json_array(place, count)), CAST(group_concat(data, '') AS BLOB)"
-        " FROM (SELECT key AS place, count, data FROM json_each(?) AS list"
-        " JOIN chunk ON slot = list.value WHERE count > 0 ORDER BY key)",
-        (msgspec.json.encode(slots).decode(),),
-    ).fetchone()
-    rows = np.array(msgspec.json.decode(places), dtype=np.int64).reshape(-1, 2)
-    flat = np.frombuffer(data or b"", dtype=np.float64)
-    owner = np.repeat(rows[:, 0], rows[:, 1])
-    # Each chunk is three columns one after the other.
-    start = 3 * (np.cumsum(rows[:, 1]) - rows[:, 1])
-    rank = np.arange(len(owner)) - np.repeat(start // 3, rows[:, 1])
-    at = np.repeat(start, rows[:, 1]) + rank
-    size = np.repeat(rows[:, 1], rows[:, 1])
-    return _Newest(owner, flat[at], flat[at + size], flat[at + 2 * size])
-
-
 def _with_newest(
     db: sqlite3.Connection,
     slots: Sequence[int],
     axis: Axis,
     found: _Owned,
     stored: _Stored,
-    newest: _Newest,
+    fresh: newest.Waiting,
 ) -> _Owned:
     """Add the newest points to the stored buckets of their curves."""
     widths = stored.widths
-    key = np.floor(np.ldexp(newest.step, -widths[newest.owner]))
+    key = np.floor(np.ldexp(fresh.points[0], -widths[fresh.owner]))
     # The number of each curve's last stored bucket; NaN, which compares false, if it has none.
     edge = np.floor(np.ldexp(stored.last_step, -widths))
     # A point before the last stored bucket is late, which is rare: its curve goes the long way.
-    late = np.unique(newest.owner[key < edge[newest.owner]])
-    new, new_key = _bucketed(newest, key, widths, by_time=axis.by_time)
+    late = np.unique(fresh.owner[key < edge[fresh.owner]])
+    new, new_key = _bucketed(fresh, key, widths, by_time=axis.by_time)
     into = new_key == edge[new.owner]
     at = (np.cumsum(stored.counts) - 1)[new.owner[into]]
     values, x = found.values.copy(), found.x.copy()
@@ -256,12 +233,12 @@ def _with_newest(
 
 
 def _bucketed(
-    newest: _Newest, key: Floats, widths: NDArray[np.int32], *, by_time: bool
+    fresh: newest.Waiting, key: Floats, widths: NDArray[np.int32], *, by_time: bool
 ) -> tuple[_Owned, Floats]:
     """Gather points into buckets of their curves' widths, and return them and their numbers."""
-    order = np.lexsort((key, newest.owner))  # stable: arrival decides within a bucket
-    owner, key = newest.owner[order], key[order]
-    points = buckets.of_points(newest.step[order], newest.value[order], newest.time[order])
+    order = np.lexsort((key, fresh.owner))  # stable: arrival decides within a bucket
+    owner, key = fresh.owner[order], key[order]
+    points = buckets.of_points(*fresh.points[:, order])
     opens = np.empty(len(key), dtype=bool)
     opens[0] = True
     opens[1:] = (key[1:] != key[:-1]) | (owner[1:] != owner[:-1])
@@ -287,18 +264,17 @@ def _merged(old: NDArray[np.float32], new: NDArray[np.float32]) -> NDArray[np.fl
     return merged
 
 
-def _whole_level(db: sqlite3.Connection, slots: Sequence[int]) -> Level:
-    """Return a series with all that its slots hold, absorbed or not."""
-    levels, newest = [], []
+def _whole_level(db: sqlite3.Connection, slots: Sequence[int], fresh: Floats) -> Level:
+    """Return a series with all that its slots hold: their levels, and the points that wait."""
+    levels = []
     for slot in slots:
         row = db.execute("SELECT width, count, data FROM level WHERE slot = ?", (slot,)).fetchone()
         if row:
             levels.append(buckets.unpack(*row))
-        waiting = db.execute("SELECT count, data FROM chunk WHERE slot = ?", (slot,)).fetchone()
-        if waiting and waiting[0]:
-            newest.append(np.frombuffer(waiting[1]).reshape(3, waiting[0]))
     width = max((level.width for level in levels), default=buckets.WIDTH_MIN)
-    parts = [level.buckets for level in levels] + [buckets.of_points(*p) for p in newest]
+    parts = [level.buckets for level in levels]
+    if fresh.shape[1]:
+        parts.append(buckets.of_points(*fresh))
     if not parts:
         return buckets.EMPTY
     return Level(width, buckets.coarsen(np.concatenate(parts, axis=1), width))

@@ -4,13 +4,14 @@ Each writer's part of a series is a slot of its own, fed by one segment in one o
 merged when they are read. So writers may interleave in any way and the view stays the same.
 
 The newest points of a slot wait in its open chunk until CHUNK of them are there; then they are
-absorbed into its level (see `buckets`), and the overview is made from it.
+absorbed into its level (see `buckets`), and the overview is made from it. `newest` says how what
+waits is stored.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -21,13 +22,13 @@ from foldline_ingest.announce import ANNOUNCED_SERIES_MAX
 from foldline_ingest.batch import Batch, Points, facts
 from foldline_ingest.view import SeriesDelta
 
-from . import buckets, overview, summaries
-from .database import BULK_INSERT, bulk
+from . import buckets, newest, overview, summaries
 from .session import Session
 
 __all__ = ["SeriesView", "context_key"]
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 # Series numbers in one segment; the SDK counts up from 1. A larger number is damage.
 SERIES_PER_SEGMENT_MAX = 1 << 20
@@ -38,33 +39,42 @@ POOL_SLOTS_MAX = 32_768
 LEVELS_MAX = 256
 
 
+# What is announced of a summary.
+NEWEST = [summaries.COUNT, summaries.LAST_STEP, summaries.LAST, summaries.LAST_TIME]
+
+
 class _Slot(NamedTuple):
     id: int
     series: int
+    run: str
+    name: str
+    context: dict[str, Any]
 
 
 class SeriesView:
     """Folds points into summaries, levels and overviews."""
 
     name = "series"
-    version = 1
-    schema = """
+    version = 2
+    schema = (
+        newest.SCHEMA
+        + """
         CREATE TABLE series (
             id INTEGER PRIMARY KEY, run INTEGER NOT NULL, name TEXT NOT NULL,
-            context TEXT NOT NULL, UNIQUE (run, name, context));
+            context TEXT NOT NULL, shared INTEGER NOT NULL DEFAULT 0,
+            UNIQUE (run, name, context));
+        CREATE INDEX series_shared ON series (id) WHERE shared;
         CREATE TABLE slot (
             id INTEGER PRIMARY KEY, series INTEGER NOT NULL, segment INTEGER NOT NULL,
             number INTEGER NOT NULL, UNIQUE (segment, number));
         CREATE INDEX slot_series ON slot (series);
-        CREATE TABLE summary (slot INTEGER PRIMARY KEY, revision INTEGER NOT NULL, data BLOB);
-        CREATE INDEX summary_revision ON summary (revision);
-        CREATE TABLE chunk (slot INTEGER PRIMARY KEY, count INTEGER NOT NULL, data BLOB);
         CREATE TABLE level (
             slot INTEGER PRIMARY KEY, width INTEGER NOT NULL, count INTEGER NOT NULL, data BLOB);
         CREATE TABLE overview (
             slot INTEGER PRIMARY KEY, width INTEGER NOT NULL, count INTEGER NOT NULL,
             place BLOB, step BLOB, time BLOB, value BLOB);
     """
+    )
 
     def __init__(self) -> None:
         self.touched: NDArray[np.int64] = np.empty(0, dtype=np.int64)  # places in the pools
@@ -86,24 +96,15 @@ class SeriesView:
     def deltas(self, session: Session) -> list[SeriesDelta]:
         """Return the newest point of each series that the last `apply` changed, up to a bound."""
         found = []
-        for place in self.touched[:ANNOUNCED_SERIES_MAX]:
-            series = self._slots[place].series
-            run, name, context = session.db.execute(
-                "SELECT run.uid, name, context FROM series JOIN run ON run.id = run"
-                " WHERE series.id = ?",
-                (series,),
-            ).fetchone()
-            state = summaries.merge(_summaries_of(session, series))[:, 0].tolist()
+        for place in self.touched[:ANNOUNCED_SERIES_MAX].tolist():
+            slot = self._slots[place]
+            state = self._summary[:, place]
+            if slot.series in self._shared:
+                state = summaries.merge(_summaries_of(session, slot.series))[:, 0]
+            count, step, value, time = state[NEWEST].tolist()
             found.append(
                 SeriesDelta(
-                    series,
-                    run,
-                    name,
-                    msgspec.json.decode(context),
-                    int(state[summaries.COUNT]),
-                    state[summaries.LAST_STEP],
-                    state[summaries.LAST],
-                    state[summaries.LAST_TIME],
+                    slot.series, slot.run, slot.name, slot.context, int(count), step, value, time
                 )
             )
         return found
@@ -113,11 +114,12 @@ class SeriesView:
     def forget(self) -> None:
         """Drop what is in memory: all of it can be read again, as of the last commit."""
         self._slots: list[_Slot] = []
+        self._shared: set[int] = set()  # series that several of the slots belong to
         self._used = 0
         self._summary = summaries.fresh(0)
         self._chunk = np.empty((3, 0, buckets.CHUNK))  # step, value, time of the open chunks
         self._waiting = np.empty(0, dtype=np.int64)  # points in each open chunk
-        self._tables: dict[int, NDArray[np.int64]] = {}  # segment -> series number -> place
+        self._tables: dict[int, Ints] = {}  # segment -> series number -> place
         self._levels: dict[int, buckets.Level] = {}  # by slot id; the oldest first
 
     def _reserve(self, count: int) -> None:
@@ -141,21 +143,26 @@ class SeriesView:
         if segment in self._tables:
             return self._tables[segment]
         rows = session.db.execute(
-            "SELECT slot.id, series, number, summary.data, chunk.count, chunk.data FROM slot"
-            " LEFT JOIN summary ON summary.slot = slot.id"
-            " LEFT JOIN chunk ON chunk.slot = slot.id"
+            "SELECT number, slot.id, series, run.uid, name, context, shared"
+            " FROM slot JOIN series ON series.id = series JOIN run ON run.id = run"
             " WHERE segment = ? ORDER BY slot.id",
             (segment,),
         ).fetchall()
-        table = np.full(max((row[2] for row in rows), default=0) + 1, -1, dtype=np.int64)
-        places = self._add([_Slot(row[0], row[1]) for row in rows])
-        for place, (_, _, number, summary, waiting, chunk) in zip(places, rows, strict=True):
-            table[number] = place
-            if summary is None:
-                continue  # defined, and no points yet
-            self._summary[:, place] = np.frombuffer(summary)
-            self._chunk[:, place, :waiting] = np.frombuffer(chunk).reshape(3, waiting)
-            self._waiting[place] = waiting
+        table = np.full(max((row[0] for row in rows), default=0) + 1, -1, dtype=np.int64)
+        slots = [
+            _Slot(slot, series, run, name, msgspec.json.decode(context))
+            for _, slot, series, run, name, context, _ in rows
+        ]
+        self._shared.update(row[2] for row in rows if row[6])
+        places = self._add(slots)
+        table[[row[0] for row in rows]] = places
+        ids = [slot.id for slot in slots]
+        self._summary[:, places] = newest.summaries_of(session.db, ids)
+        held = newest.waiting(session.db, ids)
+        counts = np.bincount(held.owner, minlength=len(ids))
+        rank = np.arange(len(held.owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+        self._chunk[:, places[held.owner], rank] = held.points
+        self._waiting[places] = counts
         self._tables[segment] = table
         return table
 
@@ -190,25 +197,34 @@ class SeriesView:
             grown[: len(table)] = table
             self._tables[segment] = table = grown
         run = session.runs[batch.segment.run]
-        slots = [self._insert(session, run, segment, n, *wanted[n]) for n in new]
+        uid = batch.segment.run
+        slots = [self._insert(session, (run, uid), segment, n, *wanted[n]) for n in new]
         table[new] = self._add(slots)
         return table
 
     def _insert(
-        self, session: Session, run: int, segment: int, number: int, name: str, context: str
+        self,
+        session: Session,
+        run: tuple[int, str],
+        segment: int,
+        number: int,
+        name: str,
+        context: str,
     ) -> _Slot:
-        db = session.db
-        key = (run, name, context)
-        db.execute("INSERT OR IGNORE INTO series (run, name, context) VALUES (?, ?, ?)", key)
+        db, key = session.db, (run[0], name, context)
+        made = db.execute("INSERT OR IGNORE INTO series (run, name, context) VALUES (?, ?, ?)", key)
         (series,) = db.execute(
             "SELECT id FROM series WHERE run = ? AND name = ? AND context = ?", key
         ).fetchone()
+        if not made.rowcount:
+            self._shared.add(series)
+            db.execute("UPDATE series SET shared = 1 WHERE id = ?", (series,))
         slot = db.execute(
             "INSERT INTO slot (series, segment, number) VALUES (?, ?, ?)",
             (series, segment, number),
         ).lastrowid
         assert slot is not None
-        return _Slot(slot, series)
+        return _Slot(slot, series, run[1], name, msgspec.json.decode(context))
 
     # -- points
 
@@ -240,41 +256,27 @@ class SeriesView:
             self._summary[:, touched], starts, step, value, time
         )
         full = self._waiting[touched] + counts >= buckets.CHUNK
-        self._wait(touched, counts, starts, step, value, time, ~full)
-        for index in np.flatnonzero(full):
+        points = np.stack((step, value, time))
+        self._wait(touched, counts, starts, points, ~full)
+        for index in np.flatnonzero(full).tolist():
             run = slice(starts[index], starts[index] + counts[index])
-            self._absorb(session, int(touched[index]), step[run], value[run], time[run])
-        self._save(session)
+            self._absorb(session, int(touched[index]), points[:, run])
+        self._save(session, counts, starts, points, full)
 
     def _wait(
-        self,
-        touched: NDArray[np.int64],
-        counts: NDArray[np.int64],
-        starts: NDArray[np.int64],
-        step: Floats,
-        value: Floats,
-        time: Floats,
-        which: NDArray[np.bool_],
+        self, touched: Ints, counts: Ints, starts: Ints, points: Floats, which: NDArray[np.bool_]
     ) -> None:
         """Put the points of slots whose chunk stays open into it."""
-        if not which.any():
-            return
         mine = np.repeat(which, counts)
         place = np.repeat(touched, counts)[mine]
-        rank = (np.arange(len(step)) - np.repeat(starts, counts))[mine]
-        at = self._waiting[place] + rank
-        for row, column in enumerate((step, value, time)):
-            self._chunk[row, place, at] = column[mine]
+        rank = (np.arange(points.shape[1]) - np.repeat(starts, counts))[mine]
+        self._chunk[:, place, self._waiting[place] + rank] = points[:, mine]
         self._waiting[touched[which]] += counts[which]
 
-    def _absorb(
-        self, session: Session, place: int, step: Floats, value: Floats, time: Floats
-    ) -> None:
+    def _absorb(self, session: Session, place: int, points: Floats) -> None:
         """Add whole chunks to a slot's level; the rest opens the next chunk."""
         slot, waiting = self._slots[place].id, int(self._waiting[place])
-        points = np.concatenate(
-            (self._chunk[:, place, :waiting], np.stack((step, value, time))), axis=1
-        )
+        points = np.concatenate((self._chunk[:, place, :waiting], points), axis=1)
         whole = points.shape[1] // buckets.CHUNK * buckets.CHUNK
         level = buckets.absorb(self._level(session, slot), *points[:, :whole])
         rest = points.shape[1] - whole
@@ -298,21 +300,25 @@ class SeriesView:
         ).fetchone()
         return buckets.unpack(*row) if row else buckets.EMPTY
 
-    def _save(self, session: Session) -> None:
+    def _save(
+        self,
+        session: Session,
+        counts: Ints,
+        starts: Ints,
+        points: Floats,
+        absorbed: NDArray[np.bool_],
+    ) -> None:
+        """Write the summaries, and of the new points those that wait now."""
         touched = self.touched
-        data = np.ascontiguousarray(self._summary[:, touched].T).tobytes()
-        size = summaries.ROW_BYTES
-        ids = [self._slots[place].id for place in touched]
-        rows = [
-            (slot, session.revision, data[i * size : (i + 1) * size]) for i, slot in enumerate(ids)
-        ]
-        session.db.execute(BULK_INSERT.format(table="summary"), bulk(rows))
-        waiting = self._waiting[touched].tolist()
-        chunks = [
-            (slot, count, self._chunk[:, place, :count].tobytes())
-            for slot, count, place in zip(ids, waiting, touched, strict=True)
-        ]
-        session.db.execute(BULK_INSERT.format(table="chunk"), bulk(chunks))
+        # Of a slot that absorbed, only what is left after its last whole chunk.
+        kept = np.where(absorbed, self._waiting[touched], counts)
+        first = starts + counts - kept
+        rank = np.arange(kept.sum()) - np.repeat(np.cumsum(kept) - kept, kept)
+        at = np.repeat(first, kept) + rank
+        ids = np.array([self._slots[place].id for place in touched.tolist()], dtype=np.int64)
+        recent = newest.Recent(ids, self._summary[:, touched], kept, points[:, at])
+        newest.save(session.db, session.revision, recent)
+        newest.spread(session.db, session.revision)
 
 
 def context_key(context: dict[str, object]) -> str:
@@ -323,8 +329,8 @@ def context_key(context: dict[str, object]) -> str:
 def _summaries_of(session: Session, series: int) -> Floats:
     """Return the summaries of a series' slots, a column each, in the order of their writers."""
     rows = session.db.execute(
-        "SELECT data FROM slot JOIN summary ON summary.slot = slot.id"
-        " JOIN segment ON segment.id = segment WHERE series = ? ORDER BY writer, number",
+        "SELECT slot.id FROM slot JOIN segment ON segment.id = segment WHERE series = ?"
+        " ORDER BY writer, number",
         (series,),
-    ).fetchall()
-    return np.stack([np.frombuffer(data) for (data,) in rows], axis=1)
+    )
+    return newest.summaries_of(session.db, [slot for (slot,) in rows])

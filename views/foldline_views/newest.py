@@ -1,0 +1,223 @@
+"""What the last commits brought, until it is spread to a row for each slot.
+
+Thousands of series may move with every commit, and a row for each would be rewritten every time.
+So a commit writes one row, `recent`, with the summaries of all slots that it touched and the
+points that wait in their open chunks. After RECENT_COMMITS_MAX commits these are spread to
+`summary` and `chunk`, which have a row a slot. Rows already spread are kept for as many commits
+again, for readers that follow from commit to commit.
+
+A slot's open chunk holds its last `total % CHUNK` points, so what has been absorbed into the level
+meanwhile needs no mark: it is what comes before them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from . import summaries
+from .buckets import CHUNK
+
+__all__ = ["SCHEMA", "Recent", "Waiting", "changed", "save", "spread", "summaries_of", "waiting"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+SCHEMA = """
+    CREATE TABLE recent (
+        revision INTEGER PRIMARY KEY, slots BLOB, summaries BLOB, counts BLOB, points BLOB);
+    CREATE TABLE summary (slot INTEGER PRIMARY KEY, data BLOB);
+    CREATE TABLE chunk (slot INTEGER PRIMARY KEY, total INTEGER NOT NULL, data BLOB);
+    CREATE TABLE spread (revision INTEGER NOT NULL);
+    INSERT INTO spread VALUES (0);
+"""
+
+# Commits, and bytes, between two spreads. A reader of curves looks through that much, so this
+# bounds what a look costs. Spreading 5,000 slots costs as much as two or three commits.
+RECENT_COMMITS_MAX = 64
+RECENT_BYTES_MAX = 16 * 1024 * 1024
+
+
+class Recent(NamedTuple):
+    """What commits wrote of the slots they touched, one commit after the other."""
+
+    slots: Ints
+    summaries: Floats  # a column for each of `slots`
+    counts: Ints  # how many of the points are each slot's
+    points: Floats  # three rows: step, value, time
+
+
+class Waiting(NamedTuple):
+    """The points of open chunks end to end, each with the place of its slot in the request."""
+
+    owner: Ints
+    points: Floats  # three rows: step, value, time
+
+
+def save(db: sqlite3.Connection, revision: int, recent: Recent) -> None:
+    """Write what a commit touched."""
+    db.execute(
+        "INSERT OR REPLACE INTO recent VALUES (?, ?, ?, ?, ?)",
+        (
+            revision,
+            recent.slots.tobytes(),
+            np.ascontiguousarray(recent.summaries.T).tobytes(),
+            recent.counts.tobytes(),
+            np.ascontiguousarray(recent.points).tobytes(),
+        ),
+    )
+
+
+def changed(db: sqlite3.Connection, since: int) -> tuple[Ints, Floats]:
+    """Return the slots touched after a revision, each once, and their summaries, a column each."""
+    oldest, spread_at = db.execute(
+        "SELECT (SELECT coalesce(min(revision), 0) FROM recent), revision FROM spread"
+    ).fetchone()
+    if since + 1 >= oldest and since > 0:
+        return _latest(_read(db, since))
+    # A slot's recent summary comes behind the one that was spread, and wins.
+    (ids, data) = db.execute(
+        "SELECT json_group_array(slot), CAST(group_concat(data, '') AS BLOB)"
+        " FROM (SELECT slot, data FROM summary ORDER BY slot)"
+    ).fetchone()
+    recent = _read(db, spread_at)
+    slots = np.concatenate((np.array(msgspec.json.decode(ids), dtype=np.int64), recent.slots))
+    columns = np.frombuffer(data or b"").reshape(-1, summaries.ROWS).T
+    whole = np.concatenate((columns, recent.summaries), axis=1)
+    return _latest(Recent(slots, whole, recent.counts, recent.points))
+
+
+def summaries_of(db: sqlite3.Connection, slots: Sequence[int]) -> Floats:
+    """Return the summaries of these slots, a column each; those without points are fresh."""
+    found = summaries.fresh(len(slots))
+    place = {slot: index for index, slot in enumerate(slots)}
+    for slot, data in db.execute(
+        "SELECT slot, data FROM json_each(?) JOIN summary ON slot = value", (_json(slots),)
+    ):
+        found[:, place[slot]] = np.frombuffer(data)
+    recent_slots, recent = _latest(_read(db, _spread_at(db)))
+    for index in np.flatnonzero(np.isin(recent_slots, slots)).tolist():
+        found[:, place[int(recent_slots[index])]] = recent[:, index]
+    return found
+
+
+def waiting(db: sqlite3.Connection, slots: Sequence[int]) -> Waiting:
+    """Return the points that wait in the open chunks of these slots, in order of arrival."""
+    asked = np.array(slots, dtype=np.int64)
+    totals = np.zeros(len(asked), dtype=np.int64)
+    owner, points = _spread_chunks(db, slots, totals)
+    recent = _read(db, _spread_at(db))
+    if len(recent.slots):
+        # Where each recent slot stands in the request, or -1.
+        order = np.argsort(asked)
+        found = np.searchsorted(asked, recent.slots, sorter=order)
+        place = order[np.minimum(found, len(asked) - 1)] if len(asked) else found
+        place = np.where(asked[place] == recent.slots, place, -1) if len(asked) else place * 0 - 1
+        mine = place >= 0
+        totals[place[mine]] = recent.summaries[summaries.COUNT, mine]  # later commits win
+        recent_owner = np.repeat(place, recent.counts)
+        keep = recent_owner >= 0
+        owner = np.concatenate((owner, recent_owner[keep]))
+        points = np.concatenate((points, recent.points[:, keep]), axis=1)
+        arrival = np.argsort(owner, kind="stable")
+        owner, points = owner[arrival], points[:, arrival]
+    counts = np.bincount(owner, minlength=len(asked))
+    from_end = np.repeat(np.cumsum(counts), counts) - np.arange(len(owner))
+    keep = from_end <= (totals % CHUNK)[owner]
+    return Waiting(owner[keep], points[:, keep])
+
+
+def spread(db: sqlite3.Connection, revision: int) -> None:
+    """Give each slot its row, if enough commits have come together."""
+    spread_at = _spread_at(db)
+    (size,) = db.execute(
+        "SELECT coalesce(sum(length(summaries) + length(points)), 0) FROM recent"
+        " WHERE revision > ?",
+        (spread_at,),
+    ).fetchone()
+    if revision - spread_at < RECENT_COMMITS_MAX and size < RECENT_BYTES_MAX:
+        return
+    slots, columns = _latest(_read(db, spread_at))
+    open_chunks = waiting(db, slots.tolist())
+    data = np.ascontiguousarray(columns.T).tobytes()
+    size = summaries.ROW_BYTES
+    ends = np.cumsum(np.bincount(open_chunks.owner, minlength=len(slots))).tolist()
+    totals = columns[summaries.COUNT].astype(np.int64).tolist()
+    rows, chunks, begin = [], [], 0
+    for index, (slot, total, end) in enumerate(zip(slots.tolist(), totals, ends, strict=True)):
+        rows.append((slot, data[index * size : (index + 1) * size]))
+        chunks.append((slot, total, open_chunks.points[:, begin:end].tobytes()))
+        begin = end
+    db.executemany("INSERT OR REPLACE INTO summary VALUES (?, ?)", rows)
+    db.executemany("INSERT OR REPLACE INTO chunk VALUES (?, ?, ?)", chunks)
+    db.execute("DELETE FROM recent WHERE revision <= ?", (spread_at,))
+    db.execute("UPDATE spread SET revision = ?", (revision,))
+
+
+def _spread_at(db: sqlite3.Connection) -> int:
+    (revision,) = db.execute("SELECT revision FROM spread").fetchone()
+    return int(revision)
+
+
+def _read(db: sqlite3.Connection, after: int) -> Recent:
+    """Return what the commits after a revision wrote, end to end."""
+    rows = db.execute(
+        "SELECT slots, summaries, counts, points FROM recent WHERE revision > ? ORDER BY revision",
+        (after,),
+    ).fetchall()
+    none = [np.empty(0)]
+    return Recent(
+        np.concatenate([np.frombuffer(row[0], dtype=np.int64) for row in rows] or none).astype(
+            np.int64
+        ),
+        np.concatenate(
+            [np.frombuffer(row[1]).reshape(-1, summaries.ROWS).T for row in rows]
+            or [summaries.fresh(0)],
+            axis=1,
+        ),
+        np.concatenate([np.frombuffer(row[2], dtype=np.int64) for row in rows] or none).astype(
+            np.int64
+        ),
+        np.concatenate(
+            [np.frombuffer(row[3]).reshape(3, -1) for row in rows] or [np.empty((3, 0))], axis=1
+        ),
+    )
+
+
+def _latest(recent: Recent) -> tuple[Ints, Floats]:
+    """Return each slot once, with its latest summary."""
+    slots, first_from_end = np.unique(recent.slots[::-1], return_index=True)
+    return slots, recent.summaries[:, len(recent.slots) - 1 - first_from_end]
+
+
+def _spread_chunks(
+    db: sqlite3.Connection, slots: Sequence[int], totals: Ints
+) -> tuple[Ints, Floats]:
+    """Return the points of the slots' rows, and put how many points each slot has into `totals`."""
+    # One row with everything in it: the interpreter is not handed back and forth for each slot.
+    places, data = db.execute(
+        "SELECT json_group_array(json_array(place, total)), CAST(group_concat(data, '') AS BLOB)"
+        " FROM (SELECT key AS place, total, data FROM json_each(?) AS list"
+        " JOIN chunk ON slot = list.value ORDER BY key)",
+        (_json(slots),),
+    ).fetchone()
+    rows = np.array(msgspec.json.decode(places), dtype=np.int64).reshape(-1, 2)
+    totals[rows[:, 0]] = rows[:, 1]
+    counts = rows[:, 1] % CHUNK
+    flat = np.frombuffer(data or b"", dtype=np.float64)
+    # Each chunk is three columns, one after the other.
+    before = np.cumsum(counts) - counts
+    rank = np.arange(counts.sum()) - np.repeat(before, counts)
+    at = np.repeat(3 * before, counts) + rank
+    size = np.repeat(counts, counts)
+    points = np.stack((flat[at], flat[at + size], flat[at + 2 * size]))
+    return np.repeat(rows[:, 0], counts), points
+
+
+def _json(slots: Sequence[int]) -> str:
+    return msgspec.json.encode(slots).decode()
