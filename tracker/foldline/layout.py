@@ -77,9 +77,11 @@ class Layout(NamedTuple):
     def create(self) -> None:
         """Make the store if it is not there yet, and check that it can be used.
 
-        Raises StoreUnwritable or StoreTooNew.
+        Raises StoreUnwritable, StoreTooNew, or StoreNotFound if its store.json can't be read.
         """
         try:
+            if self.store_file.exists():
+                self.check()  # first: nothing of a newer store is touched
             for folder in (self.root, self.runs, self.active):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self.store_file.exists():

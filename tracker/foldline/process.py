@@ -13,9 +13,11 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 from weakref import WeakSet
 
+from .errors import FoldlineError
 from .events import WriterClosed
 from .writer import KEEPER
 
@@ -47,6 +49,7 @@ def watch(run: _Ending) -> None:
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_after_fork)
         threading.excepthook = _thread_hook(threading.excepthook)
+        _watch_children()
         sys.exit = _exit_hook(sys.exit)  # type: ignore[assignment]  # it returns as little
     _runs.add(run)
 
@@ -54,8 +57,18 @@ def watch(run: _Ending) -> None:
 def end_with_child() -> None:
     """In a child of multiprocessing, which ends without `atexit`, end its runs all the same."""
     multiprocessing = sys.modules.get("multiprocessing")
-    if multiprocessing is None or multiprocessing.parent_process() is None:
-        return
+    if multiprocessing is not None and multiprocessing.parent_process() is not None:
+        _finalize(None)
+
+
+def _watch_children() -> None:
+    """See to the children that get a run before they count as children: it was pickled."""
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util.register_after_fork(_end_all, _finalize)
+
+
+def _finalize(_: object) -> None:
     from multiprocessing.util import Finalize
 
     Finalize(None, _end_all, exitpriority=-100)  # late: finalizers of the user may still log
@@ -114,7 +127,9 @@ def _unhandled() -> BaseException | None:
 def _end_all() -> None:
     error = _unhandled()
     for run in tuple(_runs):
-        run.end(closed_by(error) if error is not None else None)
+        # In strict mode a disk may still refuse; the other runs are to be ended all the same.
+        with suppress(FoldlineError):
+            run.end(closed_by(error) if error is not None else None)
 
 
 def _after_fork() -> None:

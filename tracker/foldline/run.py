@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from struct import Struct
 from struct import error as StructError  # noqa: N812  # what it is, beside other errors
 from time import time as now
@@ -298,7 +299,9 @@ class Run(Settings):
     def __del__(self) -> None:
         """End a run that nobody holds any more, as a notebook's cell that is run again leaves."""
         if hasattr(self, "_writer"):
-            self.end()
+            # In strict mode a disk may still refuse; there is nobody to raise it to.
+            with suppress(FoldlineError):
+                self.end()
 
     def end(self, closed: WriterClosed | None = None) -> None:
         """End the run in the way that is known best, unless it was ended before."""

@@ -89,12 +89,18 @@ def _whole(value: Any) -> int | float:
 
 def epoch_of(epoch: Any) -> int | float:
     """Return an epoch as an int if a cell can hold it, else as a float; raises ValueRejected."""
-    number = scalar(epoch)
+    try:
+        number = scalar(epoch)
+    except ValueRejected:
+        number = math.nan
     if number.is_integer() and 0 <= number <= EPOCH_MAX:
         return int(number)
-    if not math.isfinite(number):
-        raise ValueRejected(f"epoch={_shown(epoch)} is not a finite number", hint="epoch=1")
-    return number
+    if math.isfinite(number):
+        return number
+    raise ValueRejected(
+        f"epoch={_shown(epoch)} is not a finite number; the point is kept without it",
+        hint="epoch=1",
+    )
 
 
 def _named(value: Any) -> str:

@@ -6,6 +6,7 @@ counted and dropped, events wait in memory, and it is tried again at a bounded r
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -81,8 +82,15 @@ class Writer:
         return self._segment
 
     def open(self) -> None:
-        """Open the segment now, instead of with the first point or event."""
-        self._exclusively(self._ready)
+        """Open the segment now, instead of with the first point or event.
+
+        Raises FoldlineError in strict mode alone.
+        """
+        try:
+            self._exclusively(self._ready)
+        except FoldlineError:  # strict mode: there will be no run to write for
+            self.closed = True
+            raise
 
     def point(self, cell: bytes) -> None:
         """Append a point that `sink.write` refused, or count it as dropped."""
@@ -179,8 +187,15 @@ class Writer:
             self._catch_up(segment)
         except OSError as error:
             self._refused(error)
-            return None
-        return segment
+        except StoreUnwritable as error:
+            cause = error.__cause__
+            self._refused(cause if isinstance(cause, OSError) else OSError(0, error.message))
+        except FoldlineError as error:  # a store of a newer version: no retry will help
+            self._retry_at = math.inf
+            self.notices.give("store", error)
+        else:
+            return segment
+        return None
 
     def _catch_up(self, segment: Segment) -> None:
         """Append what waited for the disk: events first, as points may need their series."""
@@ -194,10 +209,7 @@ class Writer:
             self.notices.forget("disk")
 
     def _open(self) -> Segment:
-        try:
-            self.layout.create()
-        except StoreUnwritable as error:
-            raise OSError(0, error.message) from error
+        self.layout.create()
         self.writer = new_id()
         name = SegmentName(self.run, self.writer)
         opened = self._opened()
@@ -269,9 +281,13 @@ class Writer:
         with self._lock:
             if self.closed:
                 return
-            self._retry_at = 0.0
-            self._exclusively(lambda: self._put_event(closed))
-            self.closed = True
+            if self._retry_at < math.inf:
+                self._retry_at = 0.0
+            try:
+                if self._segment is not None or self._held or self.dropped:
+                    self._exclusively(lambda: self._put_event(closed))
+            finally:
+                self.closed = True
             segment, self._segment = self._segment, None
             self.sink = _Refusal()
         # Outside the lock: closing takes the segment's own locks in their order.
