@@ -13,6 +13,8 @@ import { appended, arraysOf, type CurveData, deltaX, wireValue } from './curves'
 export const SERIES_LIMIT = 2_000;
 /** Series per request: the first answer is on screen while the next ones travel. */
 const CHUNK_SERIES = 250;
+/** A page that is still filling is drawn anew at most this often: each time costs a full draw. */
+const PARTIAL_MS = 500;
 /** Points per series when zoomed in, the most that the server gives. */
 const DETAIL_POINTS = 1_024;
 /** A drag or wheel in progress asks for no points until it rests this long. */
@@ -129,14 +131,26 @@ export class CurveLoader {
     onfirst: () => void,
   ): Promise<void> {
     const loaded = new Map<number, CurveData>();
-    for (let from = 0; from < ids.length || from === 0; from += CHUNK_SERIES) {
+    const ask = (from: number) => {
       const chunk = ids.slice(from, from + CHUNK_SERIES);
-      const fetched = chunk.length ? await this.#frames(chunk, wanted, null, signal) : [];
+      return chunk.length ? this.#frames(chunk, wanted, null, signal) : Promise.resolve([]);
+    };
+    let coming = ask(0);
+    let shownAt = -Infinity;
+    for (let from = 0; from < ids.length || from === 0; from += CHUNK_SERIES) {
+      const fetched = await coming;
+      const last = from + CHUNK_SERIES >= ids.length;
+      // The next chunk travels while this one is drawn.
+      if (!last) coming = ask(from + CHUNK_SERIES);
+      // Awaited in the next round, or not at all after an abort, which must not go unheard.
+      coming.catch(() => undefined);
       for (const [id, arrays] of fetched) loaded.set(id, { coarse: arrays, detail: null });
       if (signal.aborted) return;
       if (from === 0) onfirst();
-      this.data = new Map(loaded);
       this.progress = ids.length ? Math.min(1, (from + CHUNK_SERIES) / ids.length) : 1;
+      if (!last && performance.now() - shownAt < PARTIAL_MS) continue;
+      this.data = new Map(loaded);
+      shownAt = performance.now();
     }
   }
 
