@@ -214,7 +214,8 @@ class Writer:
         name = SegmentName(self.run, self.writer)
         opened = self._opened()
         path = self.layout.segment(name)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (path.parent.parent, path.parent):
+            folder.mkdir(mode=0o700, exist_ok=True)
         buffered = not maps_safely(path.parent) if self._buffered is None else self._buffered
         presence = Presence(self.layout, name, Marker(opened.host, opened.pid))
         try:
