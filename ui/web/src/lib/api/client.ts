@@ -1,4 +1,8 @@
-/** Calls to the server: paths under the page's base, abortable, with one kind of error. */
+/**
+ * Calls to the server.
+ *
+ * They lie under the page's base, can be aborted, and fail with one kind of error.
+ */
 
 import type {
   ErrorBody,

@@ -1,4 +1,8 @@
-/** The one event stream of a tab: what changed, coalesced, and whether we are still connected. */
+/**
+ * The one event stream of a tab.
+ *
+ * It coalesces changes and tells whether we are still connected.
+ */
 
 import { apiUrl } from './client';
 import type { Change, SeriesDelta } from './types';

@@ -1,4 +1,8 @@
-/** The shapes of the HTTP interface under /api/v1. Times are unix seconds, sizes are bytes. */
+/**
+ * The shapes of the HTTP interface.
+ *
+ * Times are unix seconds, sizes are bytes.
+ */
 
 export type RunStatus = 'running' | 'finished' | 'failed' | 'killed' | 'lost';
 

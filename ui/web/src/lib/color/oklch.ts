@@ -1,4 +1,8 @@
-/** Colours by lightness, chroma and hue as evenly as the eye sees them, as sRGB. */
+/**
+ * Colours by lightness, chroma and hue, as sRGB.
+ *
+ * Equal steps look equal, which holds for no other simple wheel of hues.
+ */
 
 type Rgb = [number, number, number];
 

@@ -1,4 +1,8 @@
-/** Which colour a run or a group gets, the same one on every page and in every session. */
+/**
+ * The colour of a run or a group.
+ *
+ * It is the same one on every page and in every session.
+ */
 
 import type { Theme } from '../state/theme.svelte';
 import { oklch } from './oklch';

@@ -1,4 +1,8 @@
-/** Numbers as people read them: few digits, never a wrong one. */
+/**
+ * Numbers as people read them.
+ *
+ * Few digits, and never a wrong one.
+ */
 
 import type { Json, WireNumber } from '../api/types';
 

@@ -1,4 +1,8 @@
-/** Moments and spans as people read them. Input is unix seconds and seconds. */
+/**
+ * Moments and spans as people read them.
+ *
+ * They come as unix seconds and seconds.
+ */
 
 import { NONE } from './number';
 

@@ -1,4 +1,8 @@
-/** The rows on screen: a small pool of elements that is moved and rewritten as one scrolls. */
+/**
+ * The rows on screen.
+ *
+ * A small pool of elements is moved and rewritten as one scrolls.
+ */
 
 import type { Run } from '../api/types';
 import { CellSlot, type CellWorld } from './cells';

@@ -1,4 +1,8 @@
-/** One cell of the table as DOM: written only where its content differs from what it shows. */
+/**
+ * One cell of the table as DOM.
+ *
+ * It is written only where its content differs from what it shows.
+ */
 
 import type { Run, Summary } from '../api/types';
 import type { Cell, CellKind, Column } from './columns';

@@ -1,4 +1,8 @@
-/** What a column of the table is: where its value comes from and how a cell shows it. */
+/**
+ * The columns of the table.
+ *
+ * A column knows where its value comes from and how a cell shows it.
+ */
 
 import type { Context, Json, MetricColumn, ParamColumn, Params, Run, Summary } from '../api/types';
 import { formatSetting, formatValue, NONE } from '../format/number';

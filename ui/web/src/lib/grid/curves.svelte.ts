@@ -1,4 +1,8 @@
-/** Curves the size of a word, fetched for the rows on screen and kept for a while. */
+/**
+ * Curves the size of a word.
+ *
+ * They are fetched for the rows on screen and kept for a while.
+ */
 
 import { getFrames } from '../api/client';
 import { decodeFrames, type FrameSeries } from '../api/frames';

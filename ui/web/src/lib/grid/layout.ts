@@ -1,4 +1,8 @@
-/** Where rows and columns of the table lie, in CSS pixels, and which of them are in view. */
+/**
+ * Where rows and columns of the table lie.
+ *
+ * All in CSS pixels; and which of them are in view.
+ */
 
 import type { Run } from '../api/types';
 import type { Column } from './columns';
@@ -70,7 +74,7 @@ const SORT_ARROW_PX = 24;
 export const ROWS_MEASURED = 40;
 
 const LIMITS: Record<Column['kind'], [number, number]> = {
-  name: [180, 300],
+  name: [180, 340],
   status: [92, 92],
   tags: [120, 260],
   text: [70, 200],

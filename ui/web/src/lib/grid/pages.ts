@@ -1,4 +1,8 @@
-/** Rows of an answer of any length, in pages fetched one after the other and dropped when far. */
+/**
+ * Rows of an answer of any length.
+ *
+ * Pages are fetched one after the other and dropped when they are far away.
+ */
 
 export interface PageAnswer<Row> {
   rows: Row[];

@@ -1,4 +1,8 @@
-/** The order of the table: which columns, which way, and how that reads in the address. */
+/**
+ * The order of the table.
+ *
+ * Which columns, which way, and how that reads in the address.
+ */
 
 import type { Sort } from '../api/types';
 

@@ -1,4 +1,8 @@
-/** Keyboard shortcuts: pages bind them while they are shown, the key sheet lists what is bound. */
+/**
+ * Keyboard shortcuts.
+ *
+ * Pages bind them while they are shown; the key sheet lists what is bound.
+ */
 
 export interface KeyBinding {
   /** "j", "Escape", or two keys in turn: "g r". */

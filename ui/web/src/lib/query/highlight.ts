@@ -1,4 +1,8 @@
-/** Query text cut into coloured pieces. It only colours: the server alone decides what is valid. */
+/**
+ * Query text cut into coloured pieces.
+ *
+ * It only colours: the server alone decides what is valid.
+ */
 
 export type TokenKind = 'word' | 'root' | 'string' | 'number' | 'operator' | 'plain';
 

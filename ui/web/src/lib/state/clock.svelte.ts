@@ -1,4 +1,4 @@
-/** The time of day as state, for "3m ago" and the like. */
+/** The time of day as state. */
 
 const TICK_MS = 1_000;
 

@@ -1,4 +1,8 @@
-/** The address bar as state: which page, and what its query string says. */
+/**
+ * The address bar as state.
+ *
+ * Which page is shown, and what the query string says.
+ */
 
 import { BASE } from '../api/client';
 

@@ -1,4 +1,4 @@
-/** What the server says of itself, and whether it can still be heard. */
+/** The server's health, and whether it can be heard. */
 
 import { asApiError, getHealth, isAbort, type ApiError } from '../api/client';
 import { feed, type Connection } from '../api/events';

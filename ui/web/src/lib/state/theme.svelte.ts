@@ -1,4 +1,4 @@
-/** Light, dark or the system's choice, kept in this browser. */
+/** Light, dark or the system's choice. */
 
 export type ThemeChoice = 'system' | 'light' | 'dark';
 export type Theme = 'light' | 'dark';

@@ -1,4 +1,8 @@
-/** The name of the thing on screen, for the last breadcrumb and the browser tab. */
+/**
+ * The name of the thing on screen.
+ *
+ * It stands in the last breadcrumb and in the browser's tab.
+ */
 
 class Title {
   /** Null when the page's own name says it all. */

@@ -1,4 +1,8 @@
-/** The answer to the table's query: its rows, columns and what went wrong; kept fresh by events. */
+/**
+ * The answer to the table's query.
+ *
+ * Its rows, its columns and what went wrong; kept fresh by events.
+ */
 
 import { asApiError, isAbort, searchRuns, type ApiError } from '../../lib/api/client';
 import type { Change, Run, RunsResponse, Sort } from '../../lib/api/types';

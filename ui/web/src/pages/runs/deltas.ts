@@ -1,4 +1,4 @@
-/** Small changes from the event stream, written into the runs on screen. */
+/** Small changes written into runs on screen. */
 
 import type { Run, SeriesDelta, Summary } from '../../lib/api/types';
 

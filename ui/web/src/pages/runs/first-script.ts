@@ -1,4 +1,4 @@
-/** The script that a newcomer copies from an empty store. */
+/** The script in an empty store. */
 
 /**
  * Ten lines of Python that log one run. `path` is the store's folder as the server knows it;

@@ -1,4 +1,8 @@
-/** Where one was in the table, so that the way back from a run leads to the same row. */
+/**
+ * The place one left in the table.
+ *
+ * The way back from a run leads to the same row.
+ */
 
 interface Place {
   /** Query and order: another list has other places. */
