@@ -4,6 +4,7 @@ import type { Line } from '../../lib/chart/model';
 import { valueAt } from '../../lib/chart/nearest';
 import { meanOf } from './aggregate';
 import type { Facet, Group } from './facets';
+import { compareLabels } from './fields';
 
 /** One group under the crosshair. */
 export interface GroupRank {
@@ -12,6 +13,13 @@ export interface GroupRank {
   readonly std: number;
   readonly lines: number;
   readonly runs: number;
+  /** Where strokes tell lines apart, such as train from val: the mean of each, the main one first. */
+  readonly strokes: readonly StrokeMean[];
+}
+
+export interface StrokeMean {
+  readonly label: string;
+  readonly mean: number;
 }
 
 /** A line's value at x, or its last finite one where no crosshair stands. */
@@ -24,6 +32,17 @@ export function readAt(line: Line, x: number | null): number {
   return NaN;
 }
 
+/** Data that was held back judges a model better than the data it was trained on. */
+const HELD_BACK = /val|test|eval|dev/i;
+
+/** Means by stroke: of unlike lines, such as train and val, one mean would be of nothing. */
+function strokeMeans(values: ReadonlyMap<string, readonly number[]>): StrokeMean[] {
+  const labels = [...values.keys()].sort(
+    (a, b) => Number(HELD_BACK.test(b)) - Number(HELD_BACK.test(a)) || compareLabels(a, b),
+  );
+  return labels.map((label) => ({ label, mean: meanOf(values.get(label)!).mean }));
+}
+
 /** Every group of a facet with its mean at the crosshair: smallest first, empty ones last. */
 export function rankGroups(
   facet: Facet | undefined,
@@ -32,7 +51,7 @@ export function rankGroups(
 ): GroupRank[] {
   if (!facet) return [];
   const lines = new Map(facet.lines.map((line) => [line.id, line]));
-  const values = new Map<string, number[]>();
+  const values = new Map<string, Map<string, number[]>>();
   const counts = new Map<string, { lines: number; runs: Set<string> }>();
   for (const member of facet.members) {
     const count = counts.get(member.group) ?? { lines: 0, runs: new Set<string>() };
@@ -41,15 +60,17 @@ export function rankGroups(
     count.runs.add(member.head.run);
     const line = lines.get(member.head.series);
     if (!line) continue;
-    const list = values.get(member.group);
-    if (list) list.push(readAt(line, x));
-    else values.set(member.group, [readAt(line, x)]);
+    const byStroke = values.get(member.group) ?? new Map<string, number[]>();
+    values.set(member.group, byStroke);
+    byStroke.set(member.stroke, [...(byStroke.get(member.stroke) ?? []), readAt(line, x)]);
   }
   const ranks = groups.flatMap((group): GroupRank[] => {
     const count = counts.get(group.label);
     if (!count) return [];
-    const { mean, std } = meanOf(values.get(group.label) ?? []);
-    return [{ group, mean, std, lines: count.lines, runs: count.runs.size }];
+    const byStroke = values.get(group.label) ?? new Map<string, number[]>();
+    const strokes = strokeMeans(byStroke);
+    const { mean, std } = meanOf(byStroke.get(strokes[0]?.label ?? '') ?? []);
+    return [{ group, mean, std, lines: count.lines, runs: count.runs.size, strokes }];
   });
   return ranks.sort((a, b) => {
     const [emptyA, emptyB] = [Number.isNaN(a.mean), Number.isNaN(b.mean)];

@@ -126,6 +126,16 @@ describe('figures beside the charts', () => {
     expect(rankGroups(loss, groups, 50)[0]!.mean).toBeNaN();
   });
 
+  it('never take the mean of train and val together', () => {
+    const heads = [
+      headOf(1, 'a', 'loss', { subset: 'train' }), headOf(2, 'a', 'loss', { subset: 'val' }),
+    ];
+    const mixed = build(inputOf({ heads, color: 'run', stroke: 'metric.context.subset' }));
+    const [rank] = rankGroups(mixed.facets[0], mixed.groups, 2);
+    expect(rank!.mean).toBe(2);
+    expect(rank!.strokes).toEqual([{ label: 'val', mean: 2 }, { label: 'train', mean: 1 }]);
+  });
+
   it('list every run once, read from the active chart', () => {
     const rows = runRows(facets, facets[0], groups, new Set(['b']));
     expect(rows.map((row) => [row.id, row.head.name, row.hidden])).toEqual([
