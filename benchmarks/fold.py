@@ -12,10 +12,12 @@ import time
 from pathlib import Path
 
 import anyio
+import numpy as np
 
 import foldline
 from foldline.layout import Layout
 from foldline_ingest.log import Log
+from foldline_views import buckets
 from foldline_views.database import database_path
 from foldline_views.viewstore import SqliteViewStore
 
@@ -48,7 +50,21 @@ def measure() -> Report:
         report.add(f"{what}, a commit each tick", points / every / 1e6, "M points/s", at_least=0.2)
         report.add("such a tick, median", sorted(ticks_s)[len(ticks_s) // 2] * 1e3, "ms")
         report.add("such a tick, longest", max(ticks_s) * 1e3, "ms", note="levels are written")
+    for batch in (buckets.CHUNK, 51_200):
+        report.add(f"a level absorbing {batch:,} at a time", _absorb_ns(batch), "ns/point")
     return report
+
+
+def _absorb_ns(batch: int) -> float:
+    """Return what a point costs in a series of 200 such batches."""
+    step = np.arange(200 * batch, dtype=np.float64)
+    value = np.random.default_rng(7).normal(size=len(step))
+    level = buckets.EMPTY
+    started = time.perf_counter()
+    for at in range(0, len(step), batch):
+        part = slice(at, at + batch)
+        level = buckets.absorb(level, step[part], value[part], step[part])
+    return (time.perf_counter() - started) * 1e9 / len(step)
 
 
 def _log_long(folder: Path) -> None:
