@@ -82,9 +82,14 @@ const LIMITS: Record<Column['kind'], [number, number]> = {
   curve: [CURVE_WIDTH + 24, CURVE_WIDTH + 24],
 };
 
+/** A measured value may turn into the longest form that there is, such as -1.234e-12. */
+const MEASURED_LEAST_PX = 94;
+
 /** A width that fits the heading and the first rows, within reason. */
 function fittingWidth(column: Column, rows: readonly Run[], now: number): number {
-  const [least, most] = LIMITS[column.kind];
+  const [shortest, most] = LIMITS[column.kind];
+  const measured = column.group === 'Metrics';
+  const least = measured ? Math.max(shortest, MEASURED_LEAST_PX) : shortest;
   const heading = `${column.title} ${column.subtitle}`.trim().length * CHAR_PX + SORT_ARROW_PX;
   let widest = heading;
   for (const run of rows) {
