@@ -34,10 +34,12 @@ function look(palette: () => Palette): uPlot.Axis {
   };
 }
 
+/** How many ticks fit. The plot itself has no size yet when a new chart asks for its first ones. */
 function roomFor(u: uPlot, axis: 'x' | 'y'): number {
-  const { width, height } = u.over.getBoundingClientRect();
-  const size = axis === 'x' ? width : height;
-  return Math.max(2, Math.floor(size / (axis === 'x' ? X_SPACE_PX : Y_SPACE_PX)));
+  const room = axis === 'x'
+    ? (u.width - Y_AXIS_LEAST_PX) / X_SPACE_PX
+    : (u.height - X_AXIS_PX) / Y_SPACE_PX;
+  return Math.max(2, Math.floor(room));
 }
 
 /** The x axis. Wall time keeps uPlot's own calendar ticks. */

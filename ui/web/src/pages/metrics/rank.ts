@@ -22,14 +22,12 @@ export interface StrokeMean {
   readonly mean: number;
 }
 
-/** A line's value at x, or its last finite one where no crosshair stands. */
+/**
+ * A line's value at x, or its last one where no crosshair stands. A run that ended in NaN is worth
+ * NaN: its last finite value would rank a wreck among the living.
+ */
 export function readAt(line: Line, x: number | null): number {
-  if (x !== null) return valueAt(line, x);
-  for (let i = line.y.length - 1; i >= 0; i--) {
-    const value = line.y[i]!;
-    if (value - value === 0) return value;
-  }
-  return NaN;
+  return x !== null ? valueAt(line, x) : (line.y.at(-1) ?? NaN);
 }
 
 /** Data that was held back judges a model better than the data it was trained on. */
