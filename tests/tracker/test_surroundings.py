@@ -26,7 +26,7 @@ MOUNTS = """\
 @pytest.mark.parametrize(
     ("folder", "kind"),
     [
-        ("/", "ext4"), ("/home/x", "ext4"), ("/data", "nfs4"), ("/data/fast/x", "xfs"),
+        ("/", "ext4"), ("/var/x", "ext4"), ("/data", "nfs4"), ("/data/fast/x", "xfs"),
         ("/data/faster", "nfs4"), ("/with space/x", "fuse.sshfs"), ("/over", "btrfs"),
     ],
 )  # fmt: skip

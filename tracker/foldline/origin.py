@@ -10,7 +10,7 @@ from .events import WriterOpened
 __all__ = ["command", "host", "opened", "rank"]
 
 COMMAND_BYTES_MAX = 16 * 1024  # the event has to fit the first window
-ARGUMENT_CHARS_MAX = 1_000
+ARGUMENT_CHARS_MAX = 1_000  # longer ones are lists of files or code, and are not read again
 MASK = "***"
 # An argument with one of these in its name may hold a secret: its value stays out of the log.
 _SECRET = ("password", "passwd", "secret", "token", "api-key", "api_key", "apikey", "credential")

@@ -24,7 +24,7 @@ from .writer import KEEPER
 __all__ = ["closed_by", "closed_by_code", "end_with_child", "watch"]
 
 TRACEBACK_CHARS_MAX = 65_536  # the end is kept: it names the error
-MESSAGE_CHARS_MAX = 4_096
+MESSAGE_CHARS_MAX = 4_096  # of an error: the traceback has all of it
 
 
 class _Ending(Protocol):

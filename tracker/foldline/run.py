@@ -32,7 +32,8 @@ from .layout import Layout, store_path
 from .notices import Notices
 from .params import plain
 from .scalars import epoch_of, scalar, step_of
-from .series import SERIES_MAX, Series, SeriesBook
+from .segment import GIL
+from .series import SERIES_MAX, Series, SeriesBook, typed_key
 from .settings import Settings
 from .version import VERSION
 from .writer import Writer
@@ -131,9 +132,11 @@ class Run(Settings):
                 else:
                     series = self._known[name, *context.items()]
                 if type(step) is int:
-                    series.top = max(series.top, step)
+                    if step > series.top:  # noqa: PLR1730  # `max` is a call: a sixth of the whole
+                        series.top = step
                     cell = _pack(series.head, value, step, now())
                 elif step is None:
+                    # No call in here, so no other thread gets the interpreter in between.
                     series.top = at = series.top + 1
                     cell = _pack(series.auto_head, value, at, now())
                 else:
@@ -166,15 +169,42 @@ class Run(Settings):
         except ValueRejected as error:
             self._reject(name, error)
             return
+        if not hasattr(value, "items"):
+            self._try_point(name, value, at, epoch, context, time)
+            return
         for path, leaf in _leaves(name, value):
-            try:
-                self._point(path, leaf, at, epoch, context, time)
-            except ValueRejected as error:
-                self._reject(path, error)
-            except FoldlineError:
-                raise  # strict mode: a disk that refuses
-            except Exception as error:  # noqa: BLE001  # training matters more
-                self._reject(path, ValueRejected(f"{type(error).__name__}: {error}"))
+            if epoch is None and type(at) is int and type(leaf) is float:
+                series = self._seen(path, context)
+                if series is not None:
+                    series.reach(at)
+                    self._append(_pack(series.head, leaf, at, time))
+                    continue
+            self._try_point(path, leaf, at, epoch, context, time)
+
+    def _append(self, cell: bytes) -> None:
+        """Append a point of a series that is defined in the log."""
+        try:
+            self._writer.sink.write(cell)
+        except ValueError:  # the window is full
+            self._writer.point(cell)
+
+    def _try_point(
+        self,
+        name: str | None,
+        value: Any,
+        step: float | None,
+        epoch: Any,
+        context: dict[str, Any] | None,
+        time: float,
+    ) -> None:
+        try:
+            self._point(name, value, step, epoch, context, time)
+        except ValueRejected as error:
+            self._reject(name, error)
+        except FoldlineError:
+            raise  # strict mode: a disk that refuses
+        except Exception as error:  # noqa: BLE001  # training matters more
+            self._reject(name, ValueRejected(f"{type(error).__name__}: {error}"))
 
     def _point(
         self,
@@ -185,9 +215,9 @@ class Run(Settings):
         context: dict[str, Any] | None,
         time: float,
     ) -> None:
-        number = scalar(value)
+        number = value if type(value) is float else scalar(value)
         with self._lock:
-            series = self._series(name, context)
+            series = self._seen(name, context) or self._series(name, context)
             flags = 0
             if step is None:
                 series.top = step = series.top + 1
@@ -207,7 +237,21 @@ class Run(Settings):
                     at = found + 1
             pack = POINT_INT.pack if isinstance(step, int) else POINT_FLOAT.pack
             flags |= 0 if isinstance(step, int) else FLAG_FLOAT_STEP
-            self._writer.point(pack(POINT, flags, at, series.number, number, step, time))
+            cell = pack(POINT, flags, at, series.number, number, step, time)
+            if self._writer.behind:
+                self._writer.point(cell)  # perhaps the series' definition waits for the disk
+            else:
+                self._append(cell)
+
+    def _seen(self, name: Any, context: Any) -> Series | None:
+        """Return the series if it was spelled like this before; then it is defined in the log."""
+        try:
+            if context is None:
+                return self._plain.get(name)
+            series = self._known.get((name, *context.items()))
+            return series or self._book.typed.get(typed_key(name, context))
+        except (TypeError, AttributeError):  # not hashable, or no dict: `_series` says which
+            return None
 
     def _series(self, name: str | None, context: dict[str, Any] | None) -> Series:
         """Return the series, defined in the log. Raises ValueRejected."""
@@ -235,8 +279,9 @@ class Run(Settings):
         if not series.defined:
             self._writer.event(SeriesDefined(series.number, clean, tree))
             series.defined = True
-        # While its definition waits for the disk, the points must wait behind it.
-        if not self._writer.behind and clean == name:
+        # Not while its definition waits for the disk; and without an interpreter lock the hot
+        # path would count steps twice.
+        if GIL and not self._writer.behind and clean == name:
             self._book.remember(series, context)
         return series
 

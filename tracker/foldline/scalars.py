@@ -18,12 +18,16 @@ SHOWN_CHARS_MAX = 60  # of a rejected value, in the message
 INTEGER_MIN, INTEGER_MAX = -(2**63), 2**63 - 1
 
 
+# A tuple: a union of types is slower to look at.
+_NO_NUMBERS = (str, bytes, type(None), dict, list, tuple, set)
+
+
 def scalar(value: Any) -> float:
     """Return the number that `value` is. Raises ValueRejected if it is none, or several."""
     kind = type(value)
     if kind is float or kind is int or kind is bool:
         return _float(value)
-    if isinstance(value, str | bytes | None | dict | list | tuple | set):
+    if isinstance(value, _NO_NUMBERS):
         raise _rejected(value)
     size = _size(value)
     if size is not None and size != 1:
@@ -39,7 +43,10 @@ def _float(value: Any) -> float:
         item = getattr(value, "item", None)
         # `item()` first: `float()` of a one-element array or of a tensor with a gradient warns.
         plain = item() if item is not None else value
-        if isinstance(plain, str | bytes | complex):
+        kind = type(plain)
+        if kind is float:
+            return plain  # type: ignore[no-any-return]  # just checked
+        if kind is not int and isinstance(plain, str | bytes | complex):
             raise _rejected(value)
         return float(plain)
     except OverflowError as error:
@@ -56,13 +63,17 @@ def _size(value: Any) -> int | None:
     """Return how many numbers an array holds, or None for what is not an array."""
     try:
         shape = getattr(value, "shape", None)
-        return None if shape is None else math.prod(int(n) for n in shape)
+        if shape is None:
+            return None
+        return 1 if shape == () else math.prod(int(n) for n in shape)
     except Exception:  # noqa: BLE001  # the user's property; `float` decides
         return None
 
 
 def step_of(step: Any) -> int | float:
     """Return a step as an int of 64 bits if it is one, else as a float; raises ValueRejected."""
+    if type(step) is int and INTEGER_MIN <= step <= INTEGER_MAX:
+        return step
     try:
         number = step if type(step) is int or type(step) is float else _whole(step)
         if isinstance(number, float) and number.is_integer() and abs(number) < 2**53:

@@ -78,9 +78,13 @@ class Segment:
         """The offset in the file that the next cell goes to."""
         return self._window.start + self._window.used
 
-    def append(self, cells: bytes) -> None:
-        """Append whole cells, if need be in a new window. Raises OSError if there is no room."""
+    def append(self, cells: bytes) -> bool:
+        """Append whole cells; say whether it took a new window, so that there is work to `tend`.
+
+        Raises OSError if there is no room.
+        """
         with self.lock:
+            before = self._window
             while not self.closed:
                 window = self._window
                 try:
@@ -88,13 +92,14 @@ class Segment:
                 except ValueError:
                     self._roll(window, len(cells))
                 else:
-                    return
+                    return window is not before
             raise OSError(errno.EBADF, "the segment is closed")
 
-    def append_event(self, number: int, payload: bytes) -> None:
-        """Append an event of type `number`. Raises OSError if there is no room."""
+    def append_event(self, number: int, payload: bytes) -> bool:
+        """Append an event of type `number`; the result and the errors are those of `append`."""
         length = CELL_BYTES + padded(len(payload))
         with self.lock:
+            before = self._window
             # A clock that is set back must not change the order of what one writer said.
             self._event_time = max(self._clock(), self._event_time)
             event = EventHead(number, self._seq, self._event_time, payload)
@@ -111,7 +116,7 @@ class Segment:
                     continue  # points of other threads took the room
                 self._seq += 1
                 self._settle(window, event, data, at)
-                return
+                return window is not before
             raise OSError(errno.EBADF, "the segment is closed")
 
     def _settle(self, window: Window, event: EventHead, data: bytes, at: int) -> None:

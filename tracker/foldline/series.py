@@ -15,10 +15,12 @@ import msgspec
 
 from .cell import FLAG_AUTO_STEP, POINT
 
-__all__ = ["Series", "SeriesBook"]
+__all__ = ["SERIES_MAX", "Series", "SeriesBook", "typed_key"]
 
 SERIES_MAX = 1_000_000  # of one process; each costs a few hundred bytes of memory
 KNOWN_MAX = 100_000  # spellings of contexts remembered; beyond it the slower way still works
+
+_PLAIN_TYPES = {str, int, float, bool, type(None)}
 
 
 class Series:
@@ -47,11 +49,13 @@ class SeriesBook:
 
     `plain` and `known` are for the hot path: looking there is one dictionary access. They hold
     only what can't be mistaken: in `known` all values are texts, as True and 1 are equal keys.
+    `typed` has the other contexts, with the types of their values in the key.
     """
 
     def __init__(self) -> None:
         self.plain: dict[str, Series] = {}
         self.known: dict[tuple[Any, ...], Series] = {}
+        self.typed: dict[tuple[Any, ...], Series] = {}
         self._all: dict[bytes, Series] = {}
         self._numbers = count(1)
 
@@ -75,17 +79,26 @@ class SeriesBook:
         """Let the hot path find `series`, which is defined in the log, by this very spelling."""
         if not context:
             self.plain[series.name] = series
-        if context is not None and len(self.known) < KNOWN_MAX:
-            texts = (*context.keys(), *context.values())
-            if all(type(text) is str for text in texts):
-                self.known[series.name, *context.items()] = series
+        if context is None or len(self.known) + len(self.typed) >= KNOWN_MAX:
+            return
+        kinds = set(map(type, (*context.keys(), *context.values())))
+        if kinds <= {str}:
+            self.known[series.name, *context.items()] = series
+        elif set(map(type, context)) == {str} and kinds <= _PLAIN_TYPES:
+            self.typed[typed_key(series.name, context)] = series
 
     def forget(self) -> None:
         """Have all series defined again: a forked process writes another segment."""
         self.plain.clear()
         self.known.clear()
+        self.typed.clear()
         for series in self:
             series.defined = False
+
+
+def typed_key(name: str, context: dict[str, Any]) -> tuple[Any, ...]:
+    """Return a key that tells 1, 1.0 and True apart. Raises TypeError if a value has no hash."""
+    return (name, *context.items(), *map(type, context.values()))
 
 
 def _key(name: str, context: dict[str, Any]) -> bytes:

@@ -139,14 +139,15 @@ class Writer:
         segment = self._ready()
         if segment is None:
             self._count(1)
+            if self.closed:  # since this thread looked
+                self._late_call()
             return
         try:
-            segment.append(cell)
+            if segment.append(cell):
+                KEEPER.ring()
         except OSError as error:
             self._refused(error)
             self._count(1)
-        else:
-            KEEPER.ring()
 
     def _put_event(self, event: Event) -> None:
         payload = encode(event)
@@ -163,7 +164,8 @@ class Writer:
         segment = self._ready()
         if segment is not None:
             try:
-                segment.append_event(event.TYPE, payload)
+                if segment.append_event(event.TYPE, payload):
+                    KEEPER.ring()
             except OSError as error:
                 self._refused(error)
             else:
