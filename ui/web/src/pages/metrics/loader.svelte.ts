@@ -23,6 +23,8 @@ const ZOOM_DEBOUNCE_MS = 150;
 const DETAIL_MARGIN = 0.25;
 /** Live series are read again at most four times a second. */
 const LIVE_MS = 250;
+/** A server that does not answer is asked ever more rarely, down to this. */
+const LIVE_LAST_MS = 8_000;
 /** Names, states and summaries are read again at most this often while changes pour in. */
 const HEADS_MS = 2_000;
 /** Up to this many growing series their new points are shown at once, before the true ones. */
@@ -60,6 +62,7 @@ export class CurveLoader {
   #liveTimer: ReturnType<typeof setTimeout> | undefined;
   #headsTimer: ReturnType<typeof setTimeout> | undefined;
   #liveBusy = false;
+  #liveWaitMs = LIVE_MS;
   readonly #dirty = new Set<number>();
 
   /** Follow the server's changes. Returns the way to stop. */
@@ -239,7 +242,7 @@ export class CurveLoader {
     this.#liveTimer = setTimeout(() => {
       this.#liveTimer = undefined;
       void this.#refresh();
-    }, LIVE_MS);
+    }, this.#liveWaitMs);
   }
 
   /** Read the changed series again, one request at a time however fast changes come. */
@@ -261,9 +264,11 @@ export class CurveLoader {
         this.data = next;
       }
       if (this.#zoom) await this.#detail(ids, undefined);
+      this.#liveWaitMs = LIVE_MS;
     } catch {
-      // The event feed shows that the server is away; the ids wait for its next word.
+      // The header shows that the server is away: ask again, ever more rarely, until it is back.
       for (const id of ids) this.#dirty.add(id);
+      this.#liveWaitMs = Math.min(this.#liveWaitMs * 2, LIVE_LAST_MS);
     } finally {
       this.#liveBusy = false;
       if (this.#dirty.size) this.#refreshSoon();
