@@ -1,4 +1,4 @@
-"""A server, and a client that adds little to what it measures."""
+"""Servers to measure, and a client that adds little."""
 
 from __future__ import annotations
 

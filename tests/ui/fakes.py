@@ -187,10 +187,14 @@ class Fake:
 
 @asynccontextmanager
 async def serving(
-    fake: Fake, *, host: str = "127.0.0.1", bundle: Path | None = None
+    fake: Fake,
+    *,
+    host: str = "127.0.0.1",
+    bundle: Path | None = None,
+    app: web.Application | None = None,
 ) -> AsyncIterator[Client]:
-    """Serve the fake, and give a client of it."""
-    server = TestServer(fake.app(host=host, bundle=bundle))
+    """Serve the fake, or an application made of it, and give a client."""
+    server = TestServer(app or fake.app(host=host, bundle=bundle))
     async with TestClient(server) as client:
         yield client
 

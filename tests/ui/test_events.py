@@ -1,4 +1,4 @@
-"""What listeners are told, and what of it is kept."""
+"""What listeners are told, and what is kept."""
 
 from __future__ import annotations
 

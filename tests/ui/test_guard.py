@@ -1,4 +1,4 @@
-"""Who is let in, and what browsers are told to refuse."""
+"""Who is let in, and what browsers refuse."""
 
 from __future__ import annotations
 

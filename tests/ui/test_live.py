@@ -1,4 +1,4 @@
-"""The whole server: real log, real fold, real HTTP, real signals."""
+"""The whole server: real log, fold, HTTP and signals."""
 
 from __future__ import annotations
 

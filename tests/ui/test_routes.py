@@ -150,8 +150,7 @@ async def test_small_answers_are_not_held_back(tmp_path: Path) -> None:
         seen.append(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
 
     app.on_response_prepare.append(look)
-    fake.app = lambda **_: app  # type: ignore[method-assign] # the server of this test is looked into
-    async with serving(fake) as client:
+    async with serving(fake, app=app) as client:
         await client.get("/api/v1/health")
     assert seen[0] != 0
 

@@ -21,7 +21,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Errors that Foldline raises on purpose are told with their hint and without a traceback.
     """
-    arguments = parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    # The demo reads its own arguments, its own --help among them.
+    cut = 1 if words[:1] == ["demo"] else len(words)
+    arguments = parser().parse_args(words[:cut])
+    arguments.rest = words[cut:]
     command = getattr(
         import_module(f".cli.{arguments.module}", __package__ or "foldline_ui"), arguments.function
     )

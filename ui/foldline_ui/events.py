@@ -19,9 +19,10 @@ import msgspec
 
 from foldline_ingest.announce import Announcement
 from foldline_ingest.view import SeriesDelta
+from foldline_views.answers import number
 
 from .errors import TooManyListeners
-from .wire import Change, SeriesChange, wire_number
+from .wire import Change, SeriesChange
 
 __all__ = ["Hub", "Listener"]
 
@@ -203,6 +204,6 @@ def _told(delta: SeriesDelta) -> SeriesChange:
         context=delta.context,
         count=delta.count,
         step=delta.step,
-        value=wire_number(delta.value),
+        value=number(delta.value),
         time=delta.time,
     )

@@ -1,4 +1,4 @@
-"""Who may ask, and what a browser may do with answers.
+"""Who may ask, and what browsers may load.
 
 A server on loopback is reachable from every page that its user opens. Three checks keep those
 pages out: the Host must be a name of this machine (a rebound name is not), a request that is more

@@ -13,10 +13,10 @@ from aiohttp import web
 
 from foldline.layout import Layout
 from foldline_ingest.announce import Announcement
+from foldline_views.answers import FramesRequest, RunDetail, RunsPage, SeriesPage, Sort, Totals
 
 from .events import Hub
 from .route import RouteTable
-from .seam import FramesRequest, RunDetail, RunsPage, SeriesPage, Sort, Totals
 from .vitals import Vitals
 
 __all__ = ["HUB", "LAYOUT", "READER", "ROUTES", "VITALS", "Announcements", "Reader"]
@@ -47,7 +47,7 @@ class Reader(Protocol):
         """Return the series that match, with their summaries."""
 
     async def frames(self, request: FramesRequest) -> bytes:
-        """Return columns of points."""
+        """Return columns of points as one message."""
 
     async def totals(self) -> Totals:
         """Count the runs."""

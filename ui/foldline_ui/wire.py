@@ -2,7 +2,7 @@
 
 Requests are bounded here, so that a route is only ever called with values it can serve. Unknown
 fields are errors: a misspelt one would otherwise be ignored in silence. The answers about runs and
-series are the views' own types (see `foldline_views.reader`).
+series are the views' own types (see `foldline_views.answers`).
 """
 
 from __future__ import annotations
@@ -24,14 +24,13 @@ __all__ = [
     "FramesAsked",
     "Health",
     "Nothing",
+    "Request",
     "RunCounts",
     "RunsAsked",
     "SeriesAsked",
     "SeriesChange",
     "SortBy",
     "StoreName",
-    "WireNumber",
-    "wire_number",
 ]
 
 QUERY_CHARS_MAX = 4096  # the query language takes no more; a person's query has a few hundred
@@ -49,8 +48,6 @@ Query = Annotated[
     str, Meta(max_length=QUERY_CHARS_MAX, description="In Foldline's query language; '' is all.")
 ]
 SeriesNumber = Annotated[int, Meta(ge=0, le=SERIES_NUMBER_MAX)]
-WireNumber = float | Literal["NaN", "Infinity", "-Infinity"]
-"""JSON has no NaN and no infinity: these numbers are spelt out."""
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -178,7 +175,7 @@ class SeriesChange(msgspec.Struct, frozen=True):
     context: dict[str, Any]
     count: int
     step: float
-    value: WireNumber
+    value: float | str  # "NaN", "Infinity" and "-Infinity" are spelt out
     time: float
 
 
@@ -191,12 +188,3 @@ class Change(msgspec.Struct, frozen=True):
     series: tuple[SeriesChange, ...]
     truncated: bool
     """More changed than is told here: read again what is shown."""
-
-
-def wire_number(value: float) -> WireNumber:
-    """Return a float as JSON can carry it."""
-    if math.isfinite(value):
-        return value
-    if math.isnan(value):
-        return "NaN"
-    return "Infinity" if value > 0 else "-Infinity"

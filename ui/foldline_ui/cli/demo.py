@@ -1,6 +1,5 @@
 """The command that shows what Foldline does."""
 
-# ruff: noqa: TID252 -- imports inside a package are relative, at any depth
 from __future__ import annotations
 
 import argparse

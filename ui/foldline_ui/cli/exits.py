@@ -1,6 +1,5 @@
 """What the exit status of a command means."""
 
-# ruff: noqa: TID252 -- imports inside a package are relative, at any depth
 from __future__ import annotations
 
 from enum import IntEnum
@@ -29,7 +28,6 @@ class Exit(IntEnum):
     PORT = 3  # the port is taken
     BUSY = 4  # another process serves or folds the store
     STORE = 5  # the store is missing, can't be written, or is of a newer Foldline
-    BUG = 70  # a mistake of Foldline's
     INTERRUPTED = 130  # Ctrl+C, as shells report it
 
 

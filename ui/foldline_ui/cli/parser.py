@@ -30,7 +30,6 @@ def parser() -> argparse.ArgumentParser:
     demonstration = _add(
         commands, "demo", "train two dozen small models and watch them", "foldline demo", plain=True
     )
-    demonstration.add_argument("rest", nargs=argparse.REMAINDER, metavar="...")
     demonstration.set_defaults(module="demo", function="run")
     _add_runs(commands)
     checking = _add(

@@ -11,8 +11,9 @@ import msgspec
 
 from foldline.ids import run_id
 from foldline.layout import Layout, store_path
+from foldline_views.answers import Sort
 from foldline_views.folding import catch_up
-from foldline_views.reader import Sort, Views
+from foldline_views.reader import Views
 
 from .exits import Exit
 from .terminal import say, say_json, table, term, when
@@ -81,7 +82,7 @@ def show_run(arguments: argparse.Namespace) -> Exit:
                 metric.name,
                 msgspec.json.encode(metric.context).decode() if metric.context else NONE,
                 f"{metric.count:,}",
-                _number(metric.last.value if metric.last else None),
+                _number(metric.last.value),
                 _number(metric.min.value if metric.min else None),
                 _number(metric.max.value if metric.max else None),
             )
@@ -100,7 +101,7 @@ def _read(arguments: argparse.Namespace, ask: Callable[[Views], Awaitable[Answer
     async def read() -> Answer:
         layout = Layout(store_path(arguments.store))
         await catch_up(layout)
-        views = await Views.open(layout.root)
+        views = await Views.open(layout.views)
         try:
             return await ask(views)
         finally:

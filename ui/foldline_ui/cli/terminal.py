@@ -1,6 +1,5 @@
-"""What is written to a terminal, for people and for scripts."""
+"""What people and scripts read in a terminal."""
 
-# ruff: noqa: TID252 -- imports inside a package are relative, at any depth
 from __future__ import annotations
 
 import shutil

@@ -1,6 +1,5 @@
 """The command that serves a store."""
 
-# ruff: noqa: TID252 -- imports inside a package are relative, at any depth
 from __future__ import annotations
 
 import argparse
@@ -46,7 +45,7 @@ def run(arguments: argparse.Namespace) -> Exit:
             Composition(
                 layout=layout,
                 supervise=lambda: Supervisor(command),
-                open_reader=lambda: Views.open(layout.root),
+                open_reader=lambda: Views.open(layout.views),
                 host=arguments.host,
             )
         )

@@ -6,10 +6,10 @@ import msgspec
 from aiohttp import hdrs, web
 
 from foldline.ids import run_id
+from foldline_views.answers import RunDetail, RunsPage, Sort
 
 from ..parts import HUB, READER
 from ..route import JSON, RouteTable
-from ..seam import RunDetail, RunsPage, Sort
 from ..wire import Nothing, RunsAsked
 
 __all__ = ["ROUTES"]

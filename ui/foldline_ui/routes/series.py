@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from foldline_views.answers import FramesRequest, SeriesPage
+
 from ..parts import READER
 from ..route import RouteTable
-from ..seam import FramesRequest, SeriesPage
 from ..wire import FramesAsked, SeriesAsked
 
 __all__ = ["ROUTES"]
@@ -44,7 +45,7 @@ async def get_frames(request: web.Request, asked: FramesAsked) -> web.StreamResp
     frames = await request.app[READER].frames(
         FramesRequest(
             query=asked.query,
-            ids=asked.ids,
+            ids=None if asked.ids is None else list(asked.ids),
             x=asked.x,
             points=asked.points,
             range=asked.range,
