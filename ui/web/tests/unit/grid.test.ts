@@ -136,10 +136,15 @@ describe('layout', () => {
   });
 
   it('draws only the columns in view, and never the sticky one twice', () => {
-    const placed = place(columns, new Map(columns.map((column) => [column.id, 100])));
+    const placed = place(columns, new Map(columns.map((column) => [column.id, 100])), 1600);
     expect(columnsInView(placed, 0, 250)).toEqual({ first: 1, last: 3 });
     const right = columnsInView(placed, 320, 250);
     expect(right).toEqual({ first: 3, last: 6 });
+  });
+
+  it('keeps the name from filling a phone', () => {
+    const [name] = place(columns, new Map([[NAME_COLUMN, 320]]), 400);
+    expect(name?.width).toBe(180);
   });
 
   it('settles a width once', () => {

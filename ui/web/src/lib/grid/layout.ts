@@ -115,14 +115,19 @@ export function settleWidths(
   }
 }
 
+/** The name, which never scrolls away, leaves the larger part of a narrow window to the rest. */
+const NAME_SHARE = 0.45;
+
 /** Columns side by side, from the left. */
 export function place(
   columns: readonly Column[],
   widths: ReadonlyMap<string, number>,
+  windowWidth: number,
 ): PlacedColumn[] {
   let left = 0;
   return columns.map((column) => {
-    const width = widths.get(column.id) ?? LIMITS[column.kind][0];
+    const most = column.kind === 'name' ? windowWidth * NAME_SHARE : Number.POSITIVE_INFINITY;
+    const width = Math.min(most, widths.get(column.id) ?? LIMITS[column.kind][0]);
     const placed = { column, left, width };
     left += width;
     return placed;
