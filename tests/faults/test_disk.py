@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import foldline
-from foldline import disk, mapped, segment, writer
+from foldline import buffered, disk, mapped, segment, writer
 from foldline.errors import FoldlineWarning, StoreTooNew, StoreUnwritable
 from tests.segment_walk import segments, walk
 
@@ -181,12 +181,37 @@ def test_a_store_of_a_later_version_is_left_alone(
         foldline.Run(store=store)
 
 
+def test_a_failed_sync_is_never_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a sync failed the system may have dropped pages: no later flush claims durability."""
+    code = errno.EIO
+    sync = disk.sync_file
+
+    def failing(descriptor: int) -> None:
+        if code:
+            raise OSError(code, os.strerror(code))
+        sync(descriptor)
+
+    for kind in (mapped, buffered):
+        monkeypatch.setattr(kind, "sync_file", failing)
+    for name in ("mapped", "buffered"):
+        monkeypatch.setenv("FOLDLINE_WRITER", name)
+        with foldline.Run(store=tmp_path / name) as run:
+            run.track(1.0, name="loss")
+            code = errno.EIO
+            with pytest.warns(FoldlineWarning, match="Input/output error"):
+                assert not run.flush(durable=True)
+            code = 0
+            assert not run.flush(durable=True)
+            assert run.flush()
+            run.track(2.0, name="loss")
+        (path,) = segments(tmp_path / name)
+        assert len(walk(path).points) == 2
+
+
 def test_a_buffered_file_waits_for_its_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where points wait in memory, a short fullness loses none of them."""
-    from foldline import buffered
-
     full = True
     write = disk.write_at
 

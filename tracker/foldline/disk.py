@@ -49,6 +49,8 @@ def sync_file(descriptor: int) -> None:
 
 def sync_folder(path: str | os.PathLike[str]) -> None:
     """Flush a folder's list of names through to its disk. Raises OSError."""
+    if os.name == "nt":
+        return  # it keeps names in a journal of its own, and folders can't be opened
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

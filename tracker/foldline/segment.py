@@ -64,6 +64,7 @@ class Segment:
         self._tending = threading.RLock()
         self._full: list[Window] = []  # waiting for their seals, oldest first
         self._next: Window | None = None  # prepared by `tend`
+        self._unsure = False  # after a failed sync: the system may have dropped what it held
         self._seq = 0
         self._event_time = 0.0
         self._window = file.window(0, WINDOW_BYTES_FIRST, clock(), self.salt)
@@ -229,14 +230,25 @@ class Segment:
             window.kept = used
 
     def flush(self, *, durable: bool) -> None:
-        """Hand everything to the system, and with `durable` to the disk. Raises OSError."""
+        """Hand everything to the system, and with `durable` to the disk.
+
+        Raises OSError, and for durable flushes ever after a failed one: a second sync of the same
+        file would succeed, and what the first one lost would still be lost.
+        """
         with self._tending:
             if self.closed:
                 return
             for window in (*self._full, self._window):
                 self._keep(window)
-            if durable:
+            if not durable:
+                return
+            if self._unsure:
+                raise OSError(errno.EIO, "an earlier flush to the disk failed")
+            try:
                 self.file.sync([*self._full, self._window])
+            except OSError:
+                self._unsure = True
+                raise
 
     def close(self, *, durable: bool = False) -> None:
         """Seal the rest, mark the end and close the file. Raises OSError.

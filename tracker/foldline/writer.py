@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 
 from .cell import Header
+from .disk import sync_folder
 from .errors import FoldlineError, StoreUnwritable
 from .events import Event, PointsDropped, WriterClosed, WriterOpened, encode
 from .ids import new_id
@@ -70,6 +71,7 @@ class Writer:
         self._presence: Presence | None = None
         self._retry_at = 0.0  # monotonic; no try before it
         self._reason = ""
+        self._named = False  # whether the segment's name is durable
 
     @property
     def behind(self) -> bool:
@@ -213,6 +215,7 @@ class Writer:
     def _open(self) -> Segment:
         self.layout.create()
         self.writer = new_id()
+        self._named = False
         name = SegmentName(self.run, self.writer)
         opened = self._opened()
         path = self.layout.segment(name)
@@ -274,6 +277,11 @@ class Writer:
             return False
         try:
             segment.flush(durable=durable)
+            if durable and not self._named:
+                path = self.layout.segment(SegmentName(self.run, self.writer))
+                for folder in (*path.parents[:3], self.layout.root):
+                    sync_folder(folder)  # or the file would be there, and under no name
+                self._named = True
         except OSError as error:
             self._refused(error)
             return False
