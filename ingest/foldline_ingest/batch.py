@@ -78,7 +78,7 @@ def facts(batch: Batch) -> Iterator[Fact]:
     for head in batch.events:
         try:
             event = decode(head.type, head.payload)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             continue
         if event is not None:
             yield Fact(head.time, batch.segment.writer, head.seq, event)

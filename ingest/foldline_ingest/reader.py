@@ -12,6 +12,7 @@ import os
 import zlib
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from foldline.cell import (
@@ -24,6 +25,7 @@ from foldline.cell import (
     SEAL,
     EventHead,
     Header,
+    Seal,
     crc_start,
     decode_event,
     decode_header,
@@ -43,6 +45,8 @@ __all__ = ["READ_BYTES", "SegmentReader"]
 # Two of the largest windows: one whole window with its seals is always inside one read, so that
 # its points are checked against the seals before anybody sees them.
 READ_BYTES = 2 * 1024 * 1024
+# A time is copied lowest byte first: below this, in unix seconds, not all of its bytes are there.
+TIME_S_MIN = 1.0
 
 CELL = np.dtype(
     [
@@ -92,21 +96,32 @@ class SegmentReader:
         if header is None:
             return self.nothing()
         self.behind = 0
-        start = self.offset or HEADER_BYTES
-        data = os.pread(self._open(), limit, start)
-        if len(data) < CELL_BYTES or (data[0] == 0 and not final):
+        at = self.offset or HEADER_BYTES
+        cell = os.pread(self._open(), CELL_BYTES, at)
+        if len(cell) < CELL_BYTES or (cell[0] == 0 and self.offset and not final):
             return self.nothing()
-        walk = _Walk(data, start, header, str(self.path), f"{self.segment.run}/{header.writer}")
-        walk.run(final=final)
-        full = len(data) == limit
-        if full and walk.at == 0:
-            return self.read(final=final, limit=limit * 4)  # one record is larger than the read
+        walk = self._walk(header, final=final, limit=limit)
+        if walk.doubtful:
+            # Something proven follows a cell that was not written yet. It may have been written
+            # between the reads of the two; but not any more when it is read again.
+            walk = self._walk(header, final=True, limit=limit)
+        full = len(walk.data) == limit
+        if full and walk.needs_more(at, final=final):
+            return self.read(final=final, limit=limit * 4)
         end = walk.settle(full=full)
         batch = walk.batch(self.segment, self.offset, end)
         self.offset = end
         # What lies behind the tail is only allocated.
         self.behind = max(0, self.size() - end) if full and not walk.tail else 0
         return batch
+
+    def _walk(self, header: Header, *, final: bool, limit: int) -> _Walk:
+        # The first block begins with the header, which its seal covers.
+        data = os.pread(self._open(), limit, self.offset)
+        name = f"{self.segment.run}/{self.segment.writer}"
+        walk = _Walk(data, self.offset, header, str(self.path), name)
+        walk.run(final=final)
+        return walk
 
     def _open(self) -> int:
         if self._file is None:
@@ -117,9 +132,14 @@ class SegmentReader:
         if self._header is None:
             try:
                 data = os.pread(self._open(), HEADER_BYTES, 0)
-                self._header = decode_header(data, str(self.path))
+                header = decode_header(data, str(self.path))
             except TruncatedRecord:
                 return None
+            if (header.run, header.writer) != self.segment:
+                # A copy under another name: its points would count twice.
+                reason = f"its header says that it is {header.run}/{header.writer}"
+                raise CorruptRecord(self.path, 0, HEADER_BYTES, reason)
+            self._header = header
         return self._header
 
     def nothing(self) -> Batch:
@@ -140,16 +160,28 @@ class _Walk:
         self.name = name
         self.cells = np.frombuffer(data, CELL, len(data) // CELL_BYTES)
         # Whatever is not a whole point stops the vectorised stride and is looked at by itself.
-        # A point with time zero is one of which only the first bytes have been copied yet.
-        self.special = np.flatnonzero((self.cells["kind"] != POINT) | (self.cells["time"] == 0))
+        self.is_whole = (self.cells["kind"] == POINT) & (self.cells["time"] >= TIME_S_MIN)
+        self.special = np.flatnonzero(~self.is_whole)
         self.is_point = np.zeros(len(self.cells), dtype=bool)
+        self.proven = np.zeros(len(self.cells), dtype=bool)  # covered by a seal that is right
+        self.doubted: list[Seal] = []  # whose checksum is wrong: they are, or what they cover
         self.events: list[tuple[int, EventHead]] = []  # (cell index, event)
         self.damage: list[Damage] = []
-        self.at = 0  # in cells; may lie beyond the buffer after a record that ends beyond it
+        # In cells; may lie beyond the buffer after a record that ends beyond it.
+        self.at = 0 if base else HEADER_BYTES // CELL_BYTES
         self.sealed_at = 0  # the cell after the last run of seals: a place to begin again
         self.tail = False  # stopped at something not written yet
+        self.doubtful = False  # stopped there, and something proven follows
         self.cut = False  # stopped at a record that goes on beyond the buffer
         self.finished = False
+
+    def needs_more(self, start: int, *, final: bool) -> bool:
+        """Say whether only more bytes can tell what stands here; the walk began at `start`."""
+        if self.finished:
+            return self.at == len(self.cells)  # is nothing behind the last seal?
+        if self.tail:
+            return final  # is there a way on behind the hole?
+        return self.cut and self.base + self.at * CELL_BYTES == start  # one record fills it all
 
     def run(self, *, final: bool) -> None:
         """Walk to the end of what is whole."""
@@ -166,7 +198,7 @@ class _Walk:
         """Take the one cell that is not a plain point; False if it can't be read."""
         at, offset = self.at * CELL_BYTES, self.base + self.at * CELL_BYTES
         where = {"salt": self.salt, "offset": offset, "path": self.path}
-        if kind in (0, POINT):
+        if self._is_unwritten(self.at):
             return False
         try:
             if kind == PAD:
@@ -195,57 +227,98 @@ class _Walk:
     def _seal(self, at: int) -> None:
         """Check the block that a seal covers, if all of it was read in this walk."""
         seal = decode_seal(self.data, at)
-        first = seal.first - self.base
-        if first >= 0 and seal.length >= 0 and first + seal.length <= at:
-            crc = zlib.crc32(
-                self.data[first : first + seal.length], crc_start(self.salt, seal.first)
-            )
-            if crc != seal.crc:
-                cells = slice(first // CELL_BYTES, (first + seal.length) // CELL_BYTES)
-                if self.is_point[cells].any():
-                    self.is_point[cells] = False
-                    reason = "the block's checksum does not match its seal; its points are left out"
-                    self.damage.append(Damage(self.name, seal.first, seal.length, reason))
+        offset = self.base + at
+        if not 0 <= seal.length <= offset - seal.first:
+            self.damage.append(Damage(self.name, offset, CELL_BYTES, "the seal covers no block"))
+        elif self._is_right(seal):
+            self.proven[self._covered(seal)] = True
+        elif seal.first >= self.base:
+            self.doubted.append(seal)
         self.at += 1
         self.sealed_at = self.at
         self.finished = seal.last
+        if seal.last and self._goes_on():
+            self.finished = False
+            reason = "the seal says that it is the last, and records follow"
+            self.damage.append(Damage(self.name, offset, CELL_BYTES, reason))
+
+    def _is_right(self, seal: Seal) -> bool:
+        """Say whether a seal's block is in the buffer, and as it was sealed."""
+        first = seal.first - self.base
+        if first < 0 or not 0 <= seal.length <= len(self.data) - first:
+            return False
+        covered = self.data[first : first + seal.length]
+        return zlib.crc32(covered, crc_start(self.salt, seal.first)) == seal.crc
+
+    def _covered(self, seal: Seal) -> slice:
+        first = seal.first - self.base
+        return slice(first // CELL_BYTES, (first + seal.length) // CELL_BYTES)
+
+    def _goes_on(self) -> bool:
+        """Say whether a record follows here."""
+        if self.at < len(self.cells) and self.is_whole[self.at]:
+            return True
+        return self._next_proven(self.at) is not None
+
+    def _is_unwritten(self, cell: int) -> bool:
+        """Say whether a cell that is not a whole point may be one that is still to come."""
+        kind = self.cells["kind"][cell]
+        return kind in (0, POINT) or (kind == SEAL and not self.cells["time"][cell] >= TIME_S_MIN)
 
     def _hole(self, *, final: bool) -> None:
         """Decide what an unreadable cell is: the growing tail, or damage with a way on."""
-        unwritten = self.cells["kind"][self.at] in (0, POINT)
-        way_on = None if unwritten and not final else self._next_proven()
+        way_on = self._next_proven(self.at + 1)
         if way_on is None:
             self.tail = True
+        elif self._is_unwritten(self.at) and not final:
+            self.tail = self.doubtful = True
         else:
             self._damaged((way_on - self.at) * CELL_BYTES, "no record can be read here")
 
-    def _next_proven(self) -> int | None:
+    def _next_proven(self, start: int) -> int | None:
         """Return the next cell whose checksum proves a record, if a record follows at all.
 
         Pads are prepared ahead of the data in windows not used yet, so pads alone prove nothing.
         """
         kinds = self.cells["kind"]
         first_pad: int | None = None
-        for cell in np.flatnonzero(kinds[self.at + 1 :] > POINT) + self.at + 1:
-            at, offset = int(cell) * CELL_BYTES, self.base + int(cell) * CELL_BYTES
+        for cell in (np.flatnonzero(kinds[start:] > POINT) + start).tolist():
+            at, offset = cell * CELL_BYTES, self.base + cell * CELL_BYTES
             try:
                 if kinds[cell] == PAD:
                     decode_pad(self.data, at, salt=self.salt, offset=offset, path=self.path)
-                    first_pad = first_pad if first_pad is not None else int(cell)
+                    first_pad = first_pad if first_pad is not None else cell
                     continue
                 if kinds[cell] == SEAL:
-                    if not self._seal_stands(at, offset):
+                    if not self._seal_stands(cell):
                         continue
                 else:
                     event_length(self.data, at, salt=self.salt, offset=offset, path=self.path)
             except CorruptRecord:
                 continue
-            return first_pad if first_pad is not None else int(cell)
+            return first_pad if first_pad is not None else cell
         return None
 
-    def _seal_stands(self, at: int, offset: int) -> bool:
-        seal = decode_seal(self.data, at)
-        return 0 < seal.first < offset and 0 < seal.length <= offset - seal.first
+    def _seal_stands(self, cell: int) -> bool:
+        """Say whether a cell is a seal of this file, and not bytes of a payload that look like one.
+
+        What it covers proves it. If that is damaged its place does: seals follow one another as
+        their blocks do, and the last block ends where the seals begin.
+        """
+        seal = decode_seal(self.data, cell * CELL_BYTES)
+        if self._is_right(seal):
+            return True
+        kinds = self.cells["kind"]
+        begin = cell
+        while begin and kinds[begin - 1] == SEAL:
+            begin -= 1
+        while cell + 1 < len(kinds) and kinds[cell + 1] == SEAL:
+            cell += 1
+            following = decode_seal(self.data, cell * CELL_BYTES)
+            if not 0 <= seal.length == following.first - seal.first:
+                return False
+            seal = following
+        return 0 <= seal.length == self.base + begin * CELL_BYTES - seal.first
 
     def _damaged(self, length: int, reason: str) -> None:
         offset = self.base + self.at * CELL_BYTES
@@ -264,13 +337,24 @@ class _Walk:
 
     def batch(self, segment: SegmentName, start: int, end: int) -> Batch:
         """Return what was accepted before `end`."""
+        self._leave_out_doubted()
         cells = (end - self.base) // CELL_BYTES
         self.is_point[cells:] = False
         events = [(at, event) for at, event in self.events if at < cells]
-        damage = [d for d in self.damage if d.offset < end]
+        damage = sorted((d for d in self.damage if d.offset < end), key=lambda d: d.offset)
         points = self._points([(at, e) for at, e in events if e.type == PointTracked.TYPE])
         heads = [event for _, event in events if event.type != PointTracked.TYPE]
         return Batch(segment, start, end, points, heads, damage, self.finished)
+
+    def _leave_out_doubted(self) -> None:
+        """Leave out the points of blocks that are not as they were sealed."""
+        for seal in self.doubted:
+            cells = self._covered(seal)
+            lost = self.is_point[cells] & ~self.proven[cells]
+            if lost.any():
+                self.is_point[cells][lost] = False
+                reason = "the block's checksum does not match its seal; its points are left out"
+                self.damage.append(Damage(self.name, seal.first, seal.length, reason))
 
     def _points(self, wide: list[tuple[int, EventHead]]) -> Points:
         taken = np.flatnonzero(self.is_point)
@@ -289,8 +373,7 @@ class _Walk:
 
 def _with_wide(points: Points, taken: np.ndarray, wide: list[tuple[int, EventHead]]) -> Points:
     """Put the points that travelled as events where they were tracked among the others."""
-    rows = [(at, decode(event.type, event.payload)) for at, event in wide]
-    found = [(at, p) for at, p in rows if isinstance(p, PointTracked)]
+    found = [(at, point) for at, event in wide if (point := _wide_point(event)) is not None]
     places = np.searchsorted(taken, [at for at, _ in found])
     return Points(
         np.insert(points.series, places, [p.series for _, p in found]),
@@ -298,3 +381,12 @@ def _with_wide(points: Points, taken: np.ndarray, wide: list[tuple[int, EventHea
         np.insert(points.value, places, [p.value for _, p in found]),
         np.insert(points.time, places, [p.time for _, p in found]),
     )
+
+
+def _wide_point(event: EventHead) -> PointTracked | None:
+    """Return the point of an event, or None if its payload, though whole, is none of ours."""
+    try:
+        point = decode(event.type, event.payload)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    return point if isinstance(point, PointTracked) and 0 < point.series < 1 << 32 else None
