@@ -1,5 +1,6 @@
 /** One chart on screen: uPlot's axes and cursor around our own lines. */
 
+import './locale';
 import uPlot from 'uplot';
 import { type XKind, xAxis, yAxis } from './axes';
 import { drawBands } from './bands';

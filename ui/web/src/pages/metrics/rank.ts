@@ -33,10 +33,15 @@ export function readAt(line: Line, x: number | null): number {
 /** Data that was held back judges a model better than the data it was trained on. */
 const HELD_BACK = /val|test|eval|dev/i;
 
+/** Whether a stroke's label names such data. */
+export function isHeldBack(stroke: string): boolean {
+  return HELD_BACK.test(stroke);
+}
+
 /** Means by stroke: of unlike lines, such as train and val, one mean would be of nothing. */
 function strokeMeans(values: ReadonlyMap<string, readonly number[]>): StrokeMean[] {
   const labels = [...values.keys()].sort(
-    (a, b) => Number(HELD_BACK.test(b)) - Number(HELD_BACK.test(a)) || compareLabels(a, b),
+    (a, b) => Number(isHeldBack(b)) - Number(isHeldBack(a)) || compareLabels(a, b),
   );
   return labels.map((label) => ({ label, mean: meanOf(values.get(label)!).mean }));
 }

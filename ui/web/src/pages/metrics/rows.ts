@@ -5,7 +5,7 @@ import type { Line } from '../../lib/chart/model';
 import { wireValue } from './curves';
 import { type Facet, type Group, type Member, runName } from './facets';
 import { compareLabels, labelOf, paramAt, paramPaths } from './fields';
-import { readAt } from './rank';
+import { isHeldBack, readAt } from './rank';
 import type { TableSort } from './view';
 
 /** One run in the table, with the series that it is read from. */
@@ -49,13 +49,14 @@ export function paramColumns(runs: readonly RunHead[], used: readonly string[]):
 
 /** How well a series stands for its run beside the active chart: lower is better. */
 function distance(member: Member, active: Facet): number {
-  if (member.facet === active.key) return 0;
-  return member.head.name === active.metric ? 1 : 2;
+  const second = isHeldBack(member.stroke) ? 0 : 0.5;
+  if (member.facet === active.key) return second;
+  return (member.head.name === active.metric ? 1 : 2) + second;
 }
 
 /**
- * One row per run of any chart. A run is read from the series that the active chart shows of it;
- * else from one of the same metric, else from its first.
+ * One row per run of any chart. A run is read from the series that the active chart shows of it,
+ * else from one of the same metric, else from its first; of several the one on held-back data.
  */
 export function runRows(
   facets: readonly Facet[],
