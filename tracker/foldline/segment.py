@@ -35,7 +35,7 @@ __all__ = ["EVENT_PAYLOAD_BYTES_MAX", "Segment", "open_file"]
 EVENT_PAYLOAD_BYTES_MAX = 16 * 1024 * 1024  # an event is copied in one go, in the caller's time
 FULL_WINDOWS_MAX = 4  # more wait for the background thread only if it doesn't run: then seal here
 CLOSE_WAIT_S = 20.0  # a hung network disk must not keep a finished training from ending
-TOUCH_BYTES = 64 * 1024  # 16 page faults, 50 us: how long a page-in may keep the interpreter
+TOUCH_BYTES = 256 * 1024  # 64 page faults, 0.2 ms: how long a page-in may keep the interpreter
 
 GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
 
