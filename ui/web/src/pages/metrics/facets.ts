@@ -52,6 +52,8 @@ export interface FacetInput {
   readonly zoom: Range | null;
   readonly hiddenRuns: ReadonlySet<string>;
   readonly hiddenGroups: ReadonlySet<string>;
+  /** Where set, every other group is hidden too. */
+  readonly only: string | null;
   readonly theme: Theme;
 }
 
@@ -81,6 +83,10 @@ export function membersOf(input: FacetInput): Member[] {
   });
 }
 
+function isHidden(group: string, input: FacetInput): boolean {
+  return input.hiddenGroups.has(group) || (input.only !== null && input.only !== group);
+}
+
 /** All groups in reading order, hidden ones too: who hides one must be able to bring it back. */
 export function groupsOf(members: readonly Member[], input: FacetInput): Group[] {
   const byRun = input.color === 'run';
@@ -95,7 +101,7 @@ export function groupsOf(members: readonly Member[], input: FacetInput): Group[]
     label,
     title: titles.get(label)! || 'all',
     color: byRun ? runColor(label, input.theme) : groupColor(index, labels.length, input.theme),
-    hidden: input.hiddenGroups.has(label),
+    hidden: isHidden(label, input),
   }));
 }
 
@@ -175,7 +181,7 @@ export function facetsOf(
     const names = new Set(all.map((member) => member.head.name));
     const shown: { member: Member; line: Line }[] = [];
     for (const member of all) {
-      if (input.hiddenGroups.has(member.group)) continue;
+      if (isHidden(member.group, input)) continue;
       if (input.hiddenRuns.has(member.head.run)) continue;
       const data = input.data.get(member.head.series);
       if (!data) continue;

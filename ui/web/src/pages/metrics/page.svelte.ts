@@ -74,6 +74,7 @@ export class MetricsPage {
     zoom: this.zoom,
     hiddenRuns: this.#hiddenRuns,
     hiddenGroups: this.#hiddenGroups,
+    only: this.view.only,
     theme: theme.current,
   });
   readonly fields = $derived(fieldChoices(this.loader.heads, this.loader.runs));
@@ -227,18 +228,18 @@ export class MetricsPage {
   }
 
   toggleGroup(label: string): void {
-    const hidden = this.view.hiddenGroups;
+    const hidden = this.groups.filter((group) => group.hidden).map((group) => group.label);
     const next = hidden.includes(label)
       ? hidden.filter((other) => other !== label)
       : [...hidden, label];
-    this.update({ hiddenGroups: next });
+    // Hiding the last one brings all back: a page without lines helps nobody.
+    const none = next.length === this.groups.length;
+    this.update({ hiddenGroups: none ? [] : next, only: null });
   }
 
   /** Only this group stays; asked a second time, all come back. */
   isolate(label: string): void {
-    const others = this.groups.map((group) => group.label).filter((other) => other !== label);
-    const alone = !this.#hiddenGroups.has(label) && others.every((o) => this.#hiddenGroups.has(o));
-    this.update({ hiddenGroups: alone ? [] : others });
+    this.update({ hiddenGroups: [], only: this.view.only === label ? null : label });
   }
 
   pin(aim: Aim | null): void {

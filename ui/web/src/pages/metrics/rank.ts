@@ -13,7 +13,7 @@ export interface GroupRank {
   readonly std: number;
   readonly lines: number;
   readonly runs: number;
-  /** Where strokes tell lines apart, such as train from val: the mean of each, the main one first. */
+  /** Where strokes tell lines apart, such as train from val: each mean, the main one first. */
   readonly strokes: readonly StrokeMean[];
 }
 

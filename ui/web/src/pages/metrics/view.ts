@@ -40,6 +40,8 @@ export interface MetricsView {
   readonly zoomY: ChartZoom | null;
   readonly hiddenRuns: readonly string[];
   readonly hiddenGroups: readonly string[];
+  /** The one group that is shown; naming all others would make an endless address. */
+  readonly only: string | null;
   readonly pin: Pin | null;
   readonly sort: TableSort;
   /** The facet shown alone on the whole screen, by its key. */
@@ -59,6 +61,7 @@ export const DEFAULT_VIEW: MetricsView = {
   zoomY: null,
   hiddenRuns: [],
   hiddenGroups: [],
+  only: null,
   pin: null,
   sort: { by: 'last', desc: false },
   full: null,
@@ -136,6 +139,7 @@ export function readView(params: URLSearchParams): MetricsView {
     zoomY: readZoomY(params.get('zy')),
     hiddenRuns: readList(params.get('hide')),
     hiddenGroups: readList(params.get('off')),
+    only: params.get('only'),
     pin: readPin(params.get('pin')),
     sort: readSort(params.get('sort')),
     full: params.get('full'),
@@ -164,6 +168,7 @@ export function writeView(view: MetricsView): Record<string, string | null> {
     zoom: view.zoom && rangeText(view.zoom, number),
     zy: view.zoomY && `${rangeText(view.zoomY.range)}@${view.zoomY.facet}`,
     hide: view.hiddenRuns.length ? listText(view.hiddenRuns) : null,
+    only: view.only,
     off: view.hiddenGroups.length ? listText(view.hiddenGroups) : null,
     pin: view.pin && `${view.pin.series}@${view.pin.x}`,
     sort: unless(sort, DEFAULT_VIEW.sort.by),

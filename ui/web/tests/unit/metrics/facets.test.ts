@@ -49,6 +49,12 @@ describe('charts', () => {
     expect(facets.map((facet) => facet.lines.map((line) => line.id))).toEqual([[], [3]]);
   });
 
+  it('show one group alone', () => {
+    const { facets, groups } = build(inputOf({ only: 'sgd' }));
+    expect(groups.map((group) => group.hidden)).toEqual([true, false]);
+    expect(facets.map((facet) => facet.lines.map((line) => line.id))).toEqual([[4], [1]]);
+  });
+
   it('draw smoothed values over the original ones', () => {
     const [line] = build(inputOf({ smooth: 0.5 })).facets[1]!.lines;
     expect([...line!.raw!]).toEqual([9, 5, 1]);

@@ -61,6 +61,7 @@ export function inputOf(rest: Partial<FacetInput> = {}): FacetInput {
     zoom: null,
     hiddenRuns: new Set(),
     hiddenGroups: new Set(),
+    only: null,
     theme: 'light',
     ...rest,
   };

@@ -26,6 +26,7 @@ describe('the address', () => {
       aggregate: 'range', x: 'relative', log: true, smooth: 0.6,
       zoom: [100.5, 2_000], zoomY: { facet: 'loss@val', range: [0.1, 0.5] },
       hiddenRuns: ['r1', 'r2'], hiddenGroups: ['1e-3', 'a~b', '–', 'x, y'],
+      only: 'x & y',
       pin: { series: 17, x: 512 }, sort: { by: 'hparams.lr', desc: true }, full: 'loss',
     };
     expect(throughAddress(view)).toEqual(view);
