@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from foldline.errors import StoreBusy
+from foldline.errors import StoreBusy, StoreUnwritable
 from foldline.layout import Layout
 from foldline_ui.claim import Claim
 from tests.patience import wait_for
@@ -65,6 +65,14 @@ def test_a_killed_server_leaves_no_claim(layout: Layout) -> None:
     with Claim(layout) as claim:
         claim.publish("http://127.0.0.1:2/")
     assert (layout.views / "server.json").read_bytes() == b""
+
+
+def test_views_that_cannot_be_written_are_told(layout: Layout) -> None:
+    """A store that can't be served says why, without a traceback."""
+    layout.views.write_text("a file, not a folder")
+    with pytest.raises(StoreUnwritable) as caught, Claim(layout):
+        pass
+    assert caught.value.hint
 
 
 def test_views_may_be_deleted_beside_a_claim(layout: Layout) -> None:

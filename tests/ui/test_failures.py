@@ -141,6 +141,8 @@ async def test_another_method_is_405(tmp_path: Path) -> None:
         assert error.hint
         assert "POST" in error.hint
         await check(await client.options(f"{API}/runs/search"), 405, "method_not_allowed")
+        await check(await client.get(f"{API}/series/frames"), 405, "method_not_allowed")
+        await check(await client.post(f"{API}/health"), 405, "method_not_allowed")
 
 
 async def test_a_mistake_of_ours_is_500_with_an_id(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import threading
@@ -148,6 +149,28 @@ def test_a_killed_server_leaves_the_store_usable(tmp_path: Path) -> None:
     with up(store) as second:
         wait_for(lambda: second.ask("runs/search", {})["rows"], "the run")
         second.wait_until_live()
+
+
+def test_a_fold_that_dies_is_started_again(tmp_path: Path) -> None:
+    """Without its fold process the server answers on, says so, and loses and doubles nothing."""
+    store = tmp_path / "store"
+    with up(store) as server:
+        server.wait_until_live()
+        log_run(store, "before", values=range(100))
+        wait_for(lambda: server.ask("runs/search", {})["rows"], "the run")
+        server.wait_until_live()
+        pid = server.process.pid
+        (fold,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        with listening(server) as stream:
+            os.kill(int(fold), signal.SIGKILL)
+            while b"event: health" not in stream.readline():
+                pass
+        assert server.ask("runs/search", {})["total"] == 1
+        log_run(store, "after", values=range(50))
+        wait_for(lambda: server.ask("runs/search", {})["total"] == 2, "the run after")
+        server.wait_until_live()
+        found = server.ask("series/search", {})["series"]
+        assert {series["run"]: series["count"] for series in found} == {"before": 100, "after": 50}
 
 
 def test_a_stream_resumes_over_http(tmp_path: Path) -> None:

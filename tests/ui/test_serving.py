@@ -51,6 +51,14 @@ def test_a_port_that_is_none_is_refused() -> None:
         bind("127.0.0.1", 65_536)
 
 
+def test_the_address_of_ipv6_is_written_in_brackets() -> None:
+    """An address with colons is told from its port."""
+    if not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    with bind("::1", 0) as listening:
+        assert address(listening).startswith("http://[::1]:")
+
+
 def test_localhost_is_the_loopback_address() -> None:
     """The name is bound as the address that it stands for, whatever a hosts file says."""
     with bind("localhost", 0) as listening:

@@ -30,6 +30,8 @@ __all__ = ["Composition", "compose"]
 
 log = logging.getLogger(__name__)
 
+# All that is not the API: a wrong method or path there is told as such, and never shown a page.
+PAGES = "/{path:(?!api(?:/|$)).*}"
 STATE_POLL_S = 1.0  # how soon a fold process that died is seen, when nothing else moves
 
 
@@ -53,7 +55,7 @@ def compose(parts: Composition) -> web.Application:
     app[HUB] = Hub()
     app[ROUTES] = routes.table()
     app[ROUTES].install(app.router)
-    app.router.add_get("/{path:.*}", (parts.bundle or Bundle()).answer)
+    app.router.add_get(PAGES, (parts.bundle or Bundle()).answer)
     app.on_response_prepare.append(add_headers())
     app.on_shutdown.append(_close_streams)
     app.cleanup_ctx.append(_engine(parts))

@@ -15,7 +15,7 @@ from typing import Self
 
 import msgspec
 
-from foldline.errors import StoreBusy
+from foldline.errors import StoreBusy, StoreUnwritable
 from foldline.layout import Layout
 
 __all__ = ["Claim", "Served"]
@@ -34,7 +34,8 @@ class Served(msgspec.Struct, frozen=True):
 class Claim:
     """The right to serve a store, held from entering to leaving.
 
-    Entering raises StoreBusy, with the other server's address, if the store is served already.
+    Entering raises StoreBusy, with the other server's address, if the store is served already, and
+    StoreUnwritable if there is no way to say that it is.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -48,9 +49,8 @@ class Claim:
         os.pwrite(self._file, msgspec.json.encode(Served(url, os.getpid())), 0)
 
     def __enter__(self) -> Self:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         while True:
-            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            file = self._open()
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -70,6 +70,16 @@ class Claim:
     ) -> None:
         os.ftruncate(self._file, 0)
         os.close(self._file)
+
+    def _open(self) -> int:
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StoreUnwritable(
+                f"the views in {self._path.parent} can't be written: {error.strerror or error}",
+                hint="free some space, or check who owns the folder",
+            ) from error
 
     def _busy(self, served: Served | None) -> StoreBusy:
         store = self._layout.root

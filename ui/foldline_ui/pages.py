@@ -82,7 +82,7 @@ class Bundle:
         if page := self._pages.get(path):
             return page.answer(request)
         # Routes of the front-end have no dots; a path that has one names a file that is not there.
-        if f"/{path}/".startswith("/api/") or "." in path.rpartition("/")[2]:
+        if "." in path.rpartition("/")[2]:
             raise web.HTTPNotFound
         if index := self._pages.get(INDEX):
             return index.answer(request)
