@@ -39,8 +39,10 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)  # so that the processes below end with this one
+    # However it is told to end, the processes below end with it. Ctrl-C is among them because a
+    # shell that starts a command in the background has it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     store = Path(options.store).absolute()
     try:
         with ExitStack() as stack:
