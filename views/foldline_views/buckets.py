@@ -83,11 +83,13 @@ def of_points(step: Floats, value: Floats, time: Floats) -> Floats:
     """Return one bucket for each point."""
     buckets = np.empty((ROWS, len(step)))
     finite = np.isfinite(value)
-    buckets[STEP] = buckets[STEP_LAST] = step
+    # Adding zero makes -0.0 to 0.0: which of two equal numbers a minimum is would be chance.
+    unsigned = value + 0.0
+    buckets[STEP] = buckets[STEP_LAST] = step + 0.0
     buckets[TIME] = time
-    buckets[MIN] = np.where(finite, value, np.inf)
-    buckets[MAX] = np.where(finite, value, -np.inf)
-    buckets[SUM] = np.where(finite, value, 0.0)
+    buckets[MIN] = np.where(finite, unsigned, np.inf)
+    buckets[MAX] = np.where(finite, unsigned, -np.inf)
+    buckets[SUM] = np.where(finite, unsigned, 0.0)
     buckets[FIRST] = buckets[LAST] = value
     buckets[COUNT] = finite
     buckets[NONFINITE] = ~finite

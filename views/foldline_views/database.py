@@ -56,7 +56,12 @@ class Database(aiosqlite.Connection):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         database = cls(lambda: connect(path, write=True), 1)
         await database
-        await database.run(_prepare)
+        try:
+            await database.run(_prepare)
+        except BaseException:
+            # Whatever it was: a connection left open keeps its thread, and that the process.
+            await database.close()
+            raise
         return database
 
     @classmethod

@@ -6,11 +6,13 @@ log is the only place that has them all.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from foldline.errors import CorruptRecord
 from foldline.events import SeriesDefined
 from foldline.layout import SEGMENT_SUFFIX, Layout, SegmentName
 from foldline_ingest.batch import Batch, facts
@@ -37,7 +39,9 @@ def read_points(layout: Layout, run: str, name: str, context: dict[str, Any]) ->
     parts: list[tuple[Floats, Floats, Floats]] = []
     folder = layout.segment(SegmentName(run, "")).parent
     for file in sorted(folder.glob(f"*{SEGMENT_SUFFIX}")):
-        parts += _read_segment(SegmentReader(SegmentName(run, file.stem), file), wanted)
+        # What is no segment is reported by the fold, and holds no points.
+        with suppress(CorruptRecord):
+            parts += _read_segment(SegmentReader(SegmentName(run, file.stem), file), wanted)
     columns = [np.concatenate([np.empty(0), *column]) for column in zip(*parts, strict=True)]
     if not columns:
         return ExactPoints(np.empty(0), np.empty(0), np.empty(0))

@@ -6,15 +6,19 @@ reader with no server; `rebuild` makes all views again from the log.
 
 from __future__ import annotations
 
+import os
 import shutil
+import sqlite3
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 import anyio
-import anyio.to_thread
+import anyio.from_thread
+import anyio.lowlevel
 
 from foldline.layout import Layout
 from foldline_ingest.announce import Announcement, encode
@@ -88,9 +92,26 @@ async def _serve_pipe(layout: Layout) -> None:
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(fold_live, layout, announce)
-        # The server holds the other end: when it goes, however it goes, this read ends.
-        await anyio.to_thread.run_sync(sys.stdin.buffer.read, abandon_on_cancel=True)
+        await _input_ends()
         tasks.cancel_scope.cancel()
+
+
+async def _input_ends() -> None:
+    """Wait until the server, which holds the other end of standard input, goes, however it goes.
+
+    It is read by a daemon thread, which does not keep a process alive whose fold has failed.
+    """
+    ended = anyio.Event()
+    token = anyio.lowlevel.current_token()
+
+    def read() -> None:
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
+        with suppress(RuntimeError):  # the loop has ended by itself
+            anyio.from_thread.run_sync(ended.set, token=token)
+
+    threading.Thread(target=read, daemon=True).start()
+    await ended.wait()
 
 
 @asynccontextmanager
@@ -98,19 +119,34 @@ async def _current(
     layout: Layout, lease: Lease, announce: Announce | None
 ) -> AsyncIterator[SqliteViewStore]:
     """Open the generation in use; if there is none, or of another version, build one."""
-    generation = current_generation(layout.views)
-    store = None
-    if generation is not None:
-        store = await SqliteViewStore.open(database_path(layout.views, generation), lease.epoch)
-        if await store.version() != views_version():
-            await store.close()
-            store = None
+    store = await _kept(layout, lease)
     try:
         store = store or await _rebuilt(layout, lease, announce)
         yield store
     finally:
         if store is not None:
-            await store.close()
+            with anyio.CancelScope(shield=True):  # its thread must not outlive the loop
+                await store.close()
+
+
+async def _kept(layout: Layout, lease: Lease) -> SqliteViewStore | None:
+    """Return the views of the generation in use, if they are whole and of this version."""
+    generation = current_generation(layout.views)
+    if generation is None:
+        return None
+    try:
+        store = await SqliteViewStore.open(database_path(layout.views, generation), lease.epoch)
+    except sqlite3.OperationalError:
+        raise  # it is there, and can't be opened now: no space, or no right
+    except sqlite3.DatabaseError:
+        return None  # damaged, and derived: it is made again
+    try:
+        if await store.version() == views_version():
+            return store
+    except (sqlite3.DatabaseError, TypeError):
+        pass  # the same, found a little later
+    await store.close()
+    return None
 
 
 async def _rebuilt(layout: Layout, lease: Lease, announce: Announce | None) -> SqliteViewStore:
@@ -129,8 +165,14 @@ async def _rebuilt(layout: Layout, lease: Lease, announce: Announce | None) -> S
         if announce is not None:
             await announce(announcement)
 
-    if old is not None:
-        await Folder(layout, store, announce=rebuilding).catch_up()
+    try:
+        if old is not None:
+            folder = Folder(layout, store, announce=rebuilding, bury=partial(bury, layout))
+            await folder.catch_up()
+    except BaseException:
+        # Whatever it was: a connection left open keeps its thread, and that the process.
+        await store.close()
+        raise
     draft = layout.views / "CURRENT.new"
     draft.write_text(f"{generation}\n")
     draft.replace(layout.views / "CURRENT")

@@ -40,16 +40,16 @@ TABLE = np.dtype(
         ("dx", "<f8"),
     ]
 )
-# One row with everything in it: see database.BULK_INSERT.
-READ_BY_STEP = """
-    SELECT json_group_array(json_array(asked, width, count)),
+# One row with everything in it: see database.BULK_INSERT. The order of the list is kept as long as
+# the list drives the join; a sort would copy every blob.
+READ_OVERVIEWS = """
+    SELECT json_group_array(json_array(list.key, width, count)),
            CAST(group_concat(place, '') AS BLOB),
-           CAST(group_concat(step, '') AS BLOB),
-           CAST(group_concat(value, '') AS BLOB)
-    FROM (SELECT list.key AS asked, overview.*
-          FROM json_each(?) AS list JOIN overview ON slot = list.value ORDER BY list.key)
+           CAST(group_concat({x}, '') AS BLOB),
+           CAST(group_concat(overview.value, '') AS BLOB),
+           CAST(group_concat({mean}, '') AS BLOB)
+    FROM json_each(?) AS list CROSS JOIN overview ON slot = list.value
 """
-READ_BY_TIME = READ_BY_STEP.replace("group_concat(step", "group_concat(time")
 VALUE_COLUMNS = {
     "last": overview.LAST,
     "min": overview.MIN,
@@ -62,12 +62,27 @@ class Curves(NamedTuple):
     """Curves end to end: `counts[i]` points of curve i follow those of curve i - 1."""
 
     counts: Ints
-    x: Floats
-    values: NDArray[np.float32]  # one row of overview.VALUES a point
+    linear: NDArray[np.bool_]  # curves whose x are x0 + i * dx
+    x0: Floats
+    dx: Floats
+    x: Floats  # of the others, end to end
+    values: NDArray[np.float32]  # one row of overview's values a point
+
+
+class Axis(NamedTuple):
+    """What x is: steps, or times less an origin for each curve (0 for the steps themselves)."""
+
+    by_time: bool
+    origin: Floats
 
 
 NONE = Curves(
-    np.empty(0, dtype=np.int64), np.empty(0), np.empty((0, overview.VALUES), dtype=np.float32)
+    np.empty(0, dtype=np.int64),
+    np.empty(0, dtype=bool),
+    np.empty(0),
+    np.empty(0),
+    np.empty(0),
+    np.empty((0, overview.VALUES), dtype=np.float32),
 )
 
 
@@ -75,41 +90,36 @@ def encode(
     curves: Curves, series: Sequence[int], columns: Sequence[str], head: dict[str, Any]
 ) -> bytes:
     """Return the message; `series` are the ids of the curves, `head` is sent as JSON."""
-    counts, x = curves.counts, curves.x
-    firsts = np.cumsum(counts) - counts
-    linear, x0, dx = _linear(counts, firsts, x)
+    counts, points = curves.counts, len(curves.values)
     table = np.zeros(len(counts), TABLE)
-    table["series"], table["first"], table["count"] = series, firsts, counts
-    table["x0"], table["dx"] = x0, dx
-    explicit = np.where(linear, 0, counts)
-    table["first_x"] = np.where(linear, LINEAR, np.cumsum(explicit) - explicit)
-    kept = x if not linear.any() else x[np.repeat(~linear, counts)]
+    table["series"], table["first"], table["count"] = series, np.cumsum(counts) - counts, counts
+    table["x0"], table["dx"] = curves.x0, curves.dx
+    explicit = np.where(curves.linear, 0, counts)
+    table["first_x"] = np.where(curves.linear, LINEAR, np.cumsum(explicit) - explicit)
     text = msgspec.json.encode(head)
     text = text.ljust(-(-len(text) // 8) * 8)
-    parts = [HEAD.pack(MAGIC, len(text), len(counts), len(x), len(kept)), text]
-    parts += [table.tobytes(), kept.astype("<f8").tobytes()]
+    parts = [HEAD.pack(MAGIC, len(text), len(counts), points, len(curves.x)), text]
+    parts += [table.tobytes(), curves.x.tobytes()]
     for name in columns:
-        column = np.zeros(len(x) + len(x) % 2, dtype="<f4")
-        column[: len(x)] = curves.values[:, VALUE_COLUMNS[name]]
-        parts.append(column.tobytes())
+        parts.append(curves.values[:, VALUE_COLUMNS[name]].tobytes())
+        parts.append(bytes(4 * (points % 2)))
     return b"".join(parts)
 
 
-def overview_curves(db: sqlite3.Connection, slots: Sequence[int], axis: Axis) -> Curves:
+def overview_curves(
+    db: sqlite3.Connection, slots: Sequence[int], axis: Axis, *, mean: bool = True
+) -> Curves:
     """Return a curve for each slot, from its overview and its newest points.
 
-    It has at most overview.OVERVIEW_MAX + buckets.CHUNK points.
+    It has at most overview.OVERVIEW_MAX + buckets.CHUNK points. Without `mean`, there is none.
     """
-    stored = _read_overviews(db, slots, by_time=axis.by_time)
+    stored = _read_overviews(db, slots, by_time=axis.by_time, mean=mean)
     fresh = newest.waiting(db, slots)
-    owner = np.repeat(np.arange(len(slots)), stored.counts)
-    found = _Owned(owner, stored.x, stored.values)
+    nothing = np.empty((0, stored.values.shape[1]), dtype=np.float32)
+    new = _Owned(np.empty(0, dtype=np.int64), np.empty(0), nothing)
     if len(fresh.owner):
-        found = _with_newest(db, slots, axis, found, stored, fresh)
-    order = np.argsort(found.owner, kind="stable")
-    counts = np.bincount(found.owner, minlength=len(slots))
-    x = found.x[order] - np.repeat(axis.origin, counts)
-    return Curves(counts, x, found.values[order])
+        stored, new = _with_newest(db, slots, axis, stored, fresh)
+    return _joined(stored, new, axis)
 
 
 def level_curves(
@@ -142,28 +152,33 @@ def level_curves(
         xs.append(shown - origin)
         values.append(overview.values(few))
         counts.append(few.shape[1])
-    return Curves(np.array(counts, dtype=np.int64), np.concatenate(xs), np.concatenate(values))
-
-
-class Axis(NamedTuple):
-    """What x is: steps, or times less an origin for each curve (0 for the steps themselves)."""
-
-    by_time: bool
-    origin: Floats
+    return _placed(np.array(counts, dtype=np.int64), np.concatenate(xs), np.concatenate(values))
 
 
 class _Stored(NamedTuple):
-    """Overviews end to end."""
+    """Overviews end to end; the figures of each are fresh where there is none."""
 
     counts: Ints
     widths: NDArray[np.int32]
-    last_step: Floats  # of each; NaN where there is none
-    x: Floats
+    place: Floats  # one row of overview.PLACE an overview
+    x: Floats  # of those that are not regular, or of all if x is time
     values: NDArray[np.float32]
+
+    def without(self, places: Ints, *, by_time: bool) -> _Stored:
+        """Return the same with some overviews made empty."""
+        gone = np.zeros(len(self.counts), dtype=bool)
+        gone[places] = True
+        explicit = np.isnan(self.place[:, overview.X0]) | by_time
+        keep_x = np.repeat(~gone[explicit], self.counts[explicit])
+        return self._replace(
+            counts=np.where(gone, 0, self.counts),
+            x=self.x[keep_x],
+            values=self.values[np.repeat(~gone, self.counts)],
+        )
 
 
 class _Owned(NamedTuple):
-    """Points of many curves in any order, each with the place of its curve."""
+    """Points of many curves, in the order of the curves, each with the place of its curve."""
 
     owner: Ints
     x: Floats
@@ -174,62 +189,61 @@ class _Owned(NamedTuple):
         return _Owned(self.owner[mask], self.x[mask], self.values[mask])
 
 
-def _read_overviews(db: sqlite3.Connection, slots: Sequence[int], *, by_time: bool) -> _Stored:
-    places, place_data, x_data, value_data = db.execute(
-        READ_BY_TIME if by_time else READ_BY_STEP, (msgspec.json.encode(slots).decode(),)
+def _read_overviews(
+    db: sqlite3.Connection, slots: Sequence[int], *, by_time: bool, mean: bool
+) -> _Stored:
+    sql = READ_OVERVIEWS.format(x="time" if by_time else "step", mean="mean" if mean else "NULL")
+    asked_json, place_data, x_data, value_data, mean_data = db.execute(
+        sql, (msgspec.json.encode(slots).decode(),)
     ).fetchone()
-    rows = np.array(msgspec.json.decode(places), dtype=np.int64).reshape(-1, 3)
-    place = np.frombuffer(place_data or b"", dtype=np.float64).reshape(-1, overview.PLACE)
-    asked, each = rows[:, 0], rows[:, 2]
+    rows = np.array(msgspec.json.decode(asked_json), dtype=np.int64).reshape(-1, 3)
+    asked = rows[:, 0]
+    assert np.all(asked[1:] > asked[:-1]), "the list drives the join"
     counts = np.zeros(len(slots), dtype=np.int64)
     widths = np.full(len(slots), buckets.WIDTH_MIN, dtype=np.int32)
-    last_step = np.full(len(slots), np.nan)
-    counts[asked], widths[asked], last_step[asked] = each, rows[:, 1], place[:, overview.LAST_STEP]
-    x = np.frombuffer(x_data or b"", dtype=np.float64)
-    if not by_time:
-        rank = np.arange(each.sum()) - np.repeat(np.cumsum(each) - each, each)
-        regular = (
-            np.repeat(place[:, overview.X0], each) + np.repeat(place[:, overview.DX], each) * rank
-        )
-        regular[np.isnan(regular)] = x  # the others bring theirs
-        x = regular
-    values = np.frombuffer(value_data or b"", dtype=np.float32).reshape(-1, overview.VALUES)
-    return _Stored(counts, widths, last_step, x, values)
+    place = np.full((len(slots), overview.PLACE), np.nan)
+    counts[asked], widths[asked] = rows[:, 2], rows[:, 1]
+    place[asked] = np.frombuffer(place_data or b"").reshape(-1, overview.PLACE)
+    values = np.frombuffer(value_data or b"", dtype=np.float32).reshape(-1, overview.SHOWN)
+    if mean:
+        means = np.frombuffer(mean_data or b"", dtype=np.float32).reshape(len(values), -1)
+        means = means if len(means) else np.empty((0, overview.VALUES - overview.SHOWN), "f4")
+        values = np.concatenate((values, means), axis=1)
+    return _Stored(counts, widths, place, np.frombuffer(x_data or b""), values)
 
 
 def _with_newest(
     db: sqlite3.Connection,
     slots: Sequence[int],
     axis: Axis,
-    found: _Owned,
     stored: _Stored,
     fresh: newest.Waiting,
-) -> _Owned:
-    """Add the newest points to the stored buckets of their curves."""
-    widths = stored.widths
-    key = np.floor(np.ldexp(fresh.points[0], -widths[fresh.owner]))
+) -> tuple[_Stored, _Owned]:
+    """Return the stored buckets with what goes into the last ones, and the new buckets."""
+    key = np.floor(np.ldexp(fresh.points[0], -stored.widths[fresh.owner]))
     # The number of each curve's last stored bucket; NaN, which compares false, if it has none.
-    edge = np.floor(np.ldexp(stored.last_step, -widths))
+    edge = np.floor(np.ldexp(stored.place[:, overview.LAST_STEP], -stored.widths))
     # A point before the last stored bucket is late, which is rare: its curve goes the long way.
     late = np.unique(fresh.owner[key < edge[fresh.owner]])
-    new, new_key = _bucketed(fresh, key, widths, by_time=axis.by_time)
+    new, new_key = _bucketed(fresh, key, stored.widths, by_time=axis.by_time)
+    new = new._replace(values=new.values[:, : stored.values.shape[1]])
     into = new_key == edge[new.owner]
-    at = (np.cumsum(stored.counts) - 1)[new.owner[into]]
-    values, x = found.values.copy(), found.x.copy()
-    values[at] = _merged(values[at], new.values[into])
-    if axis.by_time:
-        x[at] = new.x[into]
-    parts = [_Owned(found.owner, x, values), new.where(~into)]
-    if len(late):
-        parts = [part.where(~np.isin(part.owner, late)) for part in parts]
-        raw = Axis(axis.by_time, np.zeros(len(late)))
-        whole = level_curves(db, [[slots[o]] for o in late], raw, points=overview.OVERVIEW_MAX)
-        parts.append(_Owned(np.repeat(late, whole.counts), whole.x, whole.values))
-    return _Owned(
-        np.concatenate([part.owner for part in parts]),
-        np.concatenate([part.x for part in parts]),
-        np.concatenate([part.values for part in parts]),
-    )
+    if into.any():
+        at = (np.cumsum(stored.counts) - 1)[new.owner[into]]
+        values = stored.values.copy()
+        values[at] = _merged(values[at], new.values[into])
+        stored, new = stored._replace(values=values), new.where(~into)
+    if not len(late):
+        return stored, new
+    raw = Axis(axis.by_time, np.zeros(len(late)))
+    whole = level_curves(db, [[slots[o]] for o in late], raw, points=overview.OVERVIEW_MAX)
+    new = new.where(~np.isin(new.owner, late))
+    owner = np.concatenate((new.owner, np.repeat(late, whole.counts)))
+    order = np.argsort(owner, kind="stable")
+    values = np.concatenate((new.values, whole.values[:, : stored.values.shape[1]]))
+    x = np.concatenate((new.x, _all_x(whole)))
+    stored = stored.without(late, by_time=axis.by_time)
+    return stored, _Owned(owner[order], x[order], values[order])
 
 
 def _bucketed(
@@ -251,17 +265,90 @@ def _bucketed(
 
 
 def _merged(old: NDArray[np.float32], new: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what is drawn of buckets that got more points."""
     merged = new.copy()
-    weight = old[:, overview.WEIGHT] + new[:, overview.WEIGHT]
     merged[:, overview.MIN] = np.fmin(old[:, overview.MIN], new[:, overview.MIN])
     merged[:, overview.MAX] = np.fmax(old[:, overview.MAX], new[:, overview.MAX])
-    total = sum(
-        np.where(part[:, overview.WEIGHT] > 0, part[:, overview.MEAN], 0) * part[:, overview.WEIGHT]
-        for part in (old, new)
-    )
-    merged[:, overview.MEAN] = np.where(weight > 0, total / np.maximum(weight, 1), np.nan)
-    merged[:, overview.WEIGHT] = weight
+    if merged.shape[1] > overview.SHOWN:
+        weight = old[:, overview.WEIGHT] + new[:, overview.WEIGHT]
+        some = weight > 0
+        # A mean over no finite value is NaN or infinite, and must count for nothing.
+        total = np.nan_to_num(old[:, overview.MEAN]) * old[:, overview.WEIGHT]
+        total += np.nan_to_num(new[:, overview.MEAN]) * new[:, overview.WEIGHT]
+        merged[some, overview.MEAN] = total[some] / weight[some]
+        merged[:, overview.WEIGHT] = weight
     return merged
+
+
+def _joined(stored: _Stored, new: _Owned, axis: Axis) -> Curves:
+    """Put each curve's new buckets behind its stored ones."""
+    more = np.bincount(new.owner, minlength=len(stored.counts))
+    counts = stored.counts + more
+    rank = np.arange(len(new.owner)) - np.repeat(np.cumsum(more) - more, more)
+    x0, dx = stored.place[:, overview.X0].copy(), stored.place[:, overview.DX].copy()
+    # A curve that is all new is regular if its own first two say so.
+    first = np.cumsum(more) - more
+    fresh = (stored.counts == 0) & (more > 0)
+    x0[fresh] = new.x[first[fresh]]
+    two = fresh & (more > 1)
+    dx[two] = new.x[first[two] + 1] - x0[two]
+    dx[np.isnan(dx)] = 1.0
+    off = new.x != x0[new.owner] + dx[new.owner] * (stored.counts[new.owner] + rank)
+    linear = np.bincount(new.owner, weights=off, minlength=len(counts)) == 0
+    linear &= (~np.isnan(x0) | (counts == 0)) & (not axis.by_time)
+    values = stored.values
+    if len(new.owner):
+        values = np.empty((counts.sum(), stored.values.shape[1]), dtype=np.float32)
+        is_new = _behind(stored.counts, more)
+        values[is_new], values[~is_new] = new.values, stored.values
+    x = _explicit(stored, new, ~linear, axis)
+    x -= np.repeat(axis.origin[~linear], counts[~linear])
+    return Curves(counts, linear, np.where(linear & (counts > 0), x0, 0.0), dx, x, values)
+
+
+def _explicit(stored: _Stored, new: _Owned, which: NDArray[np.bool_], axis: Axis) -> Floats:
+    """Return all x of some curves, end to end."""
+    given = np.isnan(stored.place[:, overview.X0]) | axis.by_time
+    old_counts = np.where(which, stored.counts, 0)
+    owner = np.repeat(np.arange(len(which)), old_counts)
+    rank = np.arange(len(owner)) - np.repeat(np.cumsum(old_counts) - old_counts, old_counts)
+    old = stored.place[owner, overview.X0] + stored.place[owner, overview.DX] * rank
+    # Curves that were not regular before are not now, so all that was given is wanted.
+    old[given[owner]] = stored.x
+    mine = which[new.owner]
+    more = np.bincount(new.owner[mine], minlength=len(which))
+    x = np.empty(len(old) + int(more.sum()))
+    is_new = _behind(old_counts, more)
+    x[is_new], x[~is_new] = new.x[mine], old
+    return x
+
+
+def _behind(old: Ints, new: Ints) -> NDArray[np.bool_]:
+    """Return a mask over curves of old[i] points and then new[i], true for the new ones."""
+    both = np.stack((old, new), axis=1).ravel()
+    return np.repeat(np.arange(len(both)) % 2 == 1, both)
+
+
+def _placed(counts: Ints, x: Floats, values: NDArray[np.float32]) -> Curves:
+    """Return curves from all their x, leaving out those that are regular."""
+    firsts = np.cumsum(counts) - counts
+    some, several = counts > 0, counts > 1
+    x0, dx = np.zeros(len(counts)), np.ones(len(counts))
+    x0[some] = x[firsts[some]]
+    dx[several] = x[firsts[several] + 1] - x0[several]
+    owner = np.repeat(np.arange(len(counts)), counts)
+    off = x != x0[owner] + dx[owner] * (np.arange(len(x)) - firsts[owner])
+    linear = np.bincount(owner, weights=off, minlength=len(counts)) == 0
+    return Curves(counts, linear, x0, dx, x[~linear[owner]], values)
+
+
+def _all_x(curves: Curves) -> Floats:
+    """Return every x of the curves, regular or not."""
+    firsts = np.cumsum(curves.counts) - curves.counts
+    owner = np.repeat(np.arange(len(curves.counts)), curves.counts)
+    x = curves.x0[owner] + curves.dx[owner] * (np.arange(len(owner)) - firsts[owner])
+    x[~curves.linear[owner]] = curves.x
+    return x
 
 
 def _whole_level(db: sqlite3.Connection, slots: Sequence[int], fresh: Floats) -> Level:
@@ -288,17 +375,3 @@ def _within(level: Floats, span: tuple[float, float], origin: float, *, by_time:
     inside = np.flatnonzero((end >= span[0]) & (begin <= span[1]))
     after = np.flatnonzero(begin > span[1])
     return np.concatenate((before[-1:], inside, after[:1]))
-
-
-def _linear(counts: Ints, firsts: Ints, x: Floats) -> tuple[NDArray[np.bool_], Floats, Floats]:
-    """Return which curves have x at regular distances, and their first x and distance."""
-    some = counts > 0
-    x0, dx = np.zeros(len(counts)), np.ones(len(counts))
-    x0[some] = x[firsts[some]]
-    several = counts > 1
-    dx[several] = x[firsts[several] + 1] - x0[several]
-    rank = np.arange(len(x)) - np.repeat(firsts, counts)
-    off = x != np.repeat(x0, counts) + np.repeat(dx, counts) * rank
-    odd = np.zeros(len(counts), dtype=bool)
-    odd[some] = np.logical_or.reduceat(off, firsts[some]) if some.any() else False
-    return ~odd, x0, dx

@@ -21,6 +21,7 @@ __all__ = [
     "MIN",
     "OVERVIEW_MAX",
     "PLACE",
+    "SHOWN",
     "VALUES",
     "WEIGHT",
     "X0",
@@ -30,7 +31,7 @@ __all__ = [
 
 OVERVIEW_MAX = 256
 
-INSERT = "INSERT OR REPLACE INTO overview VALUES (?, ?, ?, ?, ?, ?, ?)"
+INSERT = "INSERT OR REPLACE INTO overview VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 # Where the buckets lie, as f64: their steps are X0 + i * DX, or X0 is NaN and all are stored.
 X0 = 0
@@ -38,10 +39,12 @@ DX = 1
 LAST_STEP = 2  # the highest step of all
 PLACE = 3
 
-# The f32 values of each bucket, in the order in which they are stored.
+# The f32 values of each bucket, in the order in which they are stored: those that a line is drawn
+# with, then those that only averages need.
 LAST = 0
 MIN = 1
 MAX = 2
+SHOWN = 3
 MEAN = 3
 WEIGHT = 4  # finite values behind the mean, so that means can be merged
 VALUES = 5
@@ -74,12 +77,14 @@ def row(level: buckets.Level) -> tuple[object, ...]:
     dx = x[1] - x[0] if count > 1 else 1.0
     # Regular steps are the rule: then two numbers say them all.
     regular = np.array_equal(x, x[0] + dx * np.arange(count))
+    shown = values(few)
     place = np.array([x[0] if regular else np.nan, dx, few[buckets.STEP_LAST, -1]])
     return (
         width,
         count,
         place.tobytes(),
         None if regular else x.tobytes(),
+        shown[:, :SHOWN].tobytes(),
+        shown[:, SHOWN:].tobytes(),
         np.ascontiguousarray(few[buckets.TIME]).tobytes(),
-        values(few).tobytes(),
     )

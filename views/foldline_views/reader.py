@@ -27,6 +27,7 @@ from .column import Rows
 from .database import Database, current_generation, database_path
 from .overview import OVERVIEW_MAX
 from .pages import matching_series, runs_page, series_page
+from .viewstore import read_version, views_version
 
 __all__ = ["CURVES_MAX", "Views"]
 
@@ -77,7 +78,11 @@ class Views:
         if generation != self.generation or self._changes is None:
             await self.close()
             path = database_path(self._folder, generation)
-            self._changes, self._curves = await Database.open(path), await Database.open(path)
+            self._changes = await Database.open(path)
+            if await self._changes.run(read_version) != views_version():
+                await self.close()  # of another Foldline: the fold makes a new generation
+                return
+            self._curves = await Database.open(path)
             self._catalog, self._known, self.generation = Catalog(), Known(), generation
         known = self._known
         changes = await self._changes.run(lambda db: read_changes(db, known))
@@ -155,5 +160,6 @@ def _read_curves(
 ) -> frames.Curves:
     alone = all(len(slots) == 1 for slots in slots_of)
     if alone and request.range is None and OVERVIEW_MAX <= request.points < 2 * OVERVIEW_MAX:
-        return frames.overview_curves(db, [slots[0] for slots in slots_of], axis)
+        mean = "mean" in request.columns
+        return frames.overview_curves(db, [slots[0] for slots in slots_of], axis, mean=mean)
     return frames.level_curves(db, slots_of, axis, points=request.points, span=request.range)

@@ -11,8 +11,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
+
 from foldline.events import (
     FieldsSet,
+    ParamsRemoved,
     ParamsSet,
     PointsDropped,
     TagsChanged,
@@ -32,6 +34,15 @@ STATES_MAX = 4096
 
 Stamp = tuple[float, str, int]
 """What orders facts of different writers: (unix time, writer, seq)."""
+
+
+class Patch(msgspec.Struct, array_like=True):
+    """A change of the params tree: the value now at `path`, or that there is none."""
+
+    stamp: Stamp
+    path: list[str]
+    value: Any = None
+    removed: bool = False
 
 
 class WriterState(msgspec.Struct):
@@ -57,7 +68,7 @@ class RunState(msgspec.Struct):
     fields: dict[str, tuple[Any, Stamp]] = {}
     tags: dict[str, tuple[bool, Stamp]] = {}
     # Patches of the params tree in the order of their stamps; none is hidden by a later one.
-    params: list[tuple[Stamp, list[str], Any]] = []
+    params: list[Patch] = []
     writers: dict[str, WriterState] = {}
 
 
@@ -77,7 +88,10 @@ def fold_run(state: RunState, new: Iterable[Fact]) -> RunState:
                 for tag in event.removed:
                     _keep_latest(state.tags, tag, False, stamp)
             case ParamsSet():
-                state.params.append((stamp, event.path, event.value))
+                state.params.append(Patch(stamp, event.path, event.value))
+                patched = True
+            case ParamsRemoved():
+                state.params.append(Patch(stamp, event.path, removed=True))
                 patched = True
             case _:
                 _fold_writer(state.writers, fact)
@@ -89,17 +103,21 @@ def fold_run(state: RunState, new: Iterable[Fact]) -> RunState:
 def params(state: RunState) -> dict[str, Any]:
     """Return the params of a run as one tree."""
     tree: dict[str, Any] = {}
-    for _, path, value in state.params:
-        if not path:
-            tree = dict(value) if isinstance(value, dict) else {}
+    for patch in state.params:
+        *above, last = patch.path or [""]
+        if not patch.path:
+            tree = dict(patch.value) if isinstance(patch.value, dict) else {}
             continue
         node = tree
-        for key in path[:-1]:
+        for key in above:
             child = node.get(key)
             # A copy: the state's own values must not grow the later patches.
             node[key] = dict(child) if isinstance(child, dict) else {}
             node = node[key]
-        node[path[-1]] = value
+        if patch.removed:
+            node.pop(last, None)
+        else:
+            node[last] = patch.value
     return tree
 
 
@@ -125,7 +143,7 @@ class RunsView:
     """Folds events into one row a run."""
 
     name = "runs"
-    version = 1
+    version = 2
     schema = """
         CREATE TABLE run_state (run INTEGER PRIMARY KEY, revision INTEGER NOT NULL, data BLOB);
         CREATE INDEX run_state_revision ON run_state (revision);
@@ -197,15 +215,13 @@ def _fold_writer(writers: dict[str, WriterState], fact: Fact) -> None:
             writers.setdefault(name, WriterState()).dropped += event.count
 
 
-def _visible(
-    patches: list[tuple[Stamp, list[str], Any]],
-) -> list[tuple[Stamp, list[str], Any]]:
+def _visible(patches: list[Patch]) -> list[Patch]:
     """Return the patches in order, without those that a later one at or above their path hides."""
-    ordered = sorted(patches, key=lambda patch: tuple(patch[0]))
+    ordered = sorted(patches, key=lambda patch: tuple(patch.stamp))
     covered: set[tuple[str, ...]] = set()
     visible = []
     for patch in reversed(ordered):
-        path = tuple(patch[1])
+        path = tuple(patch.path)
         if not any(path[:depth] in covered for depth in range(len(path) + 1)):
             covered.add(path)
             visible.append(patch)

@@ -10,7 +10,7 @@ waits is stored.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -55,7 +55,7 @@ class SeriesView:
     """Folds points into summaries, levels and overviews."""
 
     name = "series"
-    version = 2
+    version = 3
     schema = (
         newest.SCHEMA
         + """
@@ -72,7 +72,7 @@ class SeriesView:
             slot INTEGER PRIMARY KEY, width INTEGER NOT NULL, count INTEGER NOT NULL, data BLOB);
         CREATE TABLE overview (
             slot INTEGER PRIMARY KEY, width INTEGER NOT NULL, count INTEGER NOT NULL,
-            place BLOB, step BLOB, time BLOB, value BLOB);
+            place BLOB, step BLOB, value BLOB, mean BLOB, time BLOB);
     """
     )
 
@@ -85,8 +85,12 @@ class SeriesView:
         if self._used > POOL_SLOTS_MAX:
             self.forget()
         self.touched = self.touched[:0]
-        parts = [self._places(session, batch) for batch in batches if len(batch.points)]
-        self._define(session, [batch for batch in batches if not len(batch.points)])
+        parts = []
+        for batch in batches:  # in their order: a later one may use what an earlier one defines
+            if len(batch.points):
+                parts.append(self._places(session, batch))
+            elif any(head.type == SeriesDefined.TYPE for head in batch.events):
+                self._define_segment(session, batch)
         if parts:
             self._fold(session, parts)
         for batch in batches:
@@ -168,11 +172,6 @@ class SeriesView:
 
     # -- definitions
 
-    def _define(self, session: Session, batches: Iterable[Batch]) -> None:
-        for batch in batches:
-            if any(head.type == SeriesDefined.TYPE for head in batch.events):
-                self._define_segment(session, batch)
-
     def _define_segment(self, session: Session, batch: Batch) -> NDArray[np.int64]:
         """Give a slot to each series number that the batch defines or uses."""
         segment = session.segments[batch.segment]
@@ -193,7 +192,8 @@ class SeriesView:
         if not new:
             return table
         if new[-1] >= len(table):
-            grown = np.full(max(new[-1] + 1, 2 * len(table)), -1, dtype=np.int64)
+            ample = min(2 * len(table), SERIES_PER_SEGMENT_MAX)
+            grown = np.full(max(new[-1] + 1, ample), -1, dtype=np.int64)
             grown[: len(table)] = table
             self._tables[segment] = table = grown
         run = session.runs[batch.segment.run]

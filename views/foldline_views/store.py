@@ -31,7 +31,7 @@ from .database import connect, current_generation, database_path
 from .exact import ExactPoints, read_points
 from .folding import catch_up
 from .pages import runs_page, series_page
-from .viewstore import read_progress
+from .viewstore import read_progress, read_version, views_version
 
 __all__ = ["Answer", "Run", "Series", "Store", "open_store"]
 
@@ -174,6 +174,12 @@ class Store:
         if self._db is None or generation != self._generation:
             self.close()
             self._db = connect(database_path(self.layout.views, generation), write=False)
+            if read_version(self._db) != views_version():
+                self.close()
+                raise StoreBusy(
+                    f"another Foldline is folding the store {self.layout.root} into its own views",
+                    hint="stop the other one, or use the same version here",
+                )
             self._catalog, self._known, self._generation = Catalog(), Known(), generation
         changes = read_changes(self._db, self._known)
         if changes is not None:

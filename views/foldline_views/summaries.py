@@ -71,6 +71,7 @@ def fold(
     """
     series = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(step)))
     finite = np.isfinite(value)
+    step = step + 0.0  # see buckets.of_points
     place = np.arange(len(step))
     new = state.copy()
     new[COUNT] += np.diff(starts, append=len(step))
@@ -90,8 +91,9 @@ def fold(
     for row, column in ((LAST_STEP, step), (LAST, value), (LAST_TIME, time)):
         new[row] = np.where(later, column[at], state[row])
 
-    _extreme(new, state, MIN, MIN_STEP, step, np.where(finite, value, np.inf), starts, 1.0)
-    _extreme(new, state, MAX, MAX_STEP, step, np.where(finite, value, -np.inf), starts, -1.0)
+    lows, highs = (np.where(finite, value + 0.0, sign * np.inf) for sign in (1.0, -1.0))
+    _extreme(new, state, MIN, MIN_STEP, step, lows, starts, 1.0)
+    _extreme(new, state, MAX, MAX_STEP, step, highs, starts, -1.0)
     # The old sums go first into a count that adds one by one: see buckets.coarsen.
     group = np.concatenate((np.arange(len(starts)), series))
     new[SUM] = np.bincount(

@@ -20,7 +20,7 @@ from .runs import RunsView
 from .series import SeriesView
 from .session import Session
 
-__all__ = ["SqliteViewStore", "read_progress", "views_version"]
+__all__ = ["SqliteViewStore", "read_progress", "read_version", "views_version"]
 
 SCHEMA = """
     CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -41,6 +41,11 @@ def read_progress(db: sqlite3.Connection) -> dict[SegmentName, Progress]:
     """Return how far each known segment has been folded."""
     rows = db.execute("SELECT uid, writer, offset, finished FROM segment JOIN run ON run.id = run")
     return {SegmentName(uid, w): Progress(offset, bool(done)) for uid, w, offset, done in rows}
+
+
+def read_version(db: sqlite3.Connection) -> str:
+    """Return what the rows of the file mean: compare with `views_version()`."""
+    return _meta(db, "version")
 
 
 def views_version() -> str:
@@ -66,7 +71,12 @@ class SqliteViewStore:
     async def open(cls, path: Path, epoch: int) -> SqliteViewStore:
         """Open the file at `path`, and make its tables if it is new."""
         database = await Database.create(path)
-        await database.run(_create)
+        try:
+            await database.run(_create)
+        except BaseException:
+            # Whatever it was: a connection left open keeps its thread, and that the process.
+            await database.close()
+            raise
         return cls(database, epoch)
 
     async def close(self) -> None:
@@ -75,7 +85,7 @@ class SqliteViewStore:
 
     async def version(self) -> str:
         """Return what the rows of the file mean: compare with `views_version()`."""
-        return str(await self._database.run(lambda db: _meta(db, "version")))
+        return await self._database.run(read_version)
 
     async def progress(self) -> Mapping[SegmentName, Progress]:
         """Return how far each known segment has been folded."""
@@ -103,9 +113,10 @@ class SqliteViewStore:
             db.execute("COMMIT")
         except BaseException:
             # Whatever it was, what is in memory is ahead of the file now.
-            db.execute("ROLLBACK")
             self._runs.forget()
             self._series.forget()
+            if db.in_transaction:  # SQLite itself has ended it if the disk was full
+                db.execute("ROLLBACK")
             raise
         truncated = len(self._series.touched) > len(deltas)
         return Applied(watermark, self._runs.touched, deltas, truncated)
