@@ -22,9 +22,12 @@ export function drawBands(
   context.globalAlpha = 1;
   for (const band of bands) {
     const centre = { x: band.x, y: band.mid, low: null, high: null };
+    context.setLineDash([]);
     strokeWide(context, centre, map, palette.surface, CASING_PX * ratio);
+    context.setLineDash(band.dash.map((part) => part * ratio));
     strokeWide(context, centre, map, band.color, CENTRE_PX * ratio);
   }
+  context.setLineDash([]);
 }
 
 /** The stretches of indices where a band has a value; a gap in its middle stays a gap. */

@@ -29,6 +29,8 @@ export interface Band {
   readonly low: Float32Array;
   readonly high: Float32Array;
   readonly color: string;
+  /** The stroke that the lines of the group share. */
+  readonly dash: readonly number[];
 }
 
 /** The tokens a canvas needs, read once per theme. */

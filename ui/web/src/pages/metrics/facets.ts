@@ -208,6 +208,7 @@ function facetTitle(key: string, members: readonly Member[], input: FacetInput):
   return bare || key.length > 12 ? key : `${fieldTitle(input.facet)} ${key}`;
 }
 
+/** One band for each group and stroke: a mean of train and val together would be of nothing. */
 function bandsOf(
   shown: readonly { member: Member; line: Line }[],
   groups: readonly Group[],
@@ -217,16 +218,18 @@ function bandsOf(
   const range = input.zoom ?? domain;
   if (input.aggregate === 'none' || !range) return [];
   const kind = input.aggregate;
-  const curves = new Map<string, Line[]>();
+  const curves = new Map<string, Map<string, Line[]>>();
   for (const { member, line } of shown) {
-    const list = curves.get(member.group);
+    const strokes = curves.get(member.group) ?? new Map<string, Line[]>();
+    curves.set(member.group, strokes);
+    const list = strokes.get(member.stroke);
     if (list) list.push(line);
-    else curves.set(member.group, [line]);
+    else strokes.set(member.stroke, [line]);
   }
-  return groups.flatMap((group) => {
-    const lines = curves.get(group.label);
-    // A group of one line is that line: a band of no width over it would only hide it.
-    if (!lines || lines.length < 2) return [];
-    return [{ label: group.label, color: group.color, ...spreadOf(lines, range, kind) }];
-  });
+  return groups.flatMap(({ label, color }) =>
+    [...(curves.get(label)?.values() ?? [])]
+      // A group of one line is that line: a band of no width over it would only hide it.
+      .filter((lines) => lines.length > 1)
+      .map((lines) => ({ label, color, dash: lines[0]!.dash, ...spreadOf(lines, range, kind) })),
+  );
 }

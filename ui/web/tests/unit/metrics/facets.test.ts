@@ -80,6 +80,18 @@ describe('charts', () => {
   });
 });
 
+it('gives train and val of a group a band each', () => {
+  const heads = ['a', 'b'].flatMap((run, index) => ['train', 'val'].map(
+    (subset, part) => headOf(index * 2 + part + 1, run, 'loss', { subset }),
+  ));
+  const input = inputOf({
+    heads, color: 'none', stroke: 'metric.context.subset', aggregate: 'std',
+  });
+  const bands = build(input).facets[0]!.bands;
+  expect(bands).toHaveLength(2);
+  expect(bands[0]!.dash).not.toEqual(bands[1]!.dash);
+});
+
 describe('fields', () => {
   const run = runOf('a', { 'opt.lr': 1, model: { depth: 12, 'head.size': 3 } });
 
