@@ -104,6 +104,9 @@ def _reason(lines: list[str], first: int, last: int) -> str:
     if trailing:
         return trailing[1]
     above: list[str] = []
+    # One comment may stand above a few bounds that belong together.
+    while first and re.match(r"[A-Z][A-Z0-9_]* = ", lines[first - 1]):
+        first -= 1
     while first and lines[first - 1].startswith("#"):
         first -= 1
         above.insert(0, lines[first].lstrip("# "))

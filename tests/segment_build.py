@@ -1,4 +1,4 @@
-"""Segments written by hand: small windows, any cells, killed or closed.
+"""Segments written by hand: any windows, any cells.
 
 A real window has 64 KiB at least. These have a few hundred bytes, so that a test can damage every
 byte of a file that has several windows, pads, blocks and seals.

@@ -1,4 +1,4 @@
-"""What was read from one segment, whole and in order.
+"""What was read from one segment, in order.
 
 A batch is the unit that moves through ingest: points as columns, events as records, and the
 offset that the segment has been read up to.

@@ -1,4 +1,4 @@
-"""Keeps the fold process alive and passes on what it announces."""
+"""The fold process, kept alive and listened to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What damage costs: the damaged record or block, and never a false point."""
+"""What damage costs: never a false point."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the views answer, in the shape in which it is sent.
+"""What the views answer, as it is sent.
 
 Each struct encodes to JSON as it stands. A value of a point that is not finite is the text "NaN",
 "Infinity" or "-Infinity", since JSON has no such numbers.

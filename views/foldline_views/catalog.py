@@ -1,4 +1,4 @@
-"""All runs and series in memory, ready to be filtered, sorted and shown.
+"""All runs and series in memory, ready for queries.
 
 Runs are rows of typed columns; series are columns of one array of summaries. Both are patched
 with what each commit changed. One event loop owns a catalog: nothing here waits or locks.
@@ -37,7 +37,7 @@ from .column import FLOAT, INT, Column, Numbers, Objects, Path, Rows, column_of
 from .columns import Columns
 from .runs import RunState, params, status
 
-__all__ = ["Catalog", "RunTable", "SeriesTable"]
+__all__ = ["Catalog", "RunTable", "SeriesColumns", "SeriesTable"]
 
 # Which row of a summary holds each field that a query can ask of a series, and whether only
 # finite values count for it.

@@ -74,8 +74,7 @@ class Database(aiosqlite.Connection):
     async def run(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """Run a job on the connection's thread and return what it returns."""
         # The public API only takes single statements; this is the call that all of it is made of.
-        # aiosqlite leaves it without types.
-        result: T = await self._execute(job, self._conn)  # type: ignore[no-untyped-call]
+        result: T = await self._execute(job, self._conn)  # type: ignore[no-untyped-call] # theirs
         return result
 
 

@@ -1,4 +1,4 @@
-"""Many curves in one binary message, ready to be drawn.
+"""Many curves in one binary message.
 
 All numbers are little-endian and columns are aligned to 8 bytes, so that a browser can use them
 where they lie. `FRAMES.md` describes every byte.

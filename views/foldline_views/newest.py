@@ -1,4 +1,4 @@
-"""What the last commits brought, until it is spread to a row for each slot.
+"""What the last commits brought, held back.
 
 Thousands of series may move with every commit, and a row for each would be rewritten every time.
 So a commit writes one row, `recent`, with the summaries of all slots that it touched and the
@@ -132,15 +132,16 @@ def waiting(db: sqlite3.Connection, slots: Sequence[int]) -> Waiting:
     return Waiting(owner[keep], points[:, keep])
 
 
-def spread(db: sqlite3.Connection, revision: int) -> None:
-    """Give each slot its row, if enough commits have come together."""
+def spread(db: sqlite3.Connection, revision: int, *, at_once: bool = False) -> None:
+    """Give each slot its row, if enough commits up to `revision` have come together."""
     spread_at = _spread_at(db)
     (size,) = db.execute(
         "SELECT coalesce(sum(length(summaries) + length(points)), 0) FROM recent"
         " WHERE revision > ?",
         (spread_at,),
     ).fetchone()
-    if revision - spread_at < RECENT_COMMITS_MAX and size < RECENT_BYTES_MAX:
+    few = revision - spread_at < RECENT_COMMITS_MAX and size < RECENT_BYTES_MAX
+    if few and not at_once:
         return
     slots, columns = _latest(_read(db, spread_at))
     open_chunks = waiting(db, slots.tolist())

@@ -1,4 +1,4 @@
-"""A series at a glance: its level in at most OVERVIEW_MAX buckets, ready to be sent.
+"""A series at a glance: few buckets, ready to send.
 
 Stored beside the level so that thousands of series are read with one statement and joined without
 a loop over them. LEVELS.md describes the stored form to the byte.
@@ -29,7 +29,7 @@ __all__ = [
     "values",
 ]
 
-OVERVIEW_MAX = 256
+OVERVIEW_MAX = 256  # buckets: a chart among many has no more columns of pixels to fill
 
 INSERT = "INSERT OR REPLACE INTO overview VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 

@@ -1,4 +1,4 @@
-"""Pages of runs and series: what a query finds in a catalog."""
+"""Pages of runs and series that a query finds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The views of a store, open for reading by many tasks at once.
+"""The views of a store, open for many readers.
 
 What a query needs is in memory (see `catalog`) and patched after each commit; curves are read from
 the file when they are asked for, one job on the connection's thread each.

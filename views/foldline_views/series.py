@@ -1,4 +1,4 @@
-"""The series view: summaries, levels and the newest points of every series.
+"""The series view: summaries, levels, newest points.
 
 Each writer's part of a series is a slot of its own, fed by one segment in one order; slots are
 merged when they are read. So writers may interleave in any way and the view stays the same.
@@ -84,6 +84,9 @@ class SeriesView:
         """Fold the batches and write what changed, in the session's transaction."""
         if self._used > POOL_SLOTS_MAX:
             self.forget()
+        if not self._used:
+            # Slots are read from their own rows, one segment at a time: cheaper than from commits.
+            newest.spread(session.db, session.revision - 1, at_once=True)
         self.touched = self.touched[:0]
         parts = []
         for batch in batches:  # in their order: a later one may use what an earlier one defines
@@ -158,6 +161,9 @@ class SeriesView:
             for _, slot, series, run, name, context, _ in rows
         ]
         self._shared.update(row[2] for row in rows if row[6])
+        self._tables[segment] = table
+        if not rows:
+            return table
         places = self._add(slots)
         table[[row[0] for row in rows]] = places
         ids = [slot.id for slot in slots]
@@ -167,7 +173,6 @@ class SeriesView:
         rank = np.arange(len(held.owner)) - np.repeat(np.cumsum(counts) - counts, counts)
         self._chunk[:, places[held.owner], rank] = held.points
         self._waiting[places] = counts
-        self._tables[segment] = table
         return table
 
     # -- definitions

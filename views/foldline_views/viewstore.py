@@ -1,4 +1,4 @@
-"""The views of one generation, and how far each segment is folded into them.
+"""The views of one generation, with their checkpoints.
 
 Rows, offsets and damage found move in one transaction: after a crash the fold goes on exactly
 where the committed rows end.
