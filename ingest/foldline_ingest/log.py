@@ -8,6 +8,7 @@ process is recognised by its marker's flock, which the kernel gives back however
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import socket
 import time
@@ -17,6 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from foldline.errors import CorruptRecord
+from foldline.ids import is_id
 from foldline.layout import SEGMENT_SUFFIX, Layout, Marker, SegmentName
 
 from .batch import Batch, Damage
@@ -30,8 +32,8 @@ __all__ = ["BATCH_BYTES_MAX", "Log", "Polled"]
 BATCH_BYTES_MAX = 16 * 1024 * 1024
 # Descriptors kept open between polls; with more segments, each read opens and closes its file.
 OPEN_FILES_MAX = 256
-# How long a segment is silent before its writer's lock is tried, in seconds. P9 promises that a
-# death on this host shows within 5 s.
+# How long a segment is silent before its writer's lock is tried again, in seconds. P9 promises
+# that a death on this host shows within 5 s.
 SILENCE_S = 2.0
 
 
@@ -51,10 +53,12 @@ class Polled(NamedTuple):
 class _Followed:
     """One segment that may still bring something."""
 
-    def __init__(self, reader: SegmentReader, now: float) -> None:
+    def __init__(self, reader: SegmentReader) -> None:
         self.reader = reader
-        self.changed_at = now
-        self.tried_at = 0.0
+        # The lock is tried at once: a reader that folds once must see who died before it.
+        self.changed_at = self.tried_at = -math.inf
+        self.last_seen = 0.0  # the unix time of the last thing that was read
+        self.dead = False
         self.finished = False
 
 
@@ -149,12 +153,15 @@ class Log:
             self._markers_seen = changed
 
     def follow(self, name: SegmentName) -> None:
-        """Read this segment from now on, from where it was folded up to."""
-        if name in self._followed or name in self._known:
+        """Read this segment from now on, from where it was folded up to.
+
+        What is not named as a writer names its file is somebody's file, and none of ours.
+        """
+        if name in self._followed or name in self._known or not all(map(is_id, name)):
             return
         done = self._progress.get(name)
         reader = SegmentReader(name, self.layout.segment(name), done.offset if done else 0)
-        self._followed[name] = _Followed(reader, self._clock())
+        self._followed[name] = _Followed(reader)
 
     def _read(
         self, name: SegmentName, followed: _Followed, lost: list[tuple[SegmentName, float]]
@@ -165,15 +172,19 @@ class Log:
         try:
             batch = reader.read(final=dead)
         except CorruptRecord as error:
-            return self._abandon(reader, error)
+            # A header may be half copied for a moment; its writer's end settles it.
+            return self._abandon(reader, error) if dead else None
+        except FileNotFoundError:
+            return None  # somebody deleted the run's files
         finally:
             if len(self._followed) > OPEN_FILES_MAX:
                 reader.close()
         if batch.bytes or batch.damage:
             followed.changed_at = now
+            followed.last_seen = max(followed.last_seen, _last_time(batch))
             return batch
         if dead:
-            lost.append((name, self.layout.segment(name).stat().st_mtime))
+            lost.append((name, followed.last_seen or self.layout.segment(name).stat().st_mtime))
             return batch._replace(finished=True)
         return None
 
@@ -185,10 +196,13 @@ class Log:
         return empty._replace(damage=[damage], finished=True)
 
     def _is_dead(self, name: SegmentName, followed: _Followed, now: float) -> bool:
-        """Say whether the writer of a silent segment is gone."""
-        if now - max(followed.changed_at, followed.tried_at) < SILENCE_S:
-            return False
-        followed.tried_at = now
+        """Say whether the writer of a silent segment is gone; it never comes back."""
+        if not followed.dead and now - max(followed.changed_at, followed.tried_at) >= SILENCE_S:
+            followed.tried_at = now
+            followed.dead = self._is_unlocked(name)
+        return followed.dead
+
+    def _is_unlocked(self, name: SegmentName) -> bool:
         try:
             file = os.open(self.layout.marker(name), os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -205,6 +219,11 @@ class Log:
         finally:
             os.close(file)
         return True
+
+
+def _last_time(batch: Batch) -> float:
+    points = float(batch.points.time.max()) if len(batch.points) else 0.0
+    return max([points, *(head.time for head in batch.events)])
 
 
 def _names(folder: os.PathLike[str]) -> Iterator[str]:
