@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+import anyio
 import numpy as np
 
 from . import frames
@@ -49,6 +50,7 @@ class Views:
         self._curves: Database | None = None
         self._catalog = Catalog()
         self._known = Known()
+        self._refreshing = anyio.Lock()
         self.generation = 0
 
     @classmethod
@@ -72,23 +74,42 @@ class Views:
 
     async def refresh(self) -> None:
         """Take over what was committed since."""
-        generation = current_generation(self._folder)
-        if generation is None:
-            return
-        if generation != self.generation or self._changes is None:
-            await self.close()
-            path = database_path(self._folder, generation)
-            self._changes = await Database.open(path)
-            if await self._changes.run(read_version) != views_version():
-                await self.close()  # of another Foldline: the fold makes a new generation
+        async with self._refreshing:
+            generation = current_generation(self._folder)
+            if generation is None:
                 return
-            self._curves = await Database.open(path)
-            self._catalog, self._known, self.generation = Catalog(), Known(), generation
-        known = self._known
-        changes = await self._changes.run(lambda db: read_changes(db, known))
-        if changes is not None and known is self._known:
+            if generation != self.generation or self._changes is None:
+                await self._swap(generation)
+                return
+            known = self._known
+            changes = await self._changes.run(lambda db: read_changes(db, known))
+            if changes is not None:
+                self._catalog.take(changes)
+                self._known = known.after(changes)
+
+    async def _swap(self, generation: int) -> None:
+        """Go over to a generation once all of it is read: no answer in between is empty."""
+        path = database_path(self._folder, generation)
+        old = (self._changes, self._curves)
+        fresh = await Database.open(path)
+        try:
+            if await fresh.run(read_version) != views_version():
+                await fresh.close()  # of another Foldline: the fold makes a new generation
+                return
+            changes = await fresh.run(lambda db: read_changes(db, Known()))
+            curves = await Database.open(path)
+        except BaseException:
+            # Whatever it was: a connection left open keeps its thread, and that the process.
+            await fresh.close()
+            raise
+        self._catalog, self._known = Catalog(), Known()
+        if changes is not None:
             self._catalog.take(changes)
-            self._known = known.after(changes)
+            self._known = self._known.after(changes)
+        self._changes, self._curves, self.generation = fresh, curves, generation
+        for database in old:
+            if database is not None:
+                await database.close()
 
     async def totals(self) -> Totals:
         """Return how many runs there are."""

@@ -1,4 +1,4 @@
-"""The runs view: what is known of each run besides its points.
+"""The runs view: all of a run but its points.
 
 A run's state is folded from the events of all its writers, in whatever order they arrive: each
 fact carries a stamp (time, writer, seq), and the greatest stamp wins. So any interleaving of the
@@ -62,7 +62,11 @@ class WriterState(msgspec.Struct):
 
 
 class RunState(msgspec.Struct):
-    """Everything folded of one run."""
+    """Everything folded of one run.
+
+    Tables are kept in the order of their keys, so that a state's bytes don't tell which writer's
+    facts arrived first.
+    """
 
     seen_at: float = float("inf")  # the time of the earliest thing that was logged
     fields: dict[str, tuple[Any, Stamp]] = {}
@@ -97,6 +101,9 @@ def fold_run(state: RunState, new: Iterable[Fact]) -> RunState:
                 _fold_writer(state.writers, fact)
     if patched:
         state.params = _visible(state.params)
+    state.fields = dict(sorted(state.fields.items()))
+    state.tags = dict(sorted(state.tags.items()))
+    state.writers = dict(sorted(state.writers.items()))
     return state
 
 
@@ -108,6 +115,8 @@ def params(state: RunState) -> dict[str, Any]:
         if not patch.path:
             tree = dict(patch.value) if isinstance(patch.value, dict) else {}
             continue
+        if patch.removed and not _has(tree, patch.path):
+            continue
         node = tree
         for key in above:
             child = node.get(key)
@@ -115,10 +124,18 @@ def params(state: RunState) -> dict[str, Any]:
             node[key] = dict(child) if isinstance(child, dict) else {}
             node = node[key]
         if patch.removed:
-            node.pop(last, None)
+            del node[last]
         else:
             node[last] = patch.value
     return tree
+
+
+def _has(tree: Any, path: list[str]) -> bool:
+    for key in path:
+        if not isinstance(tree, dict) or key not in tree:
+            return False
+        tree = tree[key]
+    return True
 
 
 def status(state: RunState) -> str:
