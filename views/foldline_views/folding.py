@@ -22,9 +22,9 @@ import anyio.lowlevel
 
 from foldline.layout import Layout
 from foldline_ingest.announce import Announcement, encode
-from foldline_ingest.folder import Folder
 from foldline_ingest.lease import Lease
 from foldline_ingest.obituary import bury
+from foldline_ingest.worker import FoldWorker
 
 from .database import current_generation, database_path
 from .viewstore import SqliteViewStore, views_version
@@ -49,7 +49,7 @@ async def catch_up(layout: Layout, announce: Announce | None = None) -> bool:
         return False
     try:
         async with _current(layout, lease, announce) as store:
-            await Folder(layout, store, announce=announce, bury=partial(bury, layout)).catch_up()
+            await _worker(layout, store, announce).catch_up()
     finally:
         lease.release()
     return True
@@ -73,7 +73,7 @@ async def fold_live(layout: Layout, announce: Announce | None = None) -> None:
         await anyio.sleep(LEASE_RETRY_S)
     try:
         async with _current(layout, lease, announce) as store:
-            await Folder(layout, store, announce=announce, bury=partial(bury, layout)).run()
+            await _worker(layout, store, announce).run()
     finally:
         lease.release()
 
@@ -112,6 +112,10 @@ async def _input_ends() -> None:
 
     threading.Thread(target=read, daemon=True).start()
     await ended.wait()
+
+
+def _worker(layout: Layout, store: SqliteViewStore, announce: Announce | None) -> FoldWorker:
+    return FoldWorker(layout, store, announce=announce, bury=partial(bury, layout))
 
 
 @asynccontextmanager
@@ -167,8 +171,7 @@ async def _rebuilt(layout: Layout, lease: Lease, announce: Announce | None) -> S
 
     try:
         if old is not None:
-            folder = Folder(layout, store, announce=rebuilding, bury=partial(bury, layout))
-            await folder.catch_up()
+            await _worker(layout, store, rebuilding).catch_up()
     except BaseException:
         # Whatever it was: a connection left open keeps its thread, and that the process.
         await store.close()

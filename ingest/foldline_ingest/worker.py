@@ -21,7 +21,7 @@ from .announce import Announcement
 from .log import BATCH_BYTES_MAX, Log, Polled
 from .view import ViewStore
 
-__all__ = ["Announce", "Bury", "Folder"]
+__all__ = ["Announce", "Bury", "FoldWorker"]
 
 Announce = Callable[[Announcement], Awaitable[None]]
 Bury = Callable[[SegmentName, float], SegmentName]
@@ -33,7 +33,7 @@ the segment that says so."""
 POLL_S = 0.02
 POLL_IDLE_S = 0.1
 IDLE_AFTER_S = 2.0
-# Between commits the folder rests as long as the last commit took, but no longer than this: under
+# Between commits the worker rests as long as the last commit took, but no longer than this: under
 # load batches grow instead of commits piling up, and a page is never older than a second for it.
 REST_S_MAX = 0.5
 # Batch lists between reading and folding. One is enough to overlap the two; more would only make
@@ -41,7 +41,7 @@ REST_S_MAX = 0.5
 AHEAD_MAX = 1
 
 
-class Folder:
+class FoldWorker:
     """Follows the log of a store and keeps its views up to date.
 
     The caller holds the store's lease. `bury` is called, off the event loop, for each writer that
