@@ -212,8 +212,8 @@ class Log:
             if marker.host != self._host:
                 return False  # its lock can't be seen from here
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
+        except OSError:
+            return False  # it is held; or this file system has no locks, and nobody can tell
         except msgspec.MsgspecError:
             return True
         finally:
