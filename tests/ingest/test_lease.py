@@ -1,0 +1,93 @@
+"""One process at a time folds a store."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import anyio
+import pytest
+
+from foldline.errors import StoreBusy
+from foldline_ingest.lease import Lease
+from foldline_views.viewstore import SqliteViewStore
+
+HOLDER = """
+import sys
+from pathlib import Path
+from foldline_ingest.lease import Lease
+lease = Lease(Path(sys.argv[1]))
+print(lease.take(), lease.epoch, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_lease_is_exclusive(tmp_path: Path) -> None:
+    """While one holds it another does not get it; given back, it can be taken again."""
+    first, second = Lease(tmp_path), Lease(tmp_path)
+    assert first.take()
+    assert not second.take()
+    with pytest.raises(StoreBusy), second:
+        pass
+    first.release()
+    first.release()
+    assert second.take()
+    second.release()
+
+
+def test_the_epoch_rises_with_each_holder(tmp_path: Path) -> None:
+    """Each time the lease is taken its epoch is greater than ever before."""
+    epochs = []
+    for _ in range(12):
+        with Lease(tmp_path / "views") as lease:
+            epochs.append(lease.epoch)
+    assert epochs == sorted(set(epochs)) and len(epochs) == 12
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_dead_holder_gives_it_back_and_a_stopped_one_does_not(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """The kernel gives the lease back when its process dies, however it dies; not before."""
+    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline().split() == [b"True", b"1"]
+        lease = Lease(tmp_path)
+        assert not lease.take()
+        holder.send_signal(number)
+        if number == signal.SIGSTOP:
+            assert not lease.take()
+            holder.kill()
+        holder.wait()
+        assert lease.take() and lease.epoch == 2
+        lease.release()
+
+
+def test_a_lease_of_a_deleted_folder_is_taken_anew(tmp_path: Path) -> None:
+    """The views folder may be deleted at any time, the lease with it."""
+    with Lease(tmp_path / "views") as lease:
+        lease.path.unlink()
+    with Lease(tmp_path / "views") as lease:
+        assert lease.epoch == 1
+
+
+def test_an_overtaken_holder_cannot_commit(tmp_path: Path) -> None:
+    """A holder that was stopped and overtaken is refused when it comes back: nothing is written."""
+
+    async def scenario() -> None:
+        old = await SqliteViewStore.open(tmp_path / "views.db", epoch=1)
+        new = await SqliteViewStore.open(tmp_path / "views.db", epoch=2)
+        try:
+            await old.apply([])
+            await new.apply([])
+            with pytest.raises(StoreBusy, match="took over"):
+                await old.apply([])
+            await new.apply([])
+        finally:
+            await old.close()
+            await new.close()
+
+    anyio.run(scenario)

@@ -1,0 +1,347 @@
+"""All segments of a store as one log: found, followed, and given up when their writers die."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import foldline
+from foldline.events import WriterLost, decode
+from foldline.layout import Layout, Marker, SegmentName
+from foldline_ingest import log as log_module
+from foldline_ingest.log import SILENCE_S, Log
+from foldline_ingest.obituary import bury
+from foldline_ingest.reader import SegmentReader
+from foldline_ingest.view import Progress
+from tests.patience import wait_for
+from tests.segment_build import SegmentBuild
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    layout = Layout(tmp_path / "store")
+    layout.create()
+    return layout
+
+
+def write(
+    layout: Layout, build: SegmentBuild, name: SegmentName, data: bytes | None = None
+) -> Path:
+    path = layout.segment(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(build.close() if data is None else data)
+    return path
+
+
+def small(name: SegmentName, points: int = 3) -> SegmentBuild:
+    build = SegmentBuild(*name)
+    build.define(1, "loss")
+    for step in range(points):
+        build.point(1, step, float(step))
+    return build
+
+
+@contextmanager
+def marked(layout: Layout, name: SegmentName, host: str | None = None) -> Iterator[None]:
+    """Hold a marker as a living writer does."""
+    marker = layout.marker(name)
+    marker.write_bytes(msgspec.json.encode(Marker(host or socket.gethostname(), os.getpid())))
+    file = os.open(marker, os.O_RDWR)
+    fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        os.close(file)
+
+
+def open_files() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
+
+
+def test_a_walk_finds_every_segment(layout: Layout) -> None:
+    """Finished segments, which have no marker any more, are found by walking the folders."""
+    names = [SegmentName(f"run{run}", f"w{writer}") for run in range(3) for writer in range(2)]
+    for name in names:
+        write(layout, small(name), name)
+    log = Log(layout, {})
+    with closing(log):
+        log.discover()
+        polled = log.poll()
+    assert sorted(batch.segment for batch in polled.batches) == names
+    assert all(batch.finished and len(batch.points) == 3 for batch in polled.batches)
+    assert polled.lag_bytes == 0 and polled.lost == []
+
+
+def test_a_marker_leads_to_a_new_segment(layout: Layout) -> None:
+    """A run that begins later is found through its marker, without a walk."""
+    with closing(Log(layout, {})) as log:
+        log.discover()
+        assert log.poll().batches == []
+        with foldline.Run(id="later", store=layout.root) as run:
+            run.track(1.0, name="a", step=1)
+            found = wait_for(lambda: log.poll().batches, "the new run")
+            assert [batch.segment.run for batch in found] == ["later"]
+
+
+def test_a_marker_may_come_before_its_segment(layout: Layout) -> None:
+    """A writer makes its marker first: the segment is found when it comes."""
+    name = SegmentName("run1", "w1")
+    with closing(Log(layout, {})) as log, marked(layout, name):
+        assert log.poll().batches == []
+        write(layout, small(name), name)
+        (batch,) = wait_for(lambda: log.poll().batches, "the segment")
+        assert batch.segment == name
+
+
+def test_what_was_folded_is_not_read_again(layout: Layout) -> None:
+    """A log begins where progress says: behind finished segments, and inside the others."""
+    done, half = SegmentName("run1", "w1"), SegmentName("run1", "w2")
+    write(layout, small(done), done)
+    build = small(half)
+    part = len(build.data)
+    build.point(1, 99, 9.0)
+    write(layout, build, half)
+    progress = {done: Progress(1, finished=True), half: Progress(part, finished=False)}
+    with closing(Log(layout, progress)) as log:
+        log.discover()
+        (batch,) = log.poll().batches
+    assert batch.segment == half and batch.points.step.tolist() == [99]
+
+
+def test_retiring_removes_the_marker(layout: Layout) -> None:
+    """Once a finished segment is folded its marker goes, and it is not followed any more."""
+    name = SegmentName("run1", "w1")
+    write(layout, small(name), name)
+    layout.marker(name).write_bytes(msgspec.json.encode(Marker("elsewhere", 1)))
+    with closing(Log(layout, {})) as log:
+        (batch,) = log.poll().batches
+        assert batch.finished and layout.marker(name).exists()
+        assert log.poll().batches == [], "it is not read twice while it waits to be committed"
+        log.retire(name)
+        assert log.poll().batches == []
+        assert not layout.marker(name).exists()
+        log.discover()
+        assert log.poll().batches == []
+
+
+def test_a_marker_without_words_is_removed_too(layout: Layout) -> None:
+    """Retiring on the way out counts as well."""
+    name = SegmentName("run1", "w1")
+    write(layout, small(name), name)
+    layout.marker(name).touch()
+    log = Log(layout, {})
+    log.discover()
+    log.poll()
+    log.retire(name)
+    log.close()
+    assert not layout.marker(name).exists()
+
+
+def test_a_dead_writer_is_found_by_its_lock(layout: Layout) -> None:
+    """A marker that nobody holds tells of a death at once, and when it was last heard of."""
+    name = SegmentName("run1", "w1")
+    build = small(name)
+    write(layout, build, name, build.killed(4096))
+    with marked(layout, name):
+        pass
+    with closing(Log(layout, {})) as log:
+        log.discover()
+        first = log.poll()
+        assert [len(batch.points) for batch in first.batches] == [3] and first.lost == []
+        second = log.poll()
+        assert second.lost == [(name, build.time)]
+        assert [batch.finished for batch in second.batches] == [True]
+        assert log.poll().lost == []
+
+
+def test_a_silent_writer_is_asked_again_after_a_while(layout: Layout) -> None:
+    """A living writer's lock is tried each SILENCE_S; when it dies it is seen the next time."""
+    clock, name = Clock(), SegmentName("run1", "w1")
+    build = small(name)
+    write(layout, build, name, build.killed())
+    with closing(Log(layout, {}, clock=clock)) as log:
+        with marked(layout, name):
+            log.discover()
+            assert len(log.poll().batches) == 1
+            for _ in range(5):
+                clock.now += SILENCE_S
+                assert log.poll() == ([], 0, [])
+        clock.now += SILENCE_S / 2
+        assert log.poll().lost == []
+        clock.now += SILENCE_S / 2
+        assert [lost for lost, _ in log.poll().lost] == [name]
+
+
+def test_a_writer_on_another_host_is_not_judged(layout: Layout) -> None:
+    """A lock can't be seen from another machine, so silence there means nothing."""
+    clock, name = Clock(), SegmentName("run1", "w1")
+    build = small(name)
+    write(layout, build, name, build.killed())
+    layout.marker(name).write_bytes(msgspec.json.encode(Marker("another host", 1)))
+    with closing(Log(layout, {}, clock=clock)) as log:
+        log.discover()
+        for _ in range(5):
+            assert log.poll().lost == []
+            clock.now += 10 * SILENCE_S
+
+
+def test_a_killed_process_is_lost(layout: Layout, tmp_path: Path) -> None:
+    """SIGKILL of a real writer shows: all that it tracked, then that it is gone."""
+    script = (
+        "import foldline, sys, time\n"
+        f"run = foldline.Run(id='killed', store={str(layout.root)!r})\n"
+        "for step in range(1000): run.track(step, name='a', step=step)\n"
+        "print('ready', flush=True); sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None and writer.stdout.readline() == b"ready\n"
+        clock = Clock()
+        with closing(Log(layout, {}, clock=clock)) as log:
+            (batch,) = wait_for(lambda: log.poll().batches, "the points")
+            assert len(batch.points) == 1000
+            clock.now += SILENCE_S
+            assert log.poll().lost == []
+            writer.send_signal(signal.SIGKILL)
+            writer.wait()
+            clock.now += SILENCE_S
+            ((name, last_seen),) = log.poll().lost
+            assert name.run == "killed" and abs(last_seen - time.time()) < 60
+
+
+def test_what_is_no_segment_is_reported_once(layout: Layout) -> None:
+    """A stray file is damage, and keeps nothing else from being folded."""
+    good, bad = SegmentName("run1", "good"), SegmentName("run1", "bad")
+    write(layout, small(good), good)
+    write(layout, small(good), bad, b"no segment at all" * 10)
+    with closing(Log(layout, {})) as log:
+        log.discover()
+        found = {batch.segment: batch for batch in log.poll().batches}
+        assert len(found[good].points) == 3
+        (damage,) = found[bad].damage
+        assert (damage.segment, damage.offset) == ("run1/bad", 0) and found[bad].finished
+        log.retire(bad)
+        assert log.poll().batches == []
+
+
+def test_a_header_in_the_making_is_no_damage(layout: Layout) -> None:
+    """As long as its writer lives, a header that is wrong may be one that is half copied."""
+    name = SegmentName("run1", "w1")
+    data = small(name).close()
+    path = write(layout, small(name), name, data[:40] + bytes(24) + data[64:])
+    with closing(Log(layout, {})) as log, marked(layout, name):
+        log.discover()
+        assert log.poll().batches == []
+        path.write_bytes(data)
+        (batch,) = log.poll().batches
+        assert len(batch.points) == 3 and batch.damage == []
+
+
+@pytest.mark.parametrize("odd", ["a copy (1).fold", ".hidden.fold", "UPPER.fold", "note.txt"])
+def test_files_that_no_writer_named_are_left_alone(layout: Layout, odd: str) -> None:
+    """What somebody put beside the segments is neither read nor called damaged."""
+    name = SegmentName("run1", "w1")
+    path = write(layout, small(name), name)
+    (path.parent / odd).write_bytes(path.read_bytes())
+    (layout.runs / "Some Folder" / "log").mkdir(parents=True)
+    (layout.runs / "file").touch()
+    (layout.active / "..").stat()
+    (layout.active / "odd").touch()
+    os.close(os.open(os.fsencode(path.parent) + b"/\xff.fold", os.O_CREAT | os.O_WRONLY))
+    with closing(Log(layout, {})) as log:
+        log.discover()
+        assert [batch.segment for batch in log.poll().batches] == [name]
+
+
+def test_a_deleted_run_stops_nothing(layout: Layout) -> None:
+    """Files that are deleted under the reader are given up; the others go on."""
+    gone, stays = SegmentName("gone", "w1"), SegmentName("stays", "w1")
+    for name in (gone, stays):
+        write(layout, small(name), name)
+    with closing(Log(layout, {})) as log:
+        log.discover()
+        layout.segment(gone).unlink()
+        assert [batch.segment for batch in log.poll().batches] == [stays]
+        assert log.poll().batches == []
+
+
+def test_few_descriptors_for_many_segments(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With more segments than may stay open, each is open only while it is read."""
+    monkeypatch.setattr(log_module, "OPEN_FILES_MAX", 4)
+    before = open_files()
+    for number in range(30):
+        name = SegmentName(f"run{number}", "w")
+        build = small(name)
+        write(layout, build, name, build.killed())
+        layout.marker(name).write_bytes(msgspec.json.encode(Marker("another host", 1)))
+    with closing(Log(layout, {})) as log:
+        log.discover()
+        assert len(log.poll().batches) == 30
+        assert open_files() <= before + 4
+    assert open_files() == before
+
+
+def test_a_poll_is_bounded_and_fair(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than one commit's worth is read in several polls, and every segment has its turn."""
+    monkeypatch.setattr(log_module, "BATCH_BYTES_MAX", 2000)
+    names = [SegmentName(f"run{number}", "w") for number in range(6)]
+    for name in names:
+        write(layout, small(name, 40), name)
+    with closing(Log(layout, {})) as log:
+        log.discover()
+        polls = []
+        while batches := log.poll().batches:
+            polls.append([batch.segment for batch in batches])
+    assert [name for poll in polls for name in poll] == names
+    assert max(map(len, polls)) <= 2
+
+
+def test_an_obituary_is_written_once_and_whole(layout: Layout) -> None:
+    """What is said of a dead writer is one sealed segment, however often it is said."""
+    name = SegmentName("run1", "w1")
+    write(layout, small(name), name)
+    said = bury(layout, name, 5.0)
+    assert bury(layout, name, 7.0) == said
+    files = sorted(layout.segment(name).parent.iterdir())
+    assert len(files) == 2 and all(file.suffix == ".fold" for file in files)
+    reader = SegmentReader(said, layout.segment(said))
+    with closing(reader):
+        batch = reader.read()
+    (event,) = batch.events
+    assert decode(event.type, event.payload) == WriterLost("w1", 5.0)
+    assert batch.finished and batch.damage == []
+
+
+def test_half_an_obituary_is_none(layout: Layout) -> None:
+    """A crash while it was written leaves a draft, which nobody reads and the next one replaces."""
+    name = SegmentName("run1", "w1")
+    path = write(layout, small(name), name)
+    said = bury(layout, name, 5.0)
+    file = layout.segment(said)
+    file.rename(file.with_suffix(".draft"))
+    with closing(Log(layout, {})) as log:
+        log.discover()
+        assert [batch.segment for batch in log.poll().batches] == [name]
+    assert bury(layout, name, 5.0) == said
+    assert sorted(f.suffix for f in path.parent.iterdir()) == [".fold", ".fold"]
