@@ -65,7 +65,18 @@ def test_help_has_an_example(words: tuple[str, ...]) -> None:
     check(done, Exit.DONE, "example: foldline " + " ".join(words))
 
 
-@pytest.mark.parametrize("words", [(), ("nonsense",), ("runs",), ("up", "--prot", "1")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("nonsense",),
+        ("runs",),
+        ("up", "--prot", "1"),
+        ("up", "--port", "x"),
+        ("runs", "ls", "--limit", "0"),
+        ("runs", "ls", "--limit", "1001"),
+    ],
+)
 def test_a_wrong_command_line_is_a_usage_error(words: tuple[str, ...]) -> None:
     """What can't be understood is told, never guessed, not even from its beginning."""
     check(foldline_command(*words), Exit.USAGE, "usage: foldline")
@@ -134,6 +145,14 @@ def test_a_wrong_query_is_underlined(store: Path) -> None:
     done = foldline_command("runs", "ls", "--store", str(store), "--query", query, "--json")
     assert done.status == Exit.USAGE
     assert json.loads(done.errors)["error"]["code"] == "bad_query"
+
+
+def test_a_wrong_order_is_underlined_too(store: Path) -> None:
+    """The caret stands under the text that is wrong, be it the query or the order."""
+    words = ("runs", "ls", "--store", str(store), "--query", "run.lr > 0", "--sort", "run.")
+    done = foldline_command(*words)
+    check(done, Exit.USAGE, "error: ", "\n  run.\n", "^")
+    assert "run.lr" not in done.errors
 
 
 def test_a_run_is_shown(store: Path) -> None:

@@ -39,6 +39,16 @@ async def test_a_wrong_query_is_answered_with_the_place(tmp_path: Path, path: st
     assert error.hint == "did you mean `run`?"
 
 
+async def test_a_wrong_order_is_not_the_querys_fault(tmp_path: Path) -> None:
+    """A field that can't be sorted by is named by its place in `sort`, and not in the query."""
+    async with serving(Fake(tmp_path)) as client:
+        sort = [{"by": "run.name"}, {"by": "run.("}]
+        answer = await client.post(f"{API}/runs/search", json={"query": "", "sort": sort})
+        error = await check(answer, 400, "bad_sort")
+    assert error.message.startswith("sort[1]: ")
+    assert error.at is None
+
+
 @pytest.mark.parametrize(
     ("path", "body", "told"),
     [
@@ -48,7 +58,7 @@ async def test_a_wrong_query_is_answered_with_the_place(tmp_path: Path, path: st
         ("runs/search", {"limit": "5"}, "$.limit"),
         ("runs/search", {"sort": [{"by": ""}]}, "$.sort"),
         ("runs/search", {"sort": [{"by": "x", "ascending": True}]}, "ascending"),
-        ("runs/search", {"sort": [{"by": "x"}] * 9}, "$.sort"),
+        ("runs/search", {"sort": [{"by": "run.x"}] * 9}, "$.sort"),
         ("runs/search", {"query": "x" * 4097}, "$.query"),
         ("runs/search", {"cursor": "x" * 513}, "$.cursor"),
         ("runs/search", [], "object"),

@@ -101,6 +101,7 @@ def test_runs_that_were_there_before_are_served(tmp_path: Path) -> None:
 def test_a_server_ends_at_once_with_streams_open(tmp_path: Path, number: signal.Signals) -> None:
     """Open tabs keep no server alive: it ends in two seconds, and its fold with it."""
     with up(tmp_path / "store") as server:
+        server.wait_until_live()
         streams = [listening(server) for _ in range(5)]
         opened = [stream.__enter__() for stream in streams]
         ended = [threading.Event() for _ in opened]
@@ -114,10 +115,15 @@ def test_a_server_ends_at_once_with_streams_open(tmp_path: Path, number: signal.
         ]
         for reader in readers:
             reader.start()
+        with foldline.Run(store=tmp_path / "store") as run:
+            for _ in range(5000):
+                run.track(1.0, name="busy")
         start = time.monotonic()
         status = server.stop(number)
         assert time.monotonic() - start < STOP_S
         assert status == Exit.DONE
+        assert server.process.stderr is not None
+        assert server.process.stderr.read() == ""
         for reader, event in zip(readers, ended, strict=True):
             reader.join(10)
             assert event.is_set()

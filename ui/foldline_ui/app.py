@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
+import anyio
 from aiohttp import web
 
 from foldline.layout import Layout
@@ -72,26 +73,30 @@ def _engine(parts: Composition) -> Callable[[web.Application], AsyncIterator[Non
         async with parts.supervise() as announcements:
             app[VITALS] = Vitals(lambda: announcements.state)
             app[READER] = await parts.open_reader()
+            reading = anyio.Lock()
             tasks = [
-                asyncio.create_task(_relay(app, announcements)),
+                asyncio.create_task(_relay(app, announcements, reading)),
                 asyncio.create_task(_watch(app)),
             ]
             try:
                 yield
             finally:
-                for task in tasks:
-                    task.cancel()
+                # A read that is cut off halfway would leave its database open behind it.
+                async with reading:
+                    for task in tasks:
+                        task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
                 await app[READER].close()
 
     return engine
 
 
-async def _relay(app: web.Application, announcements: Announcements) -> None:
+async def _relay(app: web.Application, announcements: Announcements, reading: anyio.Lock) -> None:
     """Take over each commit, and only then tell of it: who asks again sees it."""
     async for announcement in announcements:
         try:
-            await app[READER].refresh()
+            async with reading:
+                await app[READER].refresh()
         except Exception:
             # One failed read must not silence the changes after it.
             log.exception("the views could not be read again")

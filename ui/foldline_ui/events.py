@@ -86,7 +86,7 @@ class Hub:
 
     @contextmanager
     def listen(self, last_event_id: str | None = None) -> Iterator[Listener]:
-        """Open a listener that goes on after `last_event_id`, or starts now.
+        """Open a listener that goes on after `last_event_id`, or hears the last changes again.
 
         Raises TooManyListeners.
         """
@@ -125,7 +125,9 @@ class Hub:
 
     def _place(self, last_event_id: str | None) -> int:
         if not last_event_id:
-            return self.position
+            # A page asks for its rows and opens its stream at the same time. A commit between the
+            # two would never be told, so a new listener first hears what the ring still holds.
+            return self._floor
         epoch, _, number = last_event_id.partition("-")
         if epoch != self.epoch or not (number.isascii() and number.isdigit()):
             return -1

@@ -11,6 +11,7 @@ __all__ = ["parser"]
 
 PORT_DEFAULT = 43800
 RUNS_LIMIT_DEFAULT = 20  # what fits a terminal without scrolling
+RUNS_MAX = 1000  # rows of a list, as over HTTP: more are for a script, which asks by query
 
 
 def parser() -> argparse.ArgumentParser:
@@ -74,10 +75,10 @@ def _add_runs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     listing.add_argument("--ascending", action="store_true", help="smallest or oldest first")
     listing.add_argument(
         "--limit",
-        type=int,
+        type=_runs,
         default=RUNS_LIMIT_DEFAULT,
         metavar="N",
-        help="at most N runs, up to 1000 (%(default)s)",
+        help=f"at most N runs, up to {RUNS_MAX} (%(default)s)",
     )
     listing.set_defaults(module="runs", function="list_runs")
     showing = _add(verbs, "show", "show one run whole", "foldline runs show ID --json")
@@ -110,3 +111,11 @@ def _add(
         )
         command.add_argument("--json", action="store_true", help="print JSON, for scripts")
     return command
+
+
+def _runs(text: str) -> int:
+    """Read a number of runs; argparse tells of the error."""
+    number = int(text)
+    if not 1 <= number <= RUNS_MAX:
+        raise argparse.ArgumentTypeError(f"{number} is not within 1 to {RUNS_MAX}")
+    return number

@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 import anyio
 import msgspec
 
+from foldline.errors import QueryError
 from foldline.ids import run_id
 from foldline.layout import Layout, store_path
 from foldline_views.answers import Sort
 from foldline_views.folding import catch_up
+from foldline_views.query import sort_key
 from foldline_views.reader import Views
 
 from .exits import Exit
@@ -26,7 +28,7 @@ NONE = "-"  # what a cell shows that has nothing to show
 
 def list_runs(arguments: argparse.Namespace) -> Exit:
     """List the runs that match, newest first if nothing else is asked for."""
-    sort = [Sort(arguments.sort, not arguments.ascending)]
+    sort = [_sort(arguments)]
     page = _read(
         arguments,
         lambda views: views.runs(arguments.query, sort=sort, limit=arguments.limit, cursor=None),
@@ -90,6 +92,15 @@ def show_run(arguments: argparse.Namespace) -> Exit:
         ]
         say("\n" + table(("METRIC", "CONTEXT", "POINTS", "LAST", "MIN", "MAX"), rows))
     return Exit.DONE
+
+
+def _sort(arguments: argparse.Namespace) -> Sort:
+    try:
+        sort_key(arguments.sort)
+    except QueryError:
+        arguments.query = arguments.sort  # the text that the error's caret points into
+        raise
+    return Sort(arguments.sort, not arguments.ascending)
 
 
 def _read(arguments: argparse.Namespace, ask: Callable[[Views], Awaitable[Answer]]) -> Answer:
