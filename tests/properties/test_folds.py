@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,7 +54,7 @@ SETTINGS = settings(
 def points_from(seed: int, count: int) -> Floats:
     """Return points of one of the shapes that trainings have: step, value, time."""
     chance = np.random.default_rng(seed)
-    step: Floats = np.arange(count, dtype=np.float64)
+    step: NDArray[Any] = np.arange(count, dtype=np.float64)
     match seed % 8:
         case 1:
             step = chance.permutation(count) * 1.0

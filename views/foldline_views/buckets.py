@@ -167,7 +167,8 @@ def shown_at(buckets: Floats, width: int) -> Floats:
     with regular steps is drawn at regular places.
     """
     single = buckets[COUNT] + buckets[NONFINITE] == 1
-    return np.where(single, buckets[STEP], np.ldexp(_keys(buckets[STEP], width), width))
+    with np.errstate(over="ignore"):
+        return np.where(single, buckets[STEP], np.ldexp(_keys(buckets[STEP], width), width))
 
 
 def pack(level: Level) -> bytes:
@@ -186,7 +187,8 @@ def unpack(width: int, count: int, data: bytes) -> Level:
 
 def _keys(step: Floats, width: int) -> Floats:
     """Return the bucket numbers of steps: exact, since scaling by a power of two is."""
-    return np.floor(np.ldexp(step, -width))
+    with np.errstate(over="ignore"):  # steps beyond 1e302 share the outermost bucket
+        return np.floor(np.ldexp(step, -width))
 
 
 def _until_full(level: Level, step: Floats) -> int:

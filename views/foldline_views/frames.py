@@ -220,11 +220,13 @@ def _with_newest(
     fresh: newest.Waiting,
 ) -> tuple[_Stored, _Owned]:
     """Return the stored buckets with what goes into the last ones, and the new buckets."""
-    key = np.floor(np.ldexp(fresh.points[0], -stored.widths[fresh.owner]))
+    with np.errstate(over="ignore"):  # see buckets._keys
+        key = np.floor(np.ldexp(fresh.points[0], -stored.widths[fresh.owner]))
     # The number of each curve's last stored bucket; NaN, which compares false, if it has none.
     edge = np.floor(np.ldexp(stored.place[:, overview.LAST_STEP], -stored.widths))
-    # A point before the last stored bucket is late, which is rare: its curve goes the long way.
-    late = np.unique(fresh.owner[key < edge[fresh.owner]])
+    # A point before the last stored one is late, which is rare: its curve goes the long way.
+    last_step = stored.place[:, overview.LAST_STEP]
+    late = np.unique(fresh.owner[fresh.points[0] < last_step[fresh.owner]])
     new, new_key = _bucketed(fresh, key, stored.widths, by_time=axis.by_time)
     new = new._replace(values=new.values[:, : stored.values.shape[1]])
     into = new_key == edge[new.owner]
@@ -232,7 +234,11 @@ def _with_newest(
         at = (np.cumsum(stored.counts) - 1)[new.owner[into]]
         values = stored.values.copy()
         values[at] = _merged(values[at], new.values[into])
-        stored, new = stored._replace(values=values), new.where(~into)
+        x = stored.x
+        if axis.by_time:
+            x = x.copy()
+            x[at] = new.x[into]
+        stored, new = stored._replace(values=values, x=x), new.where(~into)
     if not len(late):
         return stored, new
     raw = Axis(axis.by_time, np.zeros(len(late)))
@@ -267,8 +273,14 @@ def _bucketed(
 def _merged(old: NDArray[np.float32], new: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return what is drawn of buckets that got more points."""
     merged = new.copy()
-    merged[:, overview.MIN] = np.fmin(old[:, overview.MIN], new[:, overview.MIN])
-    merged[:, overview.MAX] = np.fmax(old[:, overview.MAX], new[:, overview.MAX])
+    merged[:, overview.MIN] = np.minimum(old[:, overview.MIN], new[:, overview.MIN])
+    merged[:, overview.MAX] = np.maximum(old[:, overview.MAX], new[:, overview.MAX])
+    # A bucket without finite values shows its last one instead, which counts for nothing.
+    old_bare, new_bare = _is_bare(old), _is_bare(new)
+    for figure in (overview.MIN, overview.MAX):
+        merged[old_bare, figure] = new[old_bare, figure]
+        merged[new_bare, figure] = old[new_bare, figure]
+        merged[old_bare & new_bare, figure] = new[old_bare & new_bare, overview.LAST]
     if merged.shape[1] > overview.SHOWN:
         weight = old[:, overview.WEIGHT] + new[:, overview.WEIGHT]
         some = weight > 0
@@ -276,8 +288,16 @@ def _merged(old: NDArray[np.float32], new: NDArray[np.float32]) -> NDArray[np.fl
         total = np.nan_to_num(old[:, overview.MEAN]) * old[:, overview.WEIGHT]
         total += np.nan_to_num(new[:, overview.MEAN]) * new[:, overview.WEIGHT]
         merged[some, overview.MEAN] = total[some] / weight[some]
+        merged[~some, overview.MEAN] = new[~some, overview.LAST]
         merged[:, overview.WEIGHT] = weight
     return merged
+
+
+def _is_bare(values: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Say which buckets have no finite value."""
+    low, high = values[:, overview.MIN], values[:, overview.MAX]
+    bare: NDArray[np.bool_] = ~np.isfinite(low) & ((low == high) | np.isnan(low))
+    return bare
 
 
 def _joined(stored: _Stored, new: _Owned, axis: Axis) -> Curves:
