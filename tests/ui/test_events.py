@@ -97,6 +97,18 @@ async def test_a_change_reaches_all_listeners_after_the_views(tmp_path: Path) ->
     assert first.data["truncated"] is False
 
 
+async def test_a_new_listener_hears_the_last_changes_again(tmp_path: Path) -> None:
+    """A page whose rows were read before a commit, and its stream opened after, is told of it."""
+    fake = Fake(tmp_path)
+    async with serving(fake) as client:
+        fake.supervisor.announce(change(32, 7))
+        with anyio.fail_after(DEADLINE_S):
+            while client.app[HUB].position < 1:
+                await anyio.lowlevel.checkpoint()
+        async with Stream(client).open() as stream:
+            assert (await stream.next_of("change")).data["watermark"] == 32
+
+
 async def test_changes_are_told_even_when_the_views_cannot_be_read(tmp_path: Path) -> None:
     """One failed read of the views does not end the stream of changes."""
     fake = Fake(tmp_path)

@@ -174,7 +174,7 @@ class Listener:
         It carries an id but no data, so a browser that loses the stream before the first change
         knows where to go on all the same.
         """
-        place = f"id: {self._hub.id}\n" if self._position == self._hub.position else ""
+        place = f"id: {self._hub.epoch}-{self._position}\n" if self._position >= 0 else ""
         return f"retry: {RETRY_MS}\n{place}\n".encode()
 
     async def next(self) -> bytes | None:
