@@ -3,7 +3,7 @@
 import {
   type ApiError, asApiError, getFrames, isAbort, searchSeries,
 } from '../../lib/api/client';
-import { feed } from '../../lib/api/events';
+import { feed, mergeChanges } from '../../lib/api/events';
 import { decodeFrames } from '../../lib/api/frames';
 import type { Change, RunHead, SeriesHead, XAxis } from '../../lib/api/types';
 import type { Range } from '../../lib/chart/model';
@@ -64,6 +64,8 @@ export class CurveLoader {
   #liveBusy = false;
   #liveWaitMs = LIVE_MS;
   readonly #dirty = new Set<number>();
+  /** What was told while an answer was on its way, which may be older than that. */
+  #early: Change | null = null;
 
   /** Follow the server's changes. Returns the way to stop. */
   listen(): () => void {
@@ -99,6 +101,7 @@ export class CurveLoader {
     const control = new AbortController();
     this.#loading = control;
     this.phase = 'loading';
+    this.#early = null;
     this.progress = 0;
     const started = performance.now();
     try {
@@ -117,6 +120,7 @@ export class CurveLoader {
       this.error = null;
       this.phase = 'ready';
       if (this.#zoom) this.#refine();
+      if (this.#early) this.#changed(this.#early);
     } catch (reason) {
       if (isAbort(reason) || control.signal.aborted) return;
       this.error = asApiError(reason);
@@ -213,7 +217,11 @@ export class CurveLoader {
   }
 
   #changed(change: Change): void {
-    if (!this.#wanted || this.phase === 'loading') return;
+    if (this.phase === 'loading') {
+      this.#early = this.#early ? mergeChanges(this.#early, change) : change;
+      return;
+    }
+    if (!this.#wanted) return;
     const shown = change.series.filter((delta) => this.data.has(delta.id));
     for (const delta of shown) this.#dirty.add(delta.id);
     if (change.truncated) for (const id of this.data.keys()) this.#dirty.add(id);

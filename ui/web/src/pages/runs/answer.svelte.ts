@@ -5,6 +5,7 @@
  */
 
 import { asApiError, isAbort, searchRuns, type ApiError } from '../../lib/api/client';
+import { mergeChanges } from '../../lib/api/events';
 import type { Change, Run, RunsResponse, Sort } from '../../lib/api/types';
 import { PAGE_ROWS, Pages } from '../../lib/grid/pages';
 import { idsQuery, withDelta } from './deltas';
@@ -34,6 +35,8 @@ export class RunsAnswer {
   private seen = { first: 0, last: 0 };
   private readonly dirty = new Set<string>();
   private strangers = false;
+  /** What was told while an answer was on its way, which may be older than that. */
+  private early: Change | null = null;
   private timer: ReturnType<typeof setTimeout> | null = null;
 
   row(index: number): Run | undefined {
@@ -50,6 +53,7 @@ export class RunsAnswer {
     this.query = query;
     this.sort = [...sort];
     this.loading = true;
+    this.early = null;
     const abort = this.abort;
     const started = performance.now();
     try {
@@ -62,6 +66,9 @@ export class RunsAnswer {
       this.error = asApiError(reason);
     }
     this.loading = false;
+    const early = this.early;
+    this.early = null;
+    if (early !== null) this.apply(early);
   }
 
   reload(): Promise<void> {
@@ -85,6 +92,7 @@ export class RunsAnswer {
 
   /** A notice of the event stream: values at once, everything else by reading again soon. */
   apply(change: Change): void {
+    if (this.loading) this.early = this.early === null ? change : mergeChanges(this.early, change);
     if (this.pages === null) return;
     let touched = false;
     for (const delta of change.series) {
