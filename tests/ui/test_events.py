@@ -148,6 +148,25 @@ async def test_a_place_of_another_server_means_reset(tmp_path: Path, last: str) 
     assert (event.kind, event.data) == ("reset", {})
 
 
+async def test_a_stream_has_a_place_from_its_first_moment() -> None:
+    """A stream that breaks before its first change resumes where it began, whatever came since."""
+    hub = Hub()
+    with hub.listen() as listener:
+        place = listener.greeting().decode()
+        hub.publish(change(64, 2))
+        assert listener.greeting().decode() == place
+    last = place.split("id: ")[1].strip()
+    with hub.listen(last) as again:
+        assert [delta["id"] for delta in parse(await drain(again)).data["series"]] == [2]
+
+
+async def test_a_place_in_the_future_means_reset() -> None:
+    """An id that was never given is no place to go on from."""
+    hub = Hub()
+    with hub.listen(f"{hub.epoch}-7") as listener:
+        assert parse(await drain(listener)).kind == "reset"
+
+
 async def test_health_changes_are_told(tmp_path: Path) -> None:
     """A state that changes is told without being asked for, and only when it changes."""
     fake = Fake(tmp_path)
