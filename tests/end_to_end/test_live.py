@@ -25,6 +25,20 @@ for line in sys.stdin:
 run.finish()
 """
 
+# Whether a line was really painted: pixels of a strong colour, which neither grid nor labels have.
+PAINTED = """
+[...document.querySelectorAll('[data-testid="chart"] canvas')].some(canvas => {
+  const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  let strong = 0;
+  for (let i = 0; i < data.length; i += 4) {
+    const spread = Math.max(data[i], data[i + 1], data[i + 2])
+      - Math.min(data[i], data[i + 1], data[i + 2]);
+    if (data[i + 3] > 128 && spread > 64) strong++;
+  }
+  return strong > 50;
+})
+"""
+
 FAILING = """
 import foldline
 
@@ -62,6 +76,7 @@ def test_a_run_and_its_points_appear_while_it_trains(
     ).values()
     assert step == 24
     assert abs(value - 1 / 25) < 1e-6  # frames carry 32-bit floats
+    page.wait_until(PAINTED)
     training.communicate("", timeout=30)
     assert training.returncode == 0
 
