@@ -7,11 +7,13 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import anyio
 import msgspec
 import pytest
 from aiohttp import ClientResponse
 
 from foldline.errors import StoreBusy, StoreTooNew
+from foldline_ui import route
 from foldline_ui.wire import ApiError, ErrorBody
 from tests.ui.fakes import Fake, serving
 
@@ -124,6 +126,23 @@ async def test_a_large_body_is_refused(tmp_path: Path) -> None:
             f"{API}/runs/search", data=body, headers={"Content-Type": "application/json"}
         )
         await check(answer, 413, "too_large")
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who promises a body and sends none is answered in time, and let go."""
+    monkeypatch.setattr(route, "BODY_TIMEOUT_S", 0.05)
+    async with serving(Fake(tmp_path)) as client:
+        assert client.port is not None
+        with anyio.fail_after(10):
+            async with await anyio.connect_tcp("127.0.0.1", client.port) as connection:
+                await connection.send(
+                    b"POST /api/v1/runs/search HTTP/1.1\r\nHost: localhost\r\n"
+                    b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+                )
+                answer = await connection.receive()
+    assert answer.startswith(b"HTTP/1.1 408 ")
 
 
 async def test_a_run_that_is_not_there_is_404(tmp_path: Path) -> None:
