@@ -10,6 +10,8 @@ from pathlib import Path
 import anyio.to_thread
 from aiohttp import web
 
+from foldline.layout import STORE_DEFAULT
+
 from ..parts import LAYOUT, READER, VITALS
 from ..route import RouteTable
 from ..wire import Disk, Health, Nothing, RunCounts, StoreName
@@ -35,7 +37,7 @@ async def health(request: web.Request, _: Nothing) -> Health:
     free_bytes, views_bytes = await anyio.to_thread.run_sync(_measure, layout.views)
     return Health(
         version=VERSION,
-        store=StoreName(layout.root.name, str(layout.root)),
+        store=StoreName(_name(layout.root), str(layout.root)),
         watermark=reader.watermark,
         lag_bytes=vitals.lag_bytes,
         fold=vitals.fold,
@@ -44,6 +46,11 @@ async def health(request: web.Request, _: Nothing) -> Health:
         disk=Disk(free_bytes, vitals.watermark + vitals.lag_bytes, views_bytes),
         damage=vitals.damage,
     )
+
+
+def _name(root: Path) -> str:
+    """Return what a person would call a store: hidden folders go by what they lie in or say."""
+    return root.parent.name if root.name == STORE_DEFAULT else root.name.lstrip(".")
 
 
 def _measure(views: Path) -> tuple[int, int]:
