@@ -116,6 +116,10 @@ class Log:
         behind = sum(followed.reader.behind for followed in self._followed.values())
         return polled._replace(lag_bytes=behind)
 
+    def has_dead(self) -> bool:
+        """Say whether a writer is known to be dead whose segment was not read to its end yet."""
+        return any(one.dead and not one.finished for one in self._followed.values())
+
     def retire(self, name: SegmentName) -> None:
         """Forget a segment that is folded to its end, at the next poll, and its marker with it."""
         self._retired.append(name)

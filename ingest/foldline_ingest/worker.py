@@ -61,28 +61,30 @@ class FoldWorker:
         self._announce = announce
         self._bury = bury
         self._state = "catching_up"
+        self._forever = False
         self._lag_at_start = 0
 
     async def run(self) -> None:
         """Fold until cancelled."""
-        await self._follow(forever=True)
+        self._forever = True
+        await self._follow()
 
     async def catch_up(self) -> None:
         """Fold what has been logged so far, then return."""
-        await self._follow(forever=False)
+        await self._follow()
 
-    async def _follow(self, *, forever: bool) -> None:
+    async def _follow(self) -> None:
         log = Log(self._layout, await self._store.progress())
         await anyio.to_thread.run_sync(log.discover)
         send, receive = anyio.create_memory_object_stream[Polled](AHEAD_MAX)
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._tail, log, send, forever)
+                tasks.start_soon(self._tail, log, send)
                 tasks.start_soon(self._fold, log, receive)
         finally:
             log.close()
 
-    async def _tail(self, log: Log, send: MemoryObjectSendStream[Polled], forever: bool) -> None:
+    async def _tail(self, log: Log, send: MemoryObjectSendStream[Polled]) -> None:
         moved_at = time.monotonic()
         async with send:
             while True:
@@ -93,12 +95,12 @@ class FoldWorker:
                         log.follow(await anyio.to_thread.run_sync(self._bury, name, last_seen))
                 if polled.batches:
                     moved_at = started
+                if polled.batches or (self._forever and self._state != "live"):
                     await send.send(polled)
-                elif not forever:
+                # A writer that never rests must not keep a reader that folds once for ever.
+                if not self._forever and _is_up_to_date(polled) and not log.has_dead():
                     return
-                else:
-                    await self._caught_up()
-                if forever and polled.bytes < BATCH_BYTES_MAX:
+                if self._forever and polled.bytes < BATCH_BYTES_MAX:
                     idle = started - moved_at > IDLE_AFTER_S
                     await anyio.sleep(POLL_IDLE_S if idle else POLL_S)
 
@@ -115,7 +117,10 @@ class FoldWorker:
         for batch in polled.batches:
             if batch.finished:
                 log.retire(batch.segment)
-        if self._announce is None:
+        arrived = self._forever and self._state != "live" and _is_up_to_date(polled)
+        if arrived:
+            self._state = "live"
+        if self._announce is None or not (polled.batches or arrived):
             return
         announcement = Announcement(
             watermark=applied.watermark,
@@ -126,19 +131,9 @@ class FoldWorker:
             series=applied.series,
             truncated=applied.truncated,
         )
-        if any(batch.damage for batch in polled.batches):
+        if arrived or any(batch.damage for batch in polled.batches):
             announcement.damage = list(await self._store.damage())
         await self._announce(announcement)
-
-    async def _caught_up(self) -> None:
-        """Say once that everything logged before the start has been folded."""
-        if self._state == "live":
-            return
-        self._state = "live"
-        if self._announce is not None:
-            applied = await self._store.apply([])
-            damage = list(await self._store.damage())
-            await self._announce(Announcement(applied.watermark, 0, "live", damage=damage))
 
     def _progress(self, lag_bytes: int) -> float | None:
         if self._state == "live":
@@ -147,3 +142,8 @@ class FoldWorker:
         if not self._lag_at_start:
             return 1.0
         return math.floor(100 * (1 - lag_bytes / self._lag_at_start)) / 100
+
+
+def _is_up_to_date(polled: Polled) -> bool:
+    """Say whether a poll reached the end of everything that was there when it began."""
+    return polled.lag_bytes == 0 and polled.bytes < BATCH_BYTES_MAX and not polled.lost
