@@ -9,7 +9,7 @@ SETUP := .venv/.ready
 comma := ,
 EXTRAS := demo,test$(if $(FOLDLINE_NODE),,$(comma)web)
 
-.PHONY: help demo test check bench web clean
+.PHONY: help demo test check bench web docs clean
 
 help:
 	@echo "make demo    train two dozen small models and watch them in the browser"
@@ -17,6 +17,7 @@ help:
 	@echo "make check   only lint, types and layers"
 	@echo "make bench   measure, print the tables, write benchmarks/results"
 	@echo "make web     build the front-end if its sources changed"
+	@echo "make docs    write the documents that are made from the sources"
 	@echo "make clean   remove everything that was built or installed here"
 
 demo: web
@@ -38,6 +39,9 @@ bench: web
 
 web: $(SETUP)
 	$(WEB)
+
+docs: $(SETUP)
+	$(BIN)/python -m tests.limits > docs/limits.md
 
 clean:
 	rm -rf .venv ui/web/node_modules ui/foldline_ui/static dist .mypy_cache .pytest_cache \

@@ -27,7 +27,7 @@ HEAD = """\
 # Limits
 
 Everything that can grow has a bound. These are all of them, with the reason that stands beside
-each in the sources; `python -m tests.limits` writes this page, and a test compares the two.
+each in the sources; `make docs` writes this page, and a test compares the two.
 Reaching a bound is never silent: the call says so, the answer carries a warning, or the run keeps
 a count.
 """

@@ -55,7 +55,7 @@ def test_every_limit_has_a_reason() -> None:
 
 
 def test_the_page_of_limits_is_what_the_sources_say() -> None:
-    """docs/limits.md holds each bound with its value: `python -m tests.limits` writes it."""
+    """docs/limits.md holds each bound with its value: `make docs` writes it."""
     assert document("docs/limits.md") == page()
 
 
