@@ -125,6 +125,7 @@ def test_a_real_limit_of_the_system(tmp_path: Path) -> None:
         run = foldline.Run(store=sys.argv[1])
         for step in range(200_000):
             run.track(0.5, name="loss", step=step)
+        run.close()  # the buffered writer may not have come to the limit before
         print(run.dropped)
     """)
 
