@@ -206,8 +206,8 @@ def _read_overviews(
     place[asked] = np.frombuffer(place_data or b"").reshape(-1, overview.PLACE)
     values = np.frombuffer(value_data or b"", dtype=np.float32).reshape(-1, overview.SHOWN)
     if mean:
-        means = np.frombuffer(mean_data or b"", dtype=np.float32).reshape(len(values), -1)
-        means = means if len(means) else np.empty((0, overview.VALUES - overview.SHOWN), "f4")
+        columns = overview.VALUES - overview.SHOWN
+        means = np.frombuffer(mean_data or b"", dtype=np.float32).reshape(-1, columns)
         values = np.concatenate((values, means), axis=1)
     return _Stored(counts, widths, place, np.frombuffer(x_data or b""), values)
 
