@@ -1,4 +1,4 @@
-"""All that views hold, as bytes that two equal views have in common.
+"""All that views hold, as bytes to compare.
 
 Row ids, revisions and what has been spread to rows depend on how commits came; ids are replaced
 by what they stand for, and the newest points are read as a reader reads them.

@@ -1,4 +1,4 @@
-"""What SIGKILL of the fold process costs: nothing, and nothing is counted twice."""
+"""What SIGKILL of the fold process costs: nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All segments of a store as one log: found, followed, and given up when their writers die."""
+"""All segments of a store as one log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fold process is kept alive, and ended when its server ends."""
+"""The fold process, kept alive and ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop from the log to the views, and what it says on the way."""
+"""The loop from the log to the views."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folds are pure: however a log is cut and mixed, the same views come out, and they are true."""
+"""Folds are pure: any cut gives the same views."""
 
 from __future__ import annotations
 

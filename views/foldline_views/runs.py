@@ -27,7 +27,7 @@ from foldline_ingest.batch import Batch, Fact, facts
 from .database import BULK_INSERT, bulk
 from .session import Session
 
-__all__ = ["RunState", "RunsView", "Stamp", "WriterState", "fold_run", "params", "status"]
+__all__ = ["Patch", "RunState", "RunsView", "Stamp", "WriterState", "fold_run", "params", "status"]
 
 # States held in memory; more are read again from the file.
 STATES_MAX = 4096
