@@ -1,0 +1,157 @@
+"""A store opened for analysis: `foldline.open()`."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import foldline
+from foldline.errors import QueryError, StoreBusy, StoreNotFound, StoreTooNew
+from foldline_ingest.lease import Lease
+from foldline_views import store as store_module
+from tests.canonical import points_folded
+from tests.patience import wait_for
+from tests.ui.processes import up
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+def test_what_was_logged_is_there(store: Path) -> None:
+    """Runs have their names, settings and tags, and series their exact points and figures."""
+    with foldline.Run(
+        id="one", store=store, experiment="mnist", name="first", params={"lr": 0.1}, tags=["a"]
+    ) as run:
+        for step in range(2000):
+            run.track(math.sin(step), name="loss", step=step, context={"subset": "train"})
+    with foldline.open(store) as opened:
+        runs = opened.runs()
+        assert runs.total == len(runs) == 1 and runs.warnings == []
+        (found,) = runs
+        assert (found.id, found.name, found.experiment) == ("one", "first", "mnist")
+        assert found.params == {"lr": 0.1} and found.tags == ["a"]
+        assert found.status == "finished" and found.ended_at is not None
+        assert found.duration == pytest.approx(found.ended_at - found.created_at)
+        (series,) = found.metrics
+        assert (series.run, series.name, series.context) == ("one", "loss", {"subset": "train"})
+        values = [math.sin(step) for step in range(2000)]
+        assert series.count == 2000
+        assert np.array_equal(series.steps, np.arange(2000.0))
+        assert np.array_equal(series.values, values)
+        assert np.all(np.diff(series.times) >= 0)
+        assert series.min == min(values) and series.max == max(values)
+        assert series.first == values[0] and series.last == values[-1]
+        assert series.mean == pytest.approx(sum(values) / 2000)
+
+
+def test_odd_points_are_exact(store: Path) -> None:
+    """NaN, infinities, negative zero, repeated and late steps come back as they were tracked."""
+    rows = [(3, math.nan), (1, -0.0), (2, math.inf), (1, 5.0), (0.5, -math.inf), (2, 1e-320)]
+    with foldline.Run(id="odd", store=store) as run:
+        for step, value in rows:
+            run.track(value, name="a", step=step)
+    (series,) = foldline.open(store).series()
+    assert series.steps.tolist() == [0.5, 1, 1, 2, 2, 3]
+    expected = np.array([-math.inf, -0.0, 5.0, math.inf, 1e-320, math.nan])
+    np.testing.assert_array_equal(series.values, expected)
+    assert np.array_equal(np.signbit(series.values[:5]), np.signbit(expected[:5]))
+    assert series.min == -0.0 and series.max == 5.0
+    assert math.isnan(series.last) and series.first == -math.inf
+
+
+def test_each_question_folds_what_is_new(store: Path) -> None:
+    """With no server running a reader sees everything, also of a run that goes on."""
+    run = foldline.Run(id="live", store=store)
+    with foldline.open(store) as opened:
+        for count in range(1, 6):
+            run.track(count, name="a", step=count)
+            (series,) = opened.series('metric.name == "a"')
+            assert series.count == count and series.values[-1] == count
+        assert opened.runs()[0].status == "running"
+        run.finish()
+        assert opened.runs()[0].status == "finished"
+
+
+def test_several_processes_of_one_run(store: Path) -> None:
+    """What two writers tracked under one name is one series, with all points in step order."""
+    first, second = (foldline.Run(id="both", store=store) for _ in range(2))
+    for step in range(100):
+        (first if step % 2 else second).track(float(step), name="a", step=step)
+    first.finish()
+    second.finish()
+    (series,) = foldline.open(store).series()
+    assert series.count == 100 and np.array_equal(series.values, np.arange(100.0))
+
+
+def test_a_stray_file_hides_no_points(store: Path) -> None:
+    """A file in a run's folder that is no segment is passed over."""
+    with foldline.Run(id="one", store=store) as run:
+        run.track(1.0, name="a", step=1)
+    (store / "runs" / "one" / "log" / "stray.fold").write_bytes(b"not a segment" * 10)
+    (series,) = foldline.open(store).series()
+    assert series.values.tolist() == [1.0]
+
+
+def test_queries_choose(store: Path) -> None:
+    """A query chooses runs and series; a wrong one is an error, an odd one a warning."""
+    for number in range(4):
+        with foldline.Run(id=f"run{number}", store=store, params={"lr": number}) as run:
+            run.track(number, name="a", step=1)
+    with foldline.open(store) as opened:
+        assert [run.id for run in opened.runs("run.lr >= 2")] == ["run3", "run2"]
+        assert [series.run for series in opened.series("run.lr == 1")] == ["run1"]
+        assert opened.runs("run.lt >= 2").warnings != []
+        with pytest.raises(QueryError):
+            opened.runs("run.lr >=")
+
+
+def test_there_is_no_store(tmp_path: Path) -> None:
+    """A folder that holds no store is an error with its path, and nothing is made there."""
+    with pytest.raises(StoreNotFound, match="nowhere"):
+        foldline.open(tmp_path / "nowhere")
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_store_of_a_later_format_is_not_touched(store: Path) -> None:
+    """A newer Foldline's store is refused, and no views are made beside it."""
+    store.mkdir()
+    (store / "store.json").write_text('{"format": 99}')
+    with pytest.raises(StoreTooNew, match="format 99"):
+        foldline.open(store)
+    assert sorted(path.name for path in store.iterdir()) == ["store.json"]
+
+
+def is_folded(store: Path) -> bool:
+    """Say whether another process holds the lease."""
+    lease = Lease(store / "views")
+    taken = lease.take()
+    lease.release()
+    return not taken
+
+
+def test_beside_a_server_it_waits(store: Path) -> None:
+    """While `foldline up` folds, a reader waits until the server has folded what it asks for."""
+    with foldline.Run(id="one", store=store) as run, up(store), foldline.open(store) as opened:
+        wait_for(lambda: is_folded(store), "the server's fold")
+        for count in range(1, 4):
+            for step in range(1000):
+                run.track(step, name="a", step=1000 * count + step)
+            (series,) = opened.series('metric.name == "a"')
+            assert series.count == 1000 * count
+        assert points_folded(store) == 3000
+
+
+def test_a_server_that_does_not_fold_is_not_waited_for_for_ever(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A holder of the lease that is stuck is an error that says what to do."""
+    monkeypatch.setattr(store_module, "WAIT_S_MAX", 0.1)
+    with foldline.Run(id="one", store=store) as run:
+        run.track(1, name="a")
+    with Lease(store / "views"), pytest.raises(StoreBusy, match="folding the store"):
+        foldline.open(store).runs()
