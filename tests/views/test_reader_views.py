@@ -1,4 +1,4 @@
-"""The views as readers have them: whole commits, pages that stay, generations that change."""
+"""Views as readers have them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 import foldline

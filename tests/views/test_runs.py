@@ -1,4 +1,4 @@
-"""What becomes of a run's facts, whoever said them and in whatever order they came."""
+"""What becomes of a run's facts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The series view: whose points are whose, and what is told of them."""
+"""Whose points are whose in the series view."""
 
 from __future__ import annotations
 
