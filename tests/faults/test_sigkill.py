@@ -17,21 +17,22 @@ import foldline
 from tests.patience import wait_for
 
 # The ledger is written after each call returns, into memory that outlives the process: what it
-# says was acknowledged, at least.
+# says was acknowledged, at least. Eight bytes are copied at once; `pack_into` would put zeros first,
+# and a kill can come between.
 WRITER = """
 import mmap, struct, sys
 import foldline
 
 file = open(sys.argv[1], "r+b")
 ledger = mmap.mmap(file.fileno(), 8)
-note = struct.Struct("<Q").pack_into
+number = struct.Struct("<Q").pack
 run = foldline.Run(id=sys.argv[2], experiment="kills")
 track = run.track
 step = 0
 while True:
     track(step * 0.5, name="full speed", step=step)
     step += 1
-    note(ledger, 0, step)
+    ledger[:] = number(step)
 """
 
 # Acknowledged points before the kill: around every border that a segment has. A block holds 2,048
