@@ -17,8 +17,8 @@ import foldline
 from tests.patience import wait_for
 
 # The ledger is written after each call returns, into memory that outlives the process: what it
-# says was acknowledged, at least. Eight bytes are copied at once; `pack_into` would put zeros first,
-# and a kill can come between.
+# says was acknowledged, at least. Eight bytes are copied at once; `pack_into` would put zeros
+# first, and a kill can come between.
 WRITER = """
 import mmap, struct, sys
 import foldline
