@@ -37,7 +37,7 @@ def measure() -> Report:
         fold_s, commits = anyio.run(_fold_all, folder)
         report.add("40 long series, folded", points / fold_s / 1e6, "M points/s", at_least=2.0)
         report.add("the same, only read and decoded", points / floor_s / 1e6, "M points/s")
-        report.add("fold ÷ floor, time", fold_s / floor_s, "×", note=f"{commits} commits")
+        report.add("fold ÷ floor, time", fold_s / floor_s, "x", note=f"{commits} commits")
         size = sum(file.stat().st_size for file in (folder / "runs").rglob("*.fold"))
         report.add("log", size / points, "bytes/point")
         views = database_path(folder / "views", 1).stat().st_size
@@ -46,7 +46,7 @@ def measure() -> Report:
         ticks_s = anyio.run(_fold_ticks, folder)
         points = WIDE_RUNS * WIDE_SERIES * WIDE_STEPS
         every = sum(ticks_s) / len(ticks_s)
-        what = "5,000 series × 2 points a tick"
+        what = "5,000 series by 2 points a tick"
         report.add(f"{what}, a commit each tick", points / every / 1e6, "M points/s", at_least=0.2)
         report.add("such a tick, median", sorted(ticks_s)[len(ticks_s) // 2] * 1e3, "ms")
         report.add("such a tick, longest", max(ticks_s) * 1e3, "ms", note="levels are written")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import aiosqlite
+import anyio
 import msgspec
 
 __all__ = [
@@ -55,7 +56,7 @@ class Database(aiosqlite.Connection):
         """Open the file for reading and writing, and make it if need be."""
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         database = cls(lambda: connect(path, write=True), 1)
-        await database
+        await database._opened()
         try:
             await database.run(_prepare)
         except BaseException:
@@ -68,8 +69,18 @@ class Database(aiosqlite.Connection):
     async def open(cls, path: Path) -> Database:
         """Open the file for reading only."""
         database = cls(lambda: connect(path, write=False), 1)
-        await database
+        await database._opened()
         return database
+
+    async def close(self) -> None:
+        """Close the file, also where the task is being cancelled: its thread must end."""
+        with anyio.CancelScope(shield=True):
+            await super().close()
+
+    async def _opened(self) -> None:
+        # aiosqlite does not wait for its own clean-up if it is cancelled here.
+        with anyio.CancelScope(shield=True):
+            await self
 
     async def run(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """Run a job on the connection's thread and return what it returns."""
