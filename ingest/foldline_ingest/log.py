@@ -60,6 +60,14 @@ class _Followed:
         self.last_seen = 0.0  # the unix time of the last thing that was read
         self.dead = False
         self.finished = False
+        self.looked = False
+        self.goal = 0  # the bytes that the file had at the first look, written or only allocated
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether everything has been read that was there at the first look."""
+        at_goal = self.reader.behind == 0 or self.reader.offset >= self.goal
+        return self.finished or (self.looked and not self.dead and at_goal)
 
 
 class Log:
@@ -116,9 +124,12 @@ class Log:
         behind = sum(followed.reader.behind for followed in self._followed.values())
         return polled._replace(lag_bytes=behind)
 
-    def has_dead(self) -> bool:
-        """Say whether a writer is known to be dead whose segment was not read to its end yet."""
-        return any(one.dead and not one.finished for one in self._followed.values())
+    def is_caught_up(self) -> bool:
+        """Say whether each segment was read as far as it was there at its first look, at least.
+
+        A writer that logs faster than it is read is never read to its end.
+        """
+        return all(followed.is_caught_up for followed in self._followed.values())
 
     def retire(self, name: SegmentName) -> None:
         """Forget a segment that is folded to its end, at the next poll, and its marker with it."""
@@ -174,6 +185,8 @@ class Log:
         reader = followed.reader
         dead = self._is_dead(name, followed, now)
         try:
+            if not followed.looked:
+                followed.looked, followed.goal = True, reader.size()
             batch = reader.read(final=dead)
         except CorruptRecord as error:
             # A header may be half copied for a moment; its writer's end settles it.

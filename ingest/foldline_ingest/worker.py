@@ -98,7 +98,7 @@ class FoldWorker:
                 if polled.batches or (self._forever and self._state != "live"):
                     await send.send(polled)
                 # A writer that never rests must not keep a reader that folds once for ever.
-                if not self._forever and _is_up_to_date(polled) and not log.has_dead():
+                if not self._forever and log.is_caught_up():
                     return
                 if self._forever and polled.bytes < BATCH_BYTES_MAX:
                     idle = started - moved_at > IDLE_AFTER_S
@@ -146,4 +146,4 @@ class FoldWorker:
 
 def _is_up_to_date(polled: Polled) -> bool:
     """Say whether a poll reached the end of everything that was there when it began."""
-    return polled.lag_bytes == 0 and polled.bytes < BATCH_BYTES_MAX and not polled.lost
+    return polled.lag_bytes == 0 and polled.bytes < BATCH_BYTES_MAX
