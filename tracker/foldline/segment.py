@@ -19,6 +19,7 @@ from .cell import (
     BLOCK_BYTES,
     CELL_BYTES,
     HEADER_BYTES,
+    POINT,
     EventHead,
     Header,
     encode_event,
@@ -60,6 +61,7 @@ class Segment:
         self.salt = header.salt
         self.lock = lock
         self.closed = False
+        self.lost = 0  # points that `close` found no room for
         self._clock = clock
         self._tending = threading.RLock()
         self._full: list[Window] = []  # waiting for their seals, oldest first
@@ -279,8 +281,20 @@ class Segment:
                 self.file.end(window.start + used + len(seals))
                 if durable:
                     sync_file(self.file.descriptor)
+            except OSError:
+                self.lost = self._unwritten(used)
+                raise
             finally:
                 self.abandon()
+
+    def _unwritten(self, used: int) -> int:
+        """Count the points in memory that the file did not take, all of the last write's too."""
+        if not self.file.buffered:
+            return 0
+        ends = [(window, window.limit) for window in self._full] + [(self._window, used)]
+        return sum(
+            window.memory[window.kept : end : CELL_BYTES].count(POINT) for window, end in ends
+        )
 
     def abandon(self) -> None:
         """Let go of the file as it stands: after a fork it is the parent's."""

@@ -307,6 +307,7 @@ class Writer:
                 segment.close()
         except OSError as error:
             self._refused(error)
+            self._count(segment.lost if segment is not None else 0)
         finally:
             if self._presence is not None:
                 self._presence.leave()
