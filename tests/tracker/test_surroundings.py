@@ -10,6 +10,7 @@ import pytest
 import foldline
 from foldline import mounts, origin
 from foldline.errors import StoreNotFound, StoreTooNew
+from foldline.keeper import Keeper
 from foldline.layout import Layout, store_path
 from tests.segment_walk import segments, walk
 
@@ -63,8 +64,9 @@ def test_either_writer_may_be_asked_for(
 
 
 def test_what_is_flushed_is_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After `flush` a buffered run's file holds every point, while the run goes on."""
+    """After `flush` a buffered run's file holds every point, with no help from the background."""
     monkeypatch.setenv("FOLDLINE_WRITER", "buffered")
+    monkeypatch.setattr(Keeper, "ring", lambda *_: None)
     with foldline.Run(store=tmp_path / "store") as run:
         for step in range(3_000):
             run.track(0.5, name="loss", step=step)

@@ -240,14 +240,18 @@ class Segment:
         with self._tending:
             if self.closed:
                 return
-            for window in (*self._full, self._window):
+            # Their seals too: without them a walk of a buffered file ends at the first hole.
+            self._seal_full()
+            with self.lock:  # or a window that fills up at this moment would be in neither place
+                windows = [*self._full, self._window]
+            for window in windows:
                 self._keep(window)
             if not durable:
                 return
             if self._unsure:
                 raise OSError(errno.EIO, "an earlier flush to the disk failed")
             try:
-                self.file.sync([*self._full, self._window])
+                self.file.sync(windows)
             except OSError:
                 self._unsure = True
                 raise
