@@ -18,6 +18,8 @@ _failed = pytest.StashKey[bool]()
 def _no_store_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keep every test away from the store and the settings of whoever runs it."""
     monkeypatch.setenv("FOLDLINE_STORE", str(tmp_path / "store"))
+    # A companion for each of a thousand runs costs minutes; tests/capture asks for what it tests.
+    monkeypatch.setenv("FOLDLINE_CAPTURE", "none")
     for name in ("FOLDLINE_MODE", "FOLDLINE_RUN"):
         monkeypatch.delenv(name, raising=False)
 

@@ -3,6 +3,8 @@
 store.json                     the format's version
 runs/<run>/log/<writer>.fold   the log: one segment for each process that wrote
 active/<run>.<writer>          a marker: this segment may still grow
+blobs/<aa>/<sha256>            the bytes of a large value, named by what they are
+spool/<run>.<writer>.<n>       a value that was tracked and waits to be encoded
 views/                         derived from the log; may be deleted at any time
 """
 
@@ -60,6 +62,15 @@ class Layout(NamedTuple):
     def active(self) -> Path:
         """The folder of markers of the segments that may still grow."""
         return self.root / "active"
+
+    @property
+    def spool(self) -> Path:
+        """The folder of values that wait to be encoded."""
+        return self.root / "spool"
+
+    def blob(self, digest: str) -> Path:
+        """The file of a blob, by the SHA-256 of its bytes in hex."""
+        return self.root / "blobs" / digest[:2] / digest
 
     @property
     def views(self) -> Path:
