@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 __all__ = [
+    "BlobMissing",
     "CorruptRecord",
     "FoldlineError",
     "FoldlineWarning",
@@ -59,6 +60,10 @@ class StoreBusy(FoldlineError):
 
 class RunNotFound(FoldlineError):
     """No run has the id that was asked for."""
+
+
+class BlobMissing(FoldlineError):
+    """The bytes of a value or an artifact are not in the store."""
 
 
 class ValueRejected(FoldlineError):

@@ -68,9 +68,14 @@ class Layout(NamedTuple):
         """The folder of values that wait to be encoded."""
         return self.root / "spool"
 
+    @property
+    def blobs(self) -> Path:
+        """The folder of all blobs."""
+        return self.root / "blobs"
+
     def blob(self, digest: str) -> Path:
         """The file of a blob, by the SHA-256 of its bytes in hex."""
-        return self.root / "blobs" / digest[:2] / digest
+        return self.blobs / digest[:2] / digest
 
     @property
     def views(self) -> Path:
