@@ -17,7 +17,7 @@ from foldline.cell import EventHead
 from foldline.events import Event, decode
 from foldline.layout import SegmentName
 
-__all__ = ["Batch", "Damage", "Fact", "Points", "facts"]
+__all__ = ["NO_POINTS", "Batch", "Damage", "Fact", "Points", "facts"]
 
 Floats = NDArray[np.float64]
 
@@ -29,9 +29,19 @@ class Points(NamedTuple):
     step: Floats
     value: Floats  # may be NaN or infinite
     time: Floats  # unix seconds
+    epoch: Floats  # NaN where none was given
 
     def __len__(self) -> int:
         return len(self.step)
+
+    def where(self, mask: NDArray[np.bool_]) -> Points:
+        """Return the points that the mask is true for."""
+        return Points(
+            self.series[mask], self.step[mask], self.value[mask], self.time[mask], self.epoch[mask]
+        )
+
+
+NO_POINTS = Points(np.empty(0, np.uint32), *np.empty((4, 0)))
 
 
 class Damage(msgspec.Struct, frozen=True):

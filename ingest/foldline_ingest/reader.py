@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from math import nan
 from pathlib import Path
 
 import msgspec
@@ -38,7 +39,7 @@ from foldline.errors import CorruptRecord, TruncatedRecord
 from foldline.events import PointTracked, decode
 from foldline.layout import SegmentName
 
-from .batch import Batch, Damage, Points
+from .batch import NO_POINTS, Batch, Damage, Points
 
 __all__ = ["READ_BYTES", "SegmentReader"]
 
@@ -66,12 +67,16 @@ class SegmentReader:
 
     `offset` is where the next read begins; it only moves forward, and only over bytes that were
     returned in a batch. The file stays open between reads, for a tail that polls, until `close`.
+    Who wants `events_only` does not wait until millions of points are copied.
     """
 
-    def __init__(self, segment: SegmentName, path: Path, offset: int = 0) -> None:
+    def __init__(
+        self, segment: SegmentName, path: Path, offset: int = 0, *, events_only: bool = False
+    ) -> None:
         self.segment = segment
         self.path = path
         self.offset = offset
+        self.events_only = events_only
         self.behind = 0  # bytes that were there to read beyond what the last read returned
         self._header: Header | None = None
         self._file: int | None = None
@@ -109,7 +114,7 @@ class SegmentReader:
         if full and walk.needs_more(at, final=final):
             return self.read(final=final, limit=limit * 4)
         end = walk.settle(full=full)
-        batch = walk.batch(self.segment, self.offset, end)
+        batch = walk.batch(self.segment, self.offset, end, events_only=self.events_only)
         self.offset = end
         # What lies behind the tail is only allocated.
         self.behind = max(0, self.size() - end) if full and not walk.tail else 0
@@ -144,9 +149,7 @@ class SegmentReader:
 
     def nothing(self) -> Batch:
         """Return a batch with nothing in it."""
-        none = np.empty(0)
-        points = Points(none.astype(np.uint32), none, none, none)
-        return Batch(self.segment, self.offset, self.offset, points, [], [], finished=False)
+        return Batch(self.segment, self.offset, self.offset, NO_POINTS, [], [], finished=False)
 
 
 class _Walk:
@@ -335,14 +338,16 @@ class _Walk:
             self.at = self.sealed_at
         return self.base + self.at * CELL_BYTES
 
-    def batch(self, segment: SegmentName, start: int, end: int) -> Batch:
+    def batch(self, segment: SegmentName, start: int, end: int, *, events_only: bool) -> Batch:
         """Return what was accepted before `end`."""
         self._leave_out_doubted()
         cells = (end - self.base) // CELL_BYTES
         self.is_point[cells:] = False
         events = [(at, event) for at, event in self.events if at < cells]
         damage = sorted((d for d in self.damage if d.offset < end), key=lambda d: d.offset)
-        points = self._points([(at, e) for at, e in events if e.type == PointTracked.TYPE])
+        points = NO_POINTS
+        if not events_only:
+            points = self._points([(at, e) for at, e in events if e.type == PointTracked.TYPE])
         heads = [event for _, event in events if event.type != PointTracked.TYPE]
         return Batch(segment, start, end, points, heads, damage, self.finished)
 
@@ -367,6 +372,7 @@ class _Walk:
             step,
             np.ascontiguousarray(cells["value"]),
             np.ascontiguousarray(cells["time"]),
+            np.where(cells["epoch"], cells["epoch"] - 1.0, np.nan),
         )
         return _with_wide(points, taken, wide) if wide else points
 
@@ -380,6 +386,7 @@ def _with_wide(points: Points, taken: np.ndarray, wide: list[tuple[int, EventHea
         np.insert(points.step, places, [float(p.step) for _, p in found]),
         np.insert(points.value, places, [p.value for _, p in found]),
         np.insert(points.time, places, [p.time for _, p in found]),
+        np.insert(points.epoch, places, [nan if p.epoch is None else p.epoch for _, p in found]),
     )
 
 

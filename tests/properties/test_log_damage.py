@@ -42,7 +42,7 @@ def read(path: Path, data: bytes, *, final: bool, limit: int = 1 << 20) -> Found
             batch = reader.read(final=final, limit=limit)
             if not batch.bytes:
                 break
-            columns = (column.tolist() for column in batch.points)
+            columns = (column.tolist() for column in batch.points[:4])
             found.points.extend(zip(*columns, strict=True))
             found.events.extend((head.type, head.payload) for head in batch.events)
             found.damage.extend(batch.damage)

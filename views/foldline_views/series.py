@@ -241,7 +241,7 @@ class SeriesView:
         # A step that is no number has no place on an axis; the SDK does not log such.
         keep = (number > 0) & (number < len(table)) & np.isfinite(points.step)
         if not keep.all():
-            points = Points(number[keep], points.step[keep], points.value[keep], points.time[keep])
+            points = points.where(keep)
         return table[points.series], points
 
     def _fold(self, session: Session, parts: list[tuple[NDArray[np.int64], Points]]) -> None:
