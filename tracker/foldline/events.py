@@ -70,6 +70,8 @@ class WriterOpened(Event, frozen=True, omit_defaults=True):
     command: list[str] = []
     role: str = ""  # "" trains; "companion" stands beside a writer; "server" keeps what people do
     beside: str = ""  # the writer that a companion stands beside
+    local_rank: int | None = None  # among the processes of its machine
+    world_size: int | None = None  # how many processes train together
 
 
 class FieldsSet(Event, frozen=True, omit_defaults=True):

@@ -33,7 +33,8 @@ def run_id(text: str) -> str:
     """Return the run id for a name that a user chose: itself if it is an id, else a digest."""
     if is_id(text):
         return text
-    return _base32(int.from_bytes(hashlib.sha256(text.encode()).digest()[:10], "big"))
+    named = text.encode("utf-8", "surrogatepass")
+    return _base32(int.from_bytes(hashlib.sha256(named).digest()[:10], "big"))
 
 
 def _base32(number: int) -> str:

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 
 from .events import WriterOpened
 
-__all__ = ["command", "host", "opened", "rank"]
+__all__ = ["command", "host", "local_rank", "opened", "rank", "world_size"]
 
 COMMAND_BYTES_MAX = 16 * 1024  # the event has to fit the first window
 ARGUMENT_CHARS_MAX = 1_000  # longer ones are lists of files or code, and are not read again
+NUMBER_CHARS_MAX = 9  # of a rank: more is no rank, and the log's integers have 64 bits
 MASK = "***"
 # An argument with one of these in its name may hold a secret: its value stays out of the log.
 _SECRET = ("password", "passwd", "secret", "token", "api-key", "api_key", "apikey", "credential")
 
 # In the order of trust: what torchrun, SLURM, MPI and PMI tell a process.
 _RANKS = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "LOCAL_RANK")
+_LOCAL_RANKS = ("LOCAL_RANK", "SLURM_LOCALID", "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID")
+# How many there are, each beside the variable that says which one this is. A batch script and an
+# interactive shell of SLURM are told a number of tasks too, and are none of them.
+_WORLD_SIZES = {
+    "RANK": "WORLD_SIZE",
+    "SLURM_PROCID": "SLURM_NTASKS",
+    "OMPI_COMM_WORLD_RANK": "OMPI_COMM_WORLD_SIZE",
+    "PMI_RANK": "PMI_SIZE",
+}
 
 
 def opened(version: str) -> WriterOpened:
@@ -28,6 +39,8 @@ def opened(version: str) -> WriterOpened:
         foldline=version,
         python=".".join(str(part) for part in sys.version_info[:3]),
         command=command(getattr(sys, "orig_argv", sys.argv)),
+        local_rank=local_rank(),
+        world_size=world_size(),
     )
 
 
@@ -63,8 +76,26 @@ def host() -> str:
 
 def rank() -> int | None:
     """Return this process's number among those that train together, if it was told one."""
-    for name in _RANKS:
+    return _number(_RANKS)
+
+
+def local_rank() -> int | None:
+    """Return this process's number among those of its machine, if it was told one."""
+    return _number(_LOCAL_RANKS)
+
+
+def world_size() -> int | None:
+    """Return how many processes train together, if this one was told."""
+    for name, size in _WORLD_SIZES.items():
+        if _number((name,)) is not None:
+            return _number((size,))
+    return None
+
+
+def _number(names: Iterable[str]) -> int | None:
+    """Return what the first of some environment variables says that holds a number."""
+    for name in names:
         text = os.environ.get(name, "")
-        if text.isdecimal():
+        if text.isascii() and text.isdecimal() and len(text) <= NUMBER_CHARS_MAX:
             return int(text)
     return None

@@ -13,12 +13,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from . import origin, process
+from .beginning import begin
 from .errors import FoldlineError, ValueRejected
 from .events import PointsDropped, WriterClosed, WriterOpened
-from .ids import new_id, run_id
-from .layout import Layout, store_path
 from .notices import Notices
 from .reports import Reports
+from .steps import Steps
 from .tracking import Tracking
 from .version import VERSION
 from .writer import Writer
@@ -42,49 +42,67 @@ class Run(Tracking, Reports):
         self,
         run_hash: str | None = None,
         *,
+        repo: Any = None,
+        read_only: bool = False,
         experiment: str | None = None,
+        force_resume: bool = False,
+        system_tracking_interval: float | None = 10,
+        log_system_params: bool | None = None,
+        capture_terminal_logs: bool | None = None,
+        id: str | None = None,
         name: str | None = None,
         params: Mapping[str, Any] | None = None,
         tags: Iterable[str] = (),
         description: str | None = None,
         notes: str | None = None,
+        group: str | None = None,
+        job_type: str | None = None,
         store: str | os.PathLike[str] | None = None,
-        repo: str | os.PathLike[str] | None = None,
-        id: str | None = None,
+        resume: str | bool | None = None,
+        fork_from: str | tuple[str, float] | None = None,
+        capture: Any = None,
     ) -> None:
-        """Begin a run, or join one; `repo` is Aim's word for `store`.
+        """Begin a run, or join one, and capture what `capture` says; docs/runs.md has it all.
 
-        Raises errors.StoreUnwritable or errors.StoreTooNew in strict mode alone.
+        `resume` is "allow", "must" or "never" for a run that is named, or "auto" for the one that
+        this command left unfinished. `fork_from` is a run and a step to go on from. A run that is
+        `read_only` is not written to. `repo` is Aim's word for `store`; no lock is ever held on a
+        run, so `force_resume` has nothing to force.
+
+        Raises errors.FoldlineError in strict mode alone: where the store or the run is not so.
         """
+        del force_resume
         mode = os.environ.get("FOLDLINE_MODE", "")
-        chosen = id or run_hash or os.environ.get("FOLDLINE_RUN")
-        self.id = run_id(chosen) if chosen else new_id()
         notices = Notices(strict=mode == "strict")
-        writer = Writer(
-            Layout(store_path(store or repo)),
-            self.id,
-            opened=_opening,
-            notices=notices,
-            buffered=_buffered(),
+        begun = begin(
+            notices,
+            run=id or run_hash,
+            store=store or repo,
+            resume=resume,
+            fork_from=fork_from,
+            read_only=read_only,
         )
-        super().__init__(notices, writer, disabled=mode == "disabled")
+        self.id = begun.run
+        writer = Writer(
+            begun.layout, begun.run, opened=_opening, notices=notices, buffered=_buffered()
+        )
+        super().__init__(notices, writer, disabled=mode == "disabled" or bool(read_only))
+        self._steps, self._read_only = begun.steps, bool(read_only)
         self._thread = threading.get_ident()
         self._failure: WriterClosed | None = None
         self._exit: tuple[int, WriterClosed] | None = None
         if not self._disabled:
             process.watch(self)
             self._writer.open()
-        given = {
-            "experiment": experiment,
-            "name": name,
-            "description": description,
-            "notes": notes,
-        }
-        self._set_fields({key: value for key, value in given.items() if value is not None})
+            if begun.fork is not None:
+                self._emit(begun.fork)
+        words = {"experiment": experiment, "name": name, "description": description}
+        words |= {"notes": notes, "group": group, "job_type": job_type}
+        self._set_fields({field: word for field, word in words.items() if word is not None})
         if params:
             self[...] = params
         if tags:
-            self.add_tag(*tags)
+            self.add_tag(*_words(tags))
 
     @property
     def hash(self) -> str:
@@ -178,7 +196,14 @@ class Run(Tracking, Reports):
 
 
 def _join(run: str, store: str) -> Run:
-    return Run(run, store=store)
+    joined = Run(run, store=store, capture=False)  # whoever it was pickled by captures for it
+    joined._steps = Steps()  # and each such process counts for itself
+    return joined
+
+
+def _words(tags: Iterable[str]) -> Iterable[str]:
+    """Return tags as several of them: one alone is a text, and a text is iterable too."""
+    return (tags,) if isinstance(tags, str) else tags
 
 
 def _opening() -> WriterOpened:

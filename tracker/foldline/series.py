@@ -15,7 +15,7 @@ import msgspec
 
 from .cell import FLAG_AUTO_STEP, POINT
 
-__all__ = ["SERIES_MAX", "Series", "SeriesBook", "typed_key"]
+__all__ = ["SERIES_MAX", "Series", "SeriesBook", "series_key", "typed_key"]
 
 SERIES_MAX = 1_000_000  # of one process; each costs a few hundred bytes of memory
 KNOWN_MAX = 100_000  # spellings of contexts remembered; beyond it the slower way still works
@@ -36,7 +36,20 @@ class Series:
         self.top = -1  # the largest step so far, rounded down
         # The first eight bytes of a point's cell, as `cell.POINT_INT` lays them out.
         self.head = POINT | number << 32
+        self.count()
+
+    @property
+    def counts(self) -> bool:
+        """Whether a point without a step may take the next one."""
+        return hasattr(self, "auto_head")
+
+    def count(self) -> None:
+        """Count the steps of points that have none, on from `top`."""
         self.auto_head = self.head | FLAG_AUTO_STEP << 8
+
+    def hold(self) -> None:
+        """Count no steps yet: on the hot path there is nothing to pack such a point with."""
+        del self.auto_head
 
     def reach(self, step: float) -> None:
         """Take note of an explicit step."""
@@ -67,12 +80,12 @@ class SeriesBook:
 
     def find(self, name: str, context: dict[str, Any]) -> Series | None:
         """Return the series if it was added before."""
-        return self._all.get(_key(name, context))
+        return self._all.get(series_key(name, context))
 
     def add(self, name: str, context: dict[str, Any]) -> Series:
         """Number a new series."""
         series = Series(next(self._numbers), name, context)
-        self._all[_key(name, context)] = series
+        self._all[series_key(name, context)] = series
         return series
 
     def remember(self, series: Series, context: dict[str, Any] | None) -> None:
@@ -101,6 +114,7 @@ def typed_key(name: str, context: dict[str, Any]) -> tuple[Any, ...]:
     return (name, *context.items(), *map(type, context.values()))
 
 
-def _key(name: str, context: dict[str, Any]) -> bytes:
+def series_key(name: str, context: dict[str, Any]) -> bytes:
+    """Return what a series is known by: its name and its context, in any order of its keys."""
     # Not a hash of the dict: 1, 1.0 and True are different contexts, and order doesn't matter.
     return msgspec.msgpack.encode((name, context), order="deterministic")

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from struct import Struct
-from struct import error as StructError  # noqa: N812  # what it is, beside other errors
 from time import time as now
 from typing import Any
 
 from .cell import FLAG_AUTO_STEP, FLAG_FLOAT_STEP, POINT, POINT_FLOAT, POINT_INT
 from .errors import FoldlineError, ValueRejected
-from .events import Event, PointTracked, SeriesDefined
+from .events import Event, PointTracked, SeriesDefined, StepsRewound
 from .notices import Notices
 from .params import plain
 from .scalars import epoch_of, scalar, step_of
 from .segment import GIL
 from .series import SERIES_MAX, Series, SeriesBook, typed_key
 from .settings import Settings
+from .steps import Steps
 from .writer import Writer
 
 __all__ = ["Tracking"]
@@ -41,6 +41,8 @@ class Tracking(Settings):
         self._book = SeriesBook()
         self._plain = self._book.plain
         self._known = self._book.known
+        self._steps = Steps()
+        self._read_only = False
         self._rejected = 0
 
     def track(
@@ -69,13 +71,14 @@ class Tracking(Settings):
                         series.top = step
                     cell = _pack(series.head, value, step, now())
                 elif step is None:
+                    head = series.auto_head
                     # No call in here, so no other thread gets the interpreter in between.
                     series.top = at = series.top + 1
-                    cell = _pack(series.auto_head, value, at, now())
+                    cell = _pack(head, value, at, now())
                 else:
                     raise KeyError
-            except (KeyError, TypeError, AttributeError, StructError):
-                pass  # a new series, a step that is no int, a number that does not fit: below
+            except Exception:  # noqa: BLE001, S110  # see below; a name's own `__hash__` may raise
+                pass  # a new series, a step that is no int, a number that does not fit
             else:
                 writer = self._writer
                 try:
@@ -94,7 +97,7 @@ class Tracking(Settings):
         context: dict[str, Any] | None,
     ) -> None:
         """Track what the hot path has no room for: anything new, and anything that is wrong."""
-        if self._disabled:
+        if self._ignores():
             return
         time = now()
         try:
@@ -153,6 +156,7 @@ class Tracking(Settings):
             series = self._seen(name, context) or self._series(name, context)
             flags = 0
             if step is None:
+                self._steps.settle(series)
                 series.top = step = series.top + 1
                 flags = FLAG_AUTO_STEP
             else:
@@ -209,6 +213,7 @@ class Tracking(Settings):
                     hint="put what varies without end into the step, not the name",
                 )
             series = self._book.add(clean, tree)
+            self._steps.begin(series)
         if not series.defined:
             self._writer.event(SeriesDefined(series.number, clean, tree))
             series.defined = True
@@ -231,9 +236,36 @@ class Tracking(Settings):
         """How many points `track` was given and could not keep."""
         return self._rejected + self._writer.dropped_total
 
+    def rewind(self, step: float) -> None:
+        """Hide the points after `step`, since the script goes back to it; the log keeps them.
+
+        Steps that are counted go on behind it. Points of other processes are hidden too, as far
+        as they were tracked before this call.
+        """
+        try:
+            last = step_of(step)
+        except ValueRejected as error:
+            self._notices.give("rewind", ValueRejected(f"rewind: {error.message}", hint=error.hint))
+            return
+        with self._lock:
+            self._emit(StepsRewound(last))
+            self._steps.rewind(last, self._book)
+
     def _emit(self, event: Event) -> None:
-        if not self._disabled:
+        if not self._ignores():
             self._writer.event(event)
+
+    def _ignores(self) -> bool:
+        """Say whether nothing is logged; of a run that was opened to be read, it is told once."""
+        if self._read_only:
+            self._notices.give(
+                "read_only",
+                ValueRejected(
+                    f"the run {self._writer.run} was opened with read_only=True: nothing is kept",
+                    hint=f"foldline.Run(id={self._writer.run!r})",
+                ),
+            )
+        return self._disabled
 
 
 def _leaves(name: str | None, value: Any) -> list[tuple[str | None, Any]]:
