@@ -15,7 +15,7 @@ from .errors import FoldlineError, RunNotFound, ValueRejected
 from .events import RunForked
 from .ids import new_id, run_id
 from .layout import SEGMENT_SUFFIX, Layout, SegmentName, store_path
-from .notices import Notices
+from .notices import Notices, shown
 from .scalars import step_of
 from .series import series_key
 from .steps import Earlier, Steps
@@ -72,7 +72,7 @@ def _folder(notices: Notices, store: Any) -> Any:
         notices.give(
             "store",
             ValueRejected(
-                f"store={_shown(store)} is no folder: {error}; this run goes to {path}",
+                f"store={shown(store)} is no folder: {error}; this run goes to {path}",
                 hint='foldline.Run(store="/data/experiments") or FOLDLINE_STORE',
             ),
         )
@@ -86,7 +86,7 @@ def _wanted(notices: Notices, run: Any) -> str:
     notices.give(
         "id",
         ValueRejected(
-            f"id={_shown(run)} is no id; a new run begins", hint='foldline.Run(id="my-run")'
+            f"id={shown(run)} is no id; a new run begins", hint='foldline.Run(id="my-run")'
         ),
     )
     return ""
@@ -101,7 +101,7 @@ def _how(notices: Notices, resume: Any) -> str:
         return resume
     notices.give(
         "resume",
-        ValueRejected(f"resume={_shown(resume)} is no way to resume", hint=f"one of {RESUMES}"),
+        ValueRejected(f"resume={shown(resume)} is no way to resume", hint=f"one of {RESUMES}"),
     )
     return ""
 
@@ -146,7 +146,7 @@ def _fork(notices: Notices, layout: Layout, fork_from: Any) -> RunForked | None:
 
 def _parent(fork_from: Any) -> tuple[str, int | float | None]:
     wrong = ValueRejected(
-        f"fork_from={_shown(fork_from)} names no run and step; the run is no fork",
+        f"fork_from={shown(fork_from)} names no run and step; the run is no fork",
         hint='fork_from=("the-run", 100) or fork_from="the-run?_step=100"',
     )
     step: Any = None
@@ -222,20 +222,13 @@ def _not_there(layout: Layout, run: str) -> RunNotFound:
     if not run:
         return RunNotFound("no run is named", hint='foldline.Run(id="my-run", resume="must")')
     return RunNotFound(
-        f"the store {layout.root} has no run {_shown(run)}",
+        f"the store {layout.root} has no run {shown(run)}",
         hint="check the id and the store; resume='allow' begins the run if it is not there",
     )
 
 
 def _is_there(run: str, instead: str) -> ValueRejected:
     return ValueRejected(
-        f"there is a run {_shown(run)} already, and resume='never'; {instead} begins instead",
+        f"there is a run {shown(run)} already, and resume='never'; {instead} begins instead",
         hint="another id, or resume='allow' to go on with it",
     )
-
-
-def _shown(value: Any) -> str:
-    try:
-        return repr(value)[:80]
-    except Exception:  # noqa: BLE001  # the user's repr
-        return f"<{type(value).__qualname__}>"

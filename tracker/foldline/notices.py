@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import sys
 import warnings
+from contextlib import suppress
+from typing import Any
 
 from .errors import FoldlineError, FoldlineWarning
 
-__all__ = ["Notices"]
+__all__ = ["Notices", "shown"]
 
+SHOWN_CHARS_MAX = 80  # of somebody's value, in a message
 SUBJECTS_MAX = 50  # distinct warnings of one run; a loop over many bad names must not flood
 
 
@@ -33,9 +36,11 @@ class Notices:
         text = f"foldline: {error}"
         try:
             warnings.warn(text, FoldlineWarning, stacklevel=_callers_level())
-        except FoldlineWarning:
-            # The script turns warnings into errors; not these, in the middle of a training.
-            sys.stderr.write(f"{text}\n")
+        except Exception:  # noqa: BLE001  # warnings as errors, or a hook of the script that fails
+            # Not in the middle of a training. A windowed Python has no stderr, and a closed one
+            # has nobody to tell.
+            with suppress(Exception):
+                sys.stderr.write(f"{text}\n")
         logging = sys.modules.get("logging")
         if logging is not None and logging.getLogger("foldline").hasHandlers():
             logging.getLogger("foldline").warning("%s", error)
@@ -43,6 +48,15 @@ class Notices:
     def forget(self, subject: str) -> None:
         """Warn again when something new happens to `subject`."""
         self._said.discard(subject)
+
+
+def shown(value: Any, limit: int = SHOWN_CHARS_MAX) -> str:
+    """Return a value as it would be typed, cut to `limit` characters; never raises."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001  # the user's repr
+        return f"<{type(value).__qualname__}>"
+    return text if len(text) <= limit else f"{text[:limit]}..."
 
 
 def _callers_level() -> int:

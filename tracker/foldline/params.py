@@ -17,8 +17,9 @@ from enum import Enum
 from typing import Any
 
 from .errors import ValueRejected
+from .notices import shown
 
-__all__ = ["Param", "assign", "lookup", "path_of", "plain", "remove"]
+__all__ = ["Param", "assign", "lookup", "path_of", "plain", "remove", "translated"]
 
 Param = None | bool | int | float | str | list["Param"] | dict[str, "Param"]
 
@@ -42,7 +43,7 @@ def path_of(key: Any) -> list[str]:
     parts = list(key) if isinstance(key, tuple) else [key]
     if not parts or len(parts) > PATH_MAX or not all(isinstance(p, str | int) for p in parts):
         raise ValueRejected(
-            f"run[{_shorten(repr(key), REPR_CHARS_MAX)}] is not a key",
+            f"run[{shown(key)}] is not a key",
             hint='run["hparams"] = {...} or run["hparams", "lr"] = 0.1',
         )
     return [_text(str(part)) for part in parts]
@@ -50,7 +51,14 @@ def path_of(key: Any) -> list[str]:
 
 def plain(value: Any) -> Param:
     """Return `value` as a plain tree; never raises."""
-    return _Translation().tree(value, 0)
+    return translated(value)[0]
+
+
+def translated(value: Any) -> tuple[Param, str]:
+    """Return `value` as a plain tree, and in words what of it could not be kept; never raises."""
+    translation = _Translation()
+    tree = translation.tree(value, 0)
+    return tree, translation.loss
 
 
 def assign(tree: dict[str, Param], path: list[str], value: Param) -> None:
@@ -87,33 +95,54 @@ class _Translation:
     def __init__(self) -> None:
         self._nodes = 0
         self._repr_s = 0.0
+        self.loss = ""  # the first thing that was not kept as it is
         self._above: set[int] = set()  # the containers that hold what is being translated
 
     def tree(self, value: Any, depth: int) -> Param:
         self._nodes += 1
         if self._nodes > NODES_MAX:
+            self._lose(f"there are more than {NODES_MAX:,} values")
             return "<left out: too many values>"
+        try:
+            return self._node(value, depth)
+        except Exception:  # noqa: BLE001  # the user's object may raise anything
+            name = type(value).__qualname__
+            self._lose(f"a {name} can't be read")
+            return f"<{name}: can't be read>"
+
+    def _lose(self, what: str) -> None:
+        self.loss = self.loss or what
+
+    def _text(self, text: str) -> str:
+        if len(text) > TEXT_CHARS_MAX:
+            self._lose(f"a text of {len(text):,} characters is cut to {TEXT_CHARS_MAX:,}")
+        return _text(text)
+
+    def _node(self, value: Any, depth: int) -> Param:
         kind = type(value)
         if value is None or kind is bool or kind is float:
             return value  # type: ignore[no-any-return]  # just checked, by identity of its type
         if isinstance(value, Enum) and not isinstance(value, int | str | float):
-            return _text(value.value) if isinstance(value.value, str) else value.name
+            return self._text(value.value) if isinstance(value.value, str) else value.name
         if isinstance(value, str):
-            return _text(str.__str__(value))
+            return self._text(str.__str__(value))
         if isinstance(value, int):
             number = int(value)
-            return number if INTEGER_MIN <= number <= INTEGER_MAX else _large(number)
+            if INTEGER_MIN <= number <= INTEGER_MAX:
+                return number
+            self._lose("an integer of more than 64 bits is kept as a text")
+            return _large(number)
         if isinstance(value, float):
             return float(value)
         if id(value) in self._above:
+            self._lose(f"a {kind.__qualname__} holds itself")
             return "<cycle>"
         if depth >= DEPTH_MAX:
+            self._lose(f"it is nested more than {DEPTH_MAX} levels deep")
             return f"<{kind.__qualname__}: too deep>"
         self._above.add(id(value))
         try:
             return self._container(value, depth + 1)
-        except Exception:  # noqa: BLE001  # the user's object may raise anything
-            return f"<{kind.__qualname__}: can't be read>"
         finally:
             self._above.discard(id(value))
 
@@ -147,14 +176,19 @@ class _Translation:
         tree: dict[str, Param] = {}
         for key, value in items:
             if self._nodes > NODES_MAX:
+                self._lose(f"there are more than {NODES_MAX:,} values")
                 break
-            tree[_key(key)] = self.tree(value, depth)
+            text = _key(key)
+            if text in tree:
+                self._lose(f"two keys are spelled {shown(text)}, and the last one is kept")
+            tree[text] = self.tree(value, depth)
         return tree
 
     def _sequence(self, items: Iterable[Any], depth: int) -> list[Param]:
         values: list[Param] = []
         for item in items:
             if self._nodes > NODES_MAX:
+                self._lose(f"there are more than {NODES_MAX:,} values")
                 break
             values.append(self.tree(item, depth))
         return values
@@ -165,6 +199,7 @@ class _Translation:
             size *= int(length)
         if size > ARRAY_ITEMS_MAX:
             shape = tuple(int(length) for length in value.shape)
+            self._lose(f"an array of {size:,} values is kept as its shape alone")
             return f"<{type(value).__qualname__} {getattr(value, 'dtype', '')} {shape}>"
         return self.tree(value.tolist(), depth)
 

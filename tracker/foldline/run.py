@@ -16,7 +16,7 @@ from . import origin, process
 from .beginning import begin
 from .errors import FoldlineError, ValueRejected
 from .events import PointsDropped, WriterClosed, WriterOpened
-from .notices import Notices
+from .notices import Notices, shown
 from .reports import Reports
 from .steps import Steps
 from .tracking import Tracking
@@ -52,7 +52,7 @@ class Run(Tracking, Reports):
         id: str | None = None,
         name: str | None = None,
         params: Mapping[str, Any] | None = None,
-        tags: Iterable[str] = (),
+        tags: Iterable[str] | None = None,
         description: str | None = None,
         notes: str | None = None,
         group: str | None = None,
@@ -99,10 +99,9 @@ class Run(Tracking, Reports):
         words = {"experiment": experiment, "name": name, "description": description}
         words |= {"notes": notes, "group": group, "job_type": job_type}
         self._set_fields({field: word for field, word in words.items() if word is not None})
-        if params:
+        if params is not None and not (isinstance(params, dict) and not params):
             self[...] = params
-        if tags:
-            self.add_tag(*_words(tags))
+        self.add_tag(*_words(tags))
 
     @property
     def hash(self) -> str:
@@ -118,10 +117,10 @@ class Run(Tracking, Reports):
 
     def finish(self, status: str = "finished") -> None:
         """End this process's part in the run, as "finished" or "failed"."""
-        if status not in ("finished", "failed"):
+        if not isinstance(status, str) or status not in ("finished", "failed"):
             self._notices.give(
                 "status",
-                ValueRejected(f"{status!r} is no way to end", hint='"finished" or "failed"'),
+                ValueRejected(f"{shown(status)} is no way to end", hint='"finished" or "failed"'),
             )
             status = "failed"
         self.end(WriterClosed(status))
@@ -201,9 +200,12 @@ def _join(run: str, store: str) -> Run:
     return joined
 
 
-def _words(tags: Iterable[str]) -> Iterable[str]:
-    """Return tags as several of them: one alone is a text, and a text is iterable too."""
-    return (tags,) if isinstance(tags, str) else tags
+def _words(tags: Any) -> Iterable[Any]:
+    """Return tags as several: one alone is a text, which is iterable too, or is no tag at all."""
+    try:
+        return () if tags is None else (tags,) if isinstance(tags, str) else tuple(tags)
+    except Exception:  # noqa: BLE001  # whatever it is, it will be said to be no tag
+        return (tags,)
 
 
 def _opening() -> WriterOpened:

@@ -11,10 +11,10 @@ from typing import Any
 
 from .cell import EPOCH_MAX
 from .errors import ValueRejected
+from .notices import shown
 
 __all__ = ["epoch_of", "scalar", "step_of"]
 
-SHOWN_CHARS_MAX = 60  # of a rejected value, in the message
 INTEGER_MIN, INTEGER_MAX = -(2**63), 2**63 - 1
 
 
@@ -83,10 +83,10 @@ def step_of(step: Any) -> int | float:
         number = float(number)
         if math.isfinite(number):
             return number
-    except (ValueRejected, OverflowError):
+    except Exception:  # noqa: BLE001, S110  # too large, no number, or a method of the user's fails
         pass
     raise ValueRejected(
-        f"step={_shown(step)} is not a finite number", hint="step=0, step=i or step=1.5"
+        f"step={shown(step)} is not a finite number", hint="step=0, step=i or step=1.5"
     )
 
 
@@ -109,7 +109,7 @@ def epoch_of(epoch: Any) -> int | float:
     if math.isfinite(number):
         return number
     raise ValueRejected(
-        f"epoch={_shown(epoch)} is not a finite number; the point is kept without it",
+        f"epoch={shown(epoch)} is not a finite number; the point is kept without it",
         hint="epoch=1",
     )
 
@@ -120,20 +120,12 @@ def _named(value: Any) -> str:
     return f"a {module}{kind.__qualname__}"
 
 
-def _shown(value: Any) -> str:
-    try:
-        text = repr(value)
-    except Exception:  # noqa: BLE001  # the user's repr
-        return _named(value)
-    return text if len(text) <= SHOWN_CHARS_MAX else f"{text[:SHOWN_CHARS_MAX]}..."
-
-
 def _rejected(value: Any) -> ValueRejected:
     if value is None:
         return ValueRejected("None is not a number", hint="skip the call while there is no value")
     if isinstance(value, str):
         return ValueRejected(
-            f"the text {_shown(value)} is not a number",
+            f"the text {shown(value)} is not a number",
             hint='keep texts as settings: run["key"] = "text"',
         )
     if isinstance(value, list | tuple | set):

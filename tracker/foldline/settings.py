@@ -10,11 +10,13 @@ from typing import Any
 from . import params
 from .errors import ValueRejected
 from .events import Event, FieldsSet, ParamsRemoved, ParamsSet, TagsChanged
-from .notices import Notices
+from .notices import Notices, shown
+from .secrets import mask_param
 
 __all__ = ["Settings"]
 
 TAG_CHARS_MAX = 256  # a longer tag is a note
+LARGE_HINT = "keep what is large in a file of its own: run.log_artifact(path)"
 
 Key = str | int | tuple[str | int, ...] | EllipsisType
 
@@ -41,21 +43,36 @@ class Settings:
         """Set a setting or a tree of them; `run[...] = {...}` replaces all."""
         try:
             path = params.path_of(key)
-            tree = params.plain(value)
-            if not path and not isinstance(tree, dict):
-                raise ValueRejected(
+        except ValueRejected as error:
+            self._notices.give(f"key {shown(key)}", error)
+            return
+        tree = self._plain_of(value, f"run[{'...' if key is Ellipsis else shown(key)}]")
+        if not path and not isinstance(tree, dict):
+            self._notices.give(
+                "key ...",
+                ValueRejected(
                     f"run[...] takes a dict, not a {type(value).__name__}",
                     hint='run[...] = {"lr": 0.1}',
-                )
-        except ValueRejected as error:
-            self._notices.give(f"key {key!r}", error)
+                ),
+            )
             return
         with self._lock:
             if path:
                 params.assign(self._params, path, tree)
             elif isinstance(tree, dict):
                 self._params = dict(tree)
-            self._emit(ParamsSet(path, tree))
+            # The script reads back what it set; the log never learns a secret.
+            self._emit(ParamsSet(path, mask_param(path, tree)))
+
+    def _plain_of(self, value: Any, what: str) -> params.Param:
+        """Return `value` as a plain tree, and say what of it could not be kept."""
+        tree, loss = params.translated(value)
+        if loss:
+            self._notices.give(
+                f"param {what}",
+                ValueRejected(f"{what} is not kept whole: {loss}", hint=LARGE_HINT),
+            )
+        return tree
 
     def __getitem__(self, key: Key) -> Any:
         """Return a setting of this process, as it was kept. Raises KeyError."""
@@ -108,8 +125,21 @@ class Settings:
         self._change_tags(tags, put=False)
 
     def _change_tags(self, tags: Iterable[str], *, put: bool) -> None:
-        words = [tag for tag in map(params.plain, tags) if isinstance(tag, str)]
-        words = [tag[:TAG_CHARS_MAX] for tag in words if tag]
+        words: list[str] = []
+        for tag in tags:
+            word = params.plain(tag)
+            if isinstance(word, str) and 0 < len(word) <= TAG_CHARS_MAX:
+                words.append(word)
+            else:
+                self._notices.give(
+                    "tags",
+                    ValueRejected(
+                        f"{shown(tag)} is no tag: a text of 1 to {TAG_CHARS_MAX} characters",
+                        hint='run.add_tag("baseline"); what is longer is a note: run.notes = "..."',
+                    ),
+                )
+        if not words:
+            return
         with self._lock:
             self._tags = [tag for tag in self._tags if tag not in words]
             if put:
@@ -164,7 +194,15 @@ class Settings:
 
     @archived.setter
     def archived(self, value: bool) -> None:
-        self._set_fields({"archived": bool(value)})
+        try:
+            put_away = bool(value)
+        except Exception:  # noqa: BLE001  # an array's truth, say
+            self._notices.give(
+                "archived",
+                ValueRejected(f"archived={shown(value)} is no bool", hint="run.archived = True"),
+            )
+        else:
+            self._set_fields({"archived": put_away})
 
     def _word(self, field: str) -> str | None:
         value = self._fields.get(field)
@@ -173,7 +211,7 @@ class Settings:
     def _set_fields(self, fields: Mapping[str, Any]) -> None:
         clean: dict[str, str | bool | None] = {}
         for field, value in fields.items():
-            kept = params.plain(value)
+            kept = self._plain_of(value, f"run.{field}")
             clean[field] = kept if isinstance(kept, str | bool | None) else str(kept)
         if clean:
             with self._lock:

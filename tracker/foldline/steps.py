@@ -44,6 +44,13 @@ class Steps:
             series.reach(min(before, self._rewound))
         series.count()
 
+    def reached(self) -> int:
+        """Return the largest step of all that was tracked before, rounded down; -1 is none."""
+        if self._earlier is not None and self._found is None:
+            self._found = self._earlier()
+        before = max((self._found or {}).values(), default=self._start)
+        return max(self._start, math.floor(min(before, self._rewound)))
+
     def rewind(self, step: float, series: Iterable[Series]) -> None:
         """Have every series that is beyond `step` count on from there."""
         last = math.floor(step)

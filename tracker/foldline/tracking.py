@@ -6,7 +6,7 @@ is a dictionary access, a pack and a copy into mapped memory; everything else ta
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from struct import Struct
 from time import time as now
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from .cell import FLAG_AUTO_STEP, FLAG_FLOAT_STEP, POINT, POINT_FLOAT, POINT_INT
 from .errors import FoldlineError, ValueRejected
 from .events import Event, PointTracked, SeriesDefined, StepsRewound
-from .notices import Notices
+from .notices import Notices, shown
 from .params import plain
 from .scalars import epoch_of, scalar, step_of
 from .segment import GIL
@@ -26,6 +26,8 @@ from .writer import Writer
 __all__ = ["Tracking"]
 
 NAME_CHARS_MAX = 1_024  # of a metric; a longer one is a value in the wrong place
+
+LEVELS_MAX = 16  # of a dict of values: names of so many parts are an accident, or a circle
 
 # A point with an int step, its first eight bytes ready-made: see Series.head.
 _pack = Struct("<Qdqd").pack
@@ -105,6 +107,22 @@ class Tracking(Settings):
         except ValueRejected as error:
             self._reject(name, error)
             return
+        try:
+            self._track_each(value, name, at, epoch, context, time)
+        except FoldlineError:
+            raise  # strict mode
+        except Exception as error:  # noqa: BLE001  # training matters more
+            self._reject(name, ValueRejected(f"{type(error).__name__}: {shown(error)}"))
+
+    def _track_each(
+        self,
+        value: Any,
+        name: str | None,
+        at: float | None,
+        epoch: Any,
+        context: dict[str, Any] | None,
+        time: float,
+    ) -> None:
         if not hasattr(value, "items"):
             self._try_point(name, value, at, epoch, context, time)
             return
@@ -140,7 +158,7 @@ class Tracking(Settings):
         except FoldlineError:
             raise  # strict mode: a disk that refuses
         except Exception as error:  # noqa: BLE001  # training matters more
-            self._reject(name, ValueRejected(f"{type(error).__name__}: {error}"))
+            self._reject(name, ValueRejected(f"{type(error).__name__}: {shown(error)}"))
 
     def _point(
         self,
@@ -194,12 +212,13 @@ class Tracking(Settings):
         """Return the series, defined in the log. Raises ValueRejected."""
         if not isinstance(name, str) or not 0 < len(name) <= NAME_CHARS_MAX:
             raise ValueRejected(
-                f"name={str(name)[:80]!r} is no name of a metric",
+                f"name={shown(name)} is no name of a metric: a text of 1 to "
+                f"{NAME_CHARS_MAX:,} characters",
                 hint='run.track(value, name="loss") or run.track({"loss": value})',
             )
         if context is not None and not isinstance(context, dict):
             raise ValueRejected(
-                f"context={str(context)[:80]!r} is not a dict",
+                f"context={shown(context)} is not a dict",
                 hint='context={"subset": "train"}',
             )
         clean = plain(name)
@@ -223,11 +242,11 @@ class Tracking(Settings):
             self._book.remember(series, context)
         return series
 
-    def _reject(self, name: str | None, error: ValueRejected) -> None:
+    def _reject(self, name: Any, error: FoldlineError) -> None:
         self._rejected += 1
-        where = f"track({name!r}): " if name is not None else "track: "
+        where = f"track({shown(name)}): " if name is not None else "track: "
         self._notices.give(
-            f"track {name}",
+            f"track {name if isinstance(name, str) else shown(name)}",
             ValueRejected(f"{where}{error.message}; it is not kept", hint=error.hint),
         )
 
@@ -268,12 +287,13 @@ class Tracking(Settings):
         return self._disabled
 
 
-def _leaves(name: str | None, value: Any) -> list[tuple[str | None, Any]]:
-    """Return the names and values that one call tracks; names of nested dicts join with `/`."""
-    if not isinstance(value, Mapping):
-        return [(name, value)]
-    leaves: list[tuple[str | None, Any]] = []
+def _leaves(
+    name: str | None, value: Any, above: tuple[int, ...] = ()
+) -> Iterator[tuple[str | None, Any]]:
+    """Yield the names and values that one call tracks; names of nested dicts join with `/`."""
+    if not isinstance(value, Mapping) or id(value) in above or len(above) >= LEVELS_MAX:
+        yield name, value  # of a dict it will be said that it is no number
+        return
     for key, below in value.items():
         path = str(key) if name is None else f"{name}/{key}"
-        leaves += _leaves(path, below)
-    return leaves
+        yield from _leaves(path, below, (*above, id(value)))
