@@ -7,15 +7,13 @@ import sys
 from collections.abc import Iterable
 
 from .events import WriterOpened
+from .secrets import mask_command
 
 __all__ = ["command", "host", "local_rank", "opened", "rank", "world_size"]
 
 COMMAND_BYTES_MAX = 16 * 1024  # the event has to fit the first window
 ARGUMENT_CHARS_MAX = 1_000  # longer ones are lists of files or code, and are not read again
 NUMBER_CHARS_MAX = 9  # of a rank: more is no rank, and the log's integers have 64 bits
-MASK = "***"
-# An argument with one of these in its name may hold a secret: its value stays out of the log.
-_SECRET = ("password", "passwd", "secret", "token", "api-key", "api_key", "apikey", "credential")
 
 # In the order of trust: what torchrun, SLURM, MPI and PMI tell a process.
 _RANKS = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "LOCAL_RANK")
@@ -48,17 +46,8 @@ def command(arguments: list[str]) -> list[str]:
     """Return a command line with secrets masked, cut to COMMAND_BYTES_MAX."""
     kept: list[str] = []
     room = COMMAND_BYTES_MAX
-    masked = False
-    for argument in arguments:
-        name, equals, _ = argument.partition("=")
-        secret = argument.startswith("-") and any(word in name.lower() for word in _SECRET)
-        if masked and not argument.startswith("-"):
-            text = MASK  # the value of the option before it
-        elif secret and equals:
-            text = f"{name}={MASK}"
-        else:
-            text = argument[:ARGUMENT_CHARS_MAX].encode("utf-8", "backslashreplace").decode()
-        masked = secret and not equals
+    for argument in mask_command(arguments):
+        text = argument[:ARGUMENT_CHARS_MAX].encode("utf-8", "backslashreplace").decode()
         room -= len(text.encode())
         if room < 0:
             kept.append("...")
