@@ -117,7 +117,8 @@ class Run(Tracking, Reports):
 
     def finish(self, status: str = "finished") -> None:
         """End this process's part in the run, as "finished" or "failed"."""
-        if not isinstance(status, str) or status not in ("finished", "failed"):
+        said: object = status
+        if not (isinstance(said, str) and said in ("finished", "failed")):
             self._notices.give(
                 "status",
                 ValueRejected(f"{shown(status)} is no way to end", hint='"finished" or "failed"'),

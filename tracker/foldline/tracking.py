@@ -118,7 +118,7 @@ class Tracking(Settings):
         self,
         value: Any,
         name: str | None,
-        at: float | None,
+        at: Any,  # an int, a float or None
         epoch: Any,
         context: dict[str, Any] | None,
         time: float,
