@@ -25,6 +25,11 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[foldline.Run]:
         yield run
 
 
+def describe(run: foldline.Run, first: Any, second: Any) -> None:
+    run.name, run.notes, run.archived = first, second, first
+    run.rewind(second)
+
+
 CALLS: list[Callable[[foldline.Run, Any, Any], object]] = [
     lambda run, a, b: run.track(a, name=b),
     lambda run, a, b: run.track(1.0, name=a, step=b),
@@ -40,8 +45,7 @@ CALLS: list[Callable[[foldline.Run, Any, Any], object]] = [
     lambda run, a, b: run.get(a, b),
     lambda run, a, b: run.add_tag(a, b),
     lambda run, a, b: run.remove_tag(a, b),
-    lambda run, a, b: (setattr(run, "name", a), setattr(run, "notes", b)),
-    lambda run, a, b: (setattr(run, "archived", a), run.rewind(b)),
+    describe,
 ]
 
 
