@@ -42,6 +42,10 @@ def canonical_dump(db: sqlite3.Connection) -> bytes:
         ).fetchall(),
         "damage": db.execute("SELECT * FROM damage ORDER BY segment, offset").fetchall(),
         "watermark": db.execute("SELECT value FROM meta WHERE key = 'watermark'").fetchone(),
+        "artifacts": db.execute(
+            "SELECT uid, writer, seq, time, used, name, digest, maker, kind, files, size, aliases,"
+            " uri FROM artifact JOIN run ON run.id = run ORDER BY uid, writer, seq"
+        ).fetchall(),
         "series": db.execute(
             "SELECT uid, name, context, shared FROM series JOIN run ON run.id = run"
             " ORDER BY uid, name, context"

@@ -17,7 +17,7 @@ from foldline.cell import EventHead
 from foldline.events import Event, decode
 from foldline.layout import SegmentName
 
-__all__ = ["NO_POINTS", "Batch", "Damage", "Fact", "Points", "facts"]
+__all__ = ["NO_POINTS", "Batch", "Damage", "Fact", "Points", "Stamp", "facts"]
 
 Floats = NDArray[np.float64]
 
@@ -70,6 +70,10 @@ class Batch(NamedTuple):
         return self.end - self.start
 
 
+Stamp = tuple[float, str, int]
+"""What orders the facts of different writers: (unix time, writer, seq)."""
+
+
 class Fact(NamedTuple):
     """A decoded event with what orders it among the facts of other writers."""
 
@@ -77,6 +81,11 @@ class Fact(NamedTuple):
     writer: str
     seq: int
     event: Event
+
+    @property
+    def stamp(self) -> Stamp:
+        """What orders it: of two facts about one thing the one with the greater stamp counts."""
+        return (self.time, self.writer, self.seq)
 
 
 def facts(batch: Batch) -> Iterator[Fact]:

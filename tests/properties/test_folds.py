@@ -18,10 +18,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from foldline.events import (
+    ArtifactLogged,
     FieldsSet,
     ParamsRemoved,
     ParamsSet,
     PointsDropped,
+    SummarySet,
     TagsChanged,
     WriterLost,
 )
@@ -246,6 +248,8 @@ def writers() -> list[tuple[SegmentName, bytes]]:
                 build.event(FieldsSet({"name": f"{writer} {step}", "notes": None}))
                 build.event(ParamsSet(["a", "b"] if step % 80 else ["a"], {"k": step}))
                 build.event(TagsChanged([f"t{step % 3}"], [f"t{(step + index) % 3}"]))
+                build.event(SummarySet(["best"] if step % 80 else [], {"k": step}))
+                build.event(ArtifactLogged(f"net{step % 3}", f"d{step}", aliases=["last"]))
             if step % 55 == index:
                 build.event(ParamsRemoved(["a", "b"]))
                 build.wide(1, step - 100, 9.5)

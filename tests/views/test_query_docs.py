@@ -11,7 +11,7 @@ import pytest
 
 from foldline_views.column import Path
 from foldline_views.query import parse
-from foldline_views.words import METRIC_FIELDS, RUN_FIELDS
+from foldline_views.words import METRIC_FIELDS, RUN_BRANCHES, RUN_FIELDS
 from tests.views.oracle import Row, RowTable
 
 PAGE = (FilePath(__file__).parents[2] / "docs" / "query.md").read_text(encoding="utf-8")
@@ -33,12 +33,15 @@ def runs() -> list[Row]:
     a = row(
         "a", 0, {("loss", VAL): {"last": 0.05, "nonfinite": 0}, ("loss", TRAIN): {"last": 0.2}},
         lr=0.1, opt="ADAM", layers=[64, 64], _experiment="mnist", _tags=["sweep"],
-        _status="finished", _duration=7200.0,
+        _status="finished", _duration=7200.0, _artifacts=["net"], _user="ann",
     )  # fmt: skip
+    a.cells.update({("git", "branch"): "main", ("git", "dirty"): True})
+    a.cells["summary", "best", "acc"] = 0.9
     a.cells[("params", "seed")] = 7
     b = row(
         "b", 1, {("loss", VAL): {"last": 0.7, "nonfinite": 2}},
         lr=0.001, opt="sgd", _experiment="mnist", _status="running", _duration=60.0,
+        _parent="a", _group="g1",
     )  # fmt: skip
     b.cells[("params", "hparams", "weird-key")] = 1
     c = row("c", 2, {}, lr="auto", _experiment="cifar", _tags=["base"], _status="failed")
@@ -87,5 +90,5 @@ def test_the_page_has_an_example_for_every_rule() -> None:
 
 def test_the_page_names_every_field() -> None:
     """A field that the language knows is on the page."""
-    for name in RUN_FIELDS | METRIC_FIELDS:
+    for name in RUN_FIELDS | RUN_BRANCHES | METRIC_FIELDS:
         assert f"`{name}`" in PAGE

@@ -12,20 +12,40 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foldline.events import (
+    AlertRaised,
+    ArtifactLogged,
+    ArtifactUsed,
+    EnvironmentCaptured,
     Event,
     FieldsSet,
+    GitCaptured,
+    MachineCaptured,
+    MetricDefined,
+    PackagesCaptured,
     ParamsRemoved,
     ParamsSet,
     PointsDropped,
+    ProgressReported,
+    RunForked,
+    SourcesCaptured,
+    StoredFile,
+    SummarySet,
     TagsChanged,
     WriterClosed,
+    WriterFound,
     WriterLost,
     WriterOpened,
 )
 from foldline_ingest.batch import Fact
-from foldline_views.runs import RunState, fold_run, params, status
+from foldline_views import heads
+from foldline_views.answers import Alert, MetricDefinition, Parent, Progress, RunError
+from foldline_views.patches import tree
+from foldline_views.runs import ALERTS_MAX, RunState, fold_run
+from foldline_views.writers import status
 
 OPENED = WriterOpened("lab", 1)
+COMPANION = WriterOpened("lab", 2, role="companion", beside="a")
+SERVER = WriterOpened("lab", 3, role="server")
 
 
 def said(*facts: tuple[float, str, Event]) -> list[Fact]:
@@ -74,13 +94,32 @@ def tags(state: RunState) -> set[str]:
         ([(1, "a", OPENED), (9, "z", WriterLost("a", 2)), (10, "b", OPENED)], "running"),
         ([(1, "a", OPENED), (9, "z", WriterLost("a", 2)), (10, "b", OPENED),
           (11, "b", WriterClosed("finished"))], "finished"),
+        # Whoever knows a signal or an exit code is believed, whoever else missed the process.
+        ([(1, "a", OPENED), (3, "c", WriterLost("a", 3, signal="SIGKILL")),
+          (9, "z", WriterLost("a", 2))], "killed"),
+        ([(1, "a", OPENED), (3, "c", WriterLost("a", 3, exit_code=3)),
+          (2, "z", WriterLost("a", 2))], "failed"),
+        ([(1, "a", OPENED), (3, "c", WriterLost("a", 3, exit_code=0)),
+          (9, "z", WriterLost("a", 2, silent=True))], "finished"),
+        # One that is not heard of is lost, not killed, and may be found, and lost again.
+        ([(1, "a", OPENED), (9, "z", WriterLost("a", 2, silent=True))], "lost"),
+        ([(1, "a", OPENED), (9, "z", WriterLost("a", 2, silent=True)),
+          (10, "z", WriterFound("a"))], "running"),
+        ([(1, "a", OPENED), (9, "z", WriterLost("a", 2, silent=True)),
+          (10, "z", WriterFound("a")), (20, "z", WriterLost("a", 11, silent=True))], "lost"),
+        ([(1, "a", OPENED), (9, "z", WriterLost("a", 2, silent=True)),
+          (10, "z", WriterFound("a")), (11, "a", WriterClosed("finished"))], "finished"),
+        # Companions and servers are not what a run is about.
+        ([(1, "a", OPENED), (1.5, "c", COMPANION), (3, "a", WriterClosed("finished"))], "finished"),
+        ([(1, "a", OPENED), (1.5, "c", COMPANION), (9, "z", WriterLost("c", 2))], "running"),
+        ([(1, "a", OPENED), (3, "a", WriterClosed("failed")), (5, "s", SERVER)], "failed"),
     ],
 )  # fmt: skip
 def test_status(facts: list[tuple[float, str, Event]], expected: str) -> None:
     """The status follows from how each writer ended, in whatever order that was heard."""
     whole = said(*facts)
     for order in itertools.islice(itertools.permutations(whole), 24):
-        assert status(folded(list(order))) == expected
+        assert status(folded(list(order)).writers.values()) == expected
 
 
 def test_the_last_write_wins() -> None:
@@ -138,9 +177,9 @@ def test_params_are_replaced_by_prefix(
     ]
     facts = said(*((float(i), "w", event) for i, event in enumerate(events, 1)))
     for order in itertools.permutations(facts):
-        assert params(folded(list(order))) == expected
+        assert tree(folded(list(order)).params) == expected
     before = encoded(state := folded(facts))
-    params(state)["new"] = 1
+    tree(state.params)["new"] = 1
     assert encoded(state) == before, "reading the params does not change them"
 
 
@@ -152,14 +191,32 @@ words = st.one_of(
     st.builds(TagsChanged, st.lists(st.sampled_from("xyz")), st.lists(st.sampled_from("xyz"))),
     st.just(OPENED),
     st.builds(WriterClosed, st.sampled_from(["finished", "failed"])),
-    st.builds(WriterLost, st.sampled_from("pqr"), st.floats(0, 9)),
+    st.builds(
+        WriterLost,
+        st.sampled_from("pqr"),
+        st.floats(0, 9),
+        st.just(""),
+        st.sampled_from(["", "", "SIGKILL"]),
+        st.sampled_from([None, 0, 1]),
+        st.booleans(),
+    ),
+    st.builds(WriterFound, st.sampled_from("pqr")),
+    st.builds(SummarySet, paths, st.one_of(st.integers(0, 3), st.just({"a": {"b": 1}}))),
+    st.builds(MetricDefined, st.sampled_from(["loss", "val/*"]), st.text(max_size=2)),
+    st.builds(RunForked, st.sampled_from(["r1", "r2"]), st.one_of(st.none(), st.integers(0, 9))),
+    st.builds(AlertRaised, st.sampled_from("uvw")),
+    st.builds(ProgressReported, st.floats(0, 9), st.floats(0, 9)),
+    st.builds(ArtifactLogged, st.sampled_from(["net", "set"]), st.just("d")),
+    st.builds(ArtifactUsed, st.sampled_from(["net", "base"]), st.just("d")),
+    st.builds(GitCaptured, st.sampled_from(["c1", "c2"]), untracked=st.just(["x"])),
+    st.builds(MachineCaptured, st.just("Linux"), st.sampled_from("uv")),
     st.builds(PointsDropped, st.integers(1, 5), st.just("full")),
 )
 
 
 @settings(max_examples=150, deadline=None)
 @given(
-    st.lists(st.tuples(st.integers(0, 9).map(float), st.sampled_from("pqr"), words), max_size=14),
+    st.lists(st.tuples(st.integers(0, 9).map(float), st.sampled_from("pqr"), words), max_size=24),
     st.randoms(use_true_random=False),
 )
 def test_any_interleaving_gives_the_same_bytes(
@@ -190,3 +247,85 @@ def test_dropped_points_add_up() -> None:
              (3, "a", PointsDropped(5, "full")))
     )  # fmt: skip
     assert {name: writer.dropped for name, writer in state.writers.items()} == {"a": 8, "b": 4}
+
+
+def test_of_many_alerts_the_newest_are_kept() -> None:
+    """A run holds few alerts, says how many there were, and keeps the newest by time."""
+    facts = said(*((float(at % 50), f"w{at % 3}", AlertRaised(f"a{at}")) for at in range(70)))
+    for chance in map(random.Random, range(4)):
+        mixed = chance.sample(facts, len(facts))
+        state = folded(mixed)
+        assert state.alerts_total == 70 and len(state.alerts) == ALERTS_MAX
+        newest = sorted(facts, key=lambda fact: fact.stamp)[-ALERTS_MAX:]
+        assert [alert for alert, _ in state.alerts] == [fact.event for fact in newest]
+
+
+def test_what_is_large_stays_out() -> None:
+    """A state holds no list of files, no attributes and no environment, however many there are."""
+    state = folded(
+        said(
+            (1, "a", OPENED),
+            (2, "a", GitCaptured("c", "main", untracked=["f"] * 10_000, diff="d" * 64)),
+            (3, "a", MachineCaptured("Linux", "ann", attributes={"slurm": "x" * 10_000})),
+            (4, "a", PackagesCaptured({f"p{at}": "1" for at in range(1000)})),
+            (5, "a", EnvironmentCaptured({f"V{at}": "x" * 100 for at in range(1000)})),
+            (6, "a", SourcesCaptured("a.py", [StoredFile("a.py", "b" * 64, 9)] * 1000)),
+        )
+    )
+    assert len(encoded(state)) < 500
+    assert state.git is not None and state.git[0].branch == "main"
+    assert state.writers["a"].machine == MachineCaptured("Linux", "ann")
+
+
+def test_what_answers_say_of_a_run() -> None:
+    """Everything folded of a run is in its answer, and its small part in a query's columns."""
+    state = folded(
+        said(
+            (1, "a", WriterOpened("node7", 1, command=["python", "t.py"])),
+            (1, "c", WriterOpened("node7", 2, role="companion", beside="a")),
+            (2, "a", FieldsSet({"group": "g1", "name": "first", "summary": "no place"})),
+            (3, "a", SummarySet(["best"], {"acc": 0.5, "bad": float("nan")})),
+            (4, "a", RunForked("r0", 100)),
+            (5, "a", AlertRaised("loss is NaN", "at 40", 30)),
+            (6, "a", ProgressReported(60.0, 3, 10)),
+            (7, "a", MetricDefined("val/*", "epoch", ["min"], "minimize")),
+            (8, "c", GitCaptured("4f1c", "main", dirty=True)),
+            (9, "c", MachineCaptured("Linux", "ann", gpus=["H100"])),
+            (10, "c", WriterLost("a", 9.5, "out of memory", "SIGKILL")),
+        )
+    )
+    head = heads.head("r1", state)
+    assert (head.status, head.created_at, head.ended_at) == ("killed", 1, 9.5)
+    found = heads.detail(heads.row(head, state, []), state, 640)
+    assert found.error == RunError("SIGKILL", "out of memory", "")
+    assert found.summary == {"best": {"acc": 0.5, "bad": "NaN"}} and found.fields == {"group": "g1"}
+    assert (found.host, found.user, found.alerts_total) == ("node7", "ann", 1)
+    assert found.parent == Parent("r0", 100) and found.git is not None and found.git.dirty
+    assert found.progress == Progress(3, 10, 60.0, 6)
+    assert found.alerts == [Alert("loss is NaN", "at 40", 30, 5)]
+    assert found.definitions == [MetricDefinition("val/*", "epoch", ["min"], "minimize", False)]
+    trained, companion = found.writers
+    assert (trained.signal, trained.reason, trained.role) == ("SIGKILL", "out of memory", "")
+    assert trained.command == ["python", "t.py"] and trained.closed_at == 9.5
+    assert companion.role == "companion" and companion.status == "running"
+    assert companion.machine is not None and companion.machine.gpus == ["H100"]
+    cells = heads.cells(head, state)
+    assert cells["summary", "best", "acc"] == 0.5 and cells["git", "branch"] == "main"
+    assert (cells["parent",], cells["group",], cells["user",]) == ("r0", "g1", "ann")
+    assert ("summary",) not in cells
+
+
+@pytest.mark.parametrize(
+    ("lost", "expected"),
+    [
+        (WriterLost("a", 2, "no sign of life for 60 s", silent=True),
+         RunError("", "no sign of life for 60 s", "")),
+        (WriterLost("a", 2, exit_code=3), RunError("exit code 3", "", "")),
+        (WriterLost("a", 2, exit_code=0), None),
+    ],
+)  # fmt: skip
+def test_what_ended_a_run(lost: WriterLost, expected: RunError | None) -> None:
+    """A run that did not finish says by what it ended, as far as that is known."""
+    state = folded(said((1, "a", OPENED), (9, "z", lost)))
+    row = heads.row(heads.head("r1", state), state, [])
+    assert heads.detail(row, state, 0).error == expected

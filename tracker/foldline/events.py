@@ -147,6 +147,7 @@ class WriterLost(Event, frozen=True, omit_defaults=True):
     reason: str = ""
     signal: str = ""  # such as "SIGKILL", where it is known
     exit_code: int | None = None  # where the process ended by itself, and it is known
+    silent: bool = False  # nobody could see the process: it was only not heard of for too long
 
 
 class WriterFound(Event, frozen=True, omit_defaults=True):

@@ -12,12 +12,20 @@ from typing import Any, Literal
 import msgspec
 
 __all__ = [
+    "Alert",
+    "Artifact",
+    "ArtifactVersion",
     "ColumnsFound",
     "Extreme",
     "FramesRequest",
+    "Git",
+    "Machine",
     "MetricColumn",
+    "MetricDefinition",
     "ParamColumn",
+    "Parent",
     "Point",
+    "Progress",
     "RunDetail",
     "RunError",
     "RunHead",
@@ -98,18 +106,115 @@ class RunHead(msgspec.Struct):
     params: dict[str, Any]
 
 
+class Git(msgspec.Struct):
+    """The state of the code's repository when the run began."""
+
+    commit: str
+    branch: str
+    remote: str
+    subject: str  # the commit's first line
+    dirty: bool
+    diff: str  # the blob of what was changed and not committed, or ""
+
+
+class Parent(msgspec.Struct):
+    """The run that a run goes on from, and the step."""
+
+    run: str
+    step: float | None
+
+
+class Progress(msgspec.Struct):
+    """How far the script said that it is."""
+
+    done: float | None
+    total: float | None
+    expect_next_in: float  # seconds from `time` on; 0 promises nothing
+    time: float
+
+
 class RunRow(RunHead):
     """A run as a row of the Runs page."""
 
     metrics: list[Summary] = []
+    summary: dict[str, Any] = {}
+    fields: dict[str, Any] = {}  # words about the run that have no place of their own
+    host: str = ""  # where the first of its processes ran
+    user: str = ""
+    git: Git | None = None
+    parent: Parent | None = None
+    progress: Progress | None = None
+    alerts_total: int = 0
 
 
 class RunError(msgspec.Struct):
-    """The exception that ended a run."""
+    """What ended a run that did not finish: an exception, a signal, an exit code, silence."""
 
     type: str
     message: str
     traceback: str
+
+
+class Alert(msgspec.Struct):
+    """What the script wants somebody to look at."""
+
+    title: str
+    text: str
+    level: int  # as in `logging`
+    time: float
+
+
+class Machine(msgspec.Struct):
+    """Where and as whom a process runs."""
+
+    system: str
+    user: str
+    cwd: str
+    python: str
+    cpus: int
+    memory_bytes: int
+    gpus: list[str]
+
+
+class MetricDefinition(msgspec.Struct):
+    """How the series of a name, or of all names that a glob matches, are meant to be read."""
+
+    name: str
+    step_metric: str
+    summary: list[str]
+    goal: str
+    hidden: bool
+
+
+class Artifact(msgspec.Struct):
+    """A version of an artifact that a run made, or used."""
+
+    name: str
+    digest: str
+    used: bool
+    maker: str  # the run that made what was used, where it is known
+    kind: str
+    files: int
+    size: int  # in bytes
+    aliases: list[str]
+    uri: str
+    time: float
+
+
+class ArtifactVersion(msgspec.Struct):
+    """A version of an artifact over all runs of the store."""
+
+    name: str
+    digest: str
+    number: int | None = None  # from 0 in the order of time; None if no run here made it
+    kind: str = ""
+    files: int = 0
+    size: int = 0  # in bytes
+    aliases: list[str] = []
+    uri: str = ""
+    time: float | None = None  # when it was first made
+    made_by: list[str] = []  # runs
+    used_by: list[str] = []  # runs
 
 
 class Writer(msgspec.Struct):
@@ -123,6 +228,12 @@ class Writer(msgspec.Struct):
     closed_at: float | None
     status: str
     dropped: int
+    role: str = ""  # "" trains; companion, server
+    signal: str = ""  # that ended it, where it is known
+    exit_code: int | None = None
+    reason: str = ""  # why it is taken for gone
+    command: list[str] = []
+    machine: Machine | None = None
 
 
 class RunDetail(RunRow):
@@ -131,6 +242,9 @@ class RunDetail(RunRow):
     notes: str = ""
     error: RunError | None = None
     writers: list[Writer] = []
+    alerts: list[Alert] = []  # the newest ones, the oldest of them first
+    artifacts: list[Artifact] = []
+    definitions: list[MetricDefinition] = []
     watermark: int = 0
 
 

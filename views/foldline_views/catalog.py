@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from foldline.errors import RunNotFound
 
+from . import heads
 from . import summaries as fields
 from .answers import (
     ColumnsFound,
@@ -24,18 +25,16 @@ from .answers import (
     ParamColumn,
     Point,
     RunDetail,
-    RunError,
     RunHead,
     RunRow,
     SeriesRow,
     Summary,
-    Writer,
     number,
 )
 from .changes import Changes
 from .column import FLOAT, INT, Column, Numbers, Objects, Path, Rows, column_of
 from .columns import Columns
-from .runs import RunState, params, status
+from .runs import RunState
 
 __all__ = ["Catalog", "RunTable", "SeriesColumns", "SeriesTable"]
 
@@ -82,7 +81,7 @@ class Catalog:
         for uid in changes.new_runs:
             self.row_of[uid] = self.runs.add_rows()
             self.states.append(RunState())
-            self.heads.append(_head(uid, RunState()))
+            self.heads.append(heads.head(uid, RunState()))
             self._series_of.append([])
         for run, name, context in changes.new_series:
             self._series_of[run - 1].append(self.series.add(run - 1, name, context))
@@ -97,26 +96,8 @@ class Catalog:
 
     def _take_run(self, row: int, state: RunState) -> None:
         self.states[row] = state
-        head = self.heads[row] = _head(self.heads[row].id, state)
-        notes, _ = state.fields.get("notes", ("", None))
-        hosts = [writer.host for writer in state.writers.values() if writer.host]
-        own = {
-            "id": head.id,
-            "name": head.name,
-            "experiment": head.experiment,
-            "description": head.description,
-            "tags": head.tags,
-            "status": head.status,
-            "created_at": head.created_at,
-            "ended_at": head.ended_at,
-            "duration": head.duration,
-            "archived": head.archived,
-            "notes": notes or None,
-            "host": hosts[0] if hosts else None,
-        }
-        cells: dict[Path, Any] = {(name,): value for name, value in own.items()}
-        cells.update(_leaves(("params",), params(state)))
-        self.runs.replace(row, cells)
+        head = self.heads[row] = heads.head(self.heads[row].id, state)
+        self.runs.replace(row, heads.cells(head, state))
 
     def let_time_pass(self) -> None:
         """Bring the durations of running runs up to now."""
@@ -137,29 +118,13 @@ class Catalog:
 
     def row(self, row: int) -> RunRow:
         """Return a run with the figures of its series."""
-        head = self.heads[row]
         metrics = [self.summary(series) for series in self._series_of[row]]
-        return RunRow(**msgspec.structs.asdict(head), metrics=[m for m in metrics if m.count])
+        shown = [metric for metric in metrics if metric.count]
+        return heads.row(self.heads[row], self.states[row], shown)
 
     def detail(self, row: int) -> RunDetail:
-        """Return a run, whole."""
-        state = self.states[row]
-        whole = msgspec.structs.asdict(self.row(row))
-        failed = [w for w in state.writers.values() if w.status == "failed"]
-        error = None
-        if failed and whole["status"] == "failed":
-            last = max(failed, key=lambda writer: writer.closed_at or 0)
-            error = RunError(last.error_type, last.error_message, last.traceback)
-        writers = [
-            Writer(
-                name, w.host, w.pid, w.rank, w.opened_at, w.closed_at, w.status, w.dropped
-            )
-            for name, w in sorted(state.writers.items())
-        ]  # fmt: skip
-        notes = state.fields.get("notes", ("", None))[0] or ""
-        return RunDetail(
-            **whole, notes=notes, error=error, writers=writers, watermark=self.watermark
-        )
+        """Return a run, whole but for its artifacts, which are rows of the views."""
+        return heads.detail(self.row(row), self.states[row], self.watermark)
 
     def summary(self, series: int) -> Summary:
         """Return the figures of the series with this row number."""
@@ -355,44 +320,6 @@ class SeriesTable(RunTable):
 
     def _runs(self) -> Rows:
         return self._catalog.series.run[: self.rows]
-
-
-def _head(uid: str, state: RunState) -> RunHead:
-    fields_set = {name: value for name, (value, _) in state.fields.items() if value is not None}
-    opened = [w.opened_at for w in state.writers.values() if w.opened_at is not None]
-    closed = [w.closed_at for w in state.writers.values() if w.closed_at is not None]
-    now = status(state)
-    created = min(opened, default=state.seen_at if state.seen_at < float("inf") else 0.0)
-    ended = max(closed, default=None) if now != "running" else None
-    return RunHead(
-        id=uid,
-        name=str(fields_set.get("name") or uid),
-        experiment=str(fields_set.get("experiment") or "default"),
-        description=str(fields_set.get("description") or ""),
-        tags=sorted(tag for tag, (on, _) in state.tags.items() if on),
-        status=now,
-        created_at=created,
-        ended_at=ended,
-        duration=max(0.0, (ended if ended is not None else time.time()) - created),
-        archived=bool(fields_set.get("archived", False)),
-        params=_jsonable(params(state)),
-    )
-
-
-def _leaves(path: Path, tree: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
-    for key, value in tree.items():
-        if isinstance(value, dict) and value:
-            yield from _leaves((*path, key), value)
-        else:
-            yield (*path, key), value
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, float):
-        return number(value)
-    if isinstance(value, dict):
-        return {key: _jsonable(item) for key, item in value.items()}
-    return [_jsonable(item) for item in value] if isinstance(value, list) else value
 
 
 def _at(tree: Any, path: Sequence[str]) -> Any:

@@ -52,7 +52,7 @@ from .values import (
     select,
     truth,
 )
-from .words import RUN_FIELDS, nearest
+from .words import RUN_BRANCHES, RUN_FIELDS, nearest
 
 __all__ = ["CHOICES_MAX", "ELEMENTS_MAX", "Evaluation", "Table"]
 
@@ -271,10 +271,10 @@ class Evaluation:
                 np.full(self.table.rows, -1, np.int32), ()
             )
             return flags(compare("==", status, Scalar("running"), len(status), lambda: None))
-        if path[0] == "params":
-            # Somebody's params may lie under the key "params".
+        if path[0] in RUN_BRANCHES | {"params"}:
+            # Somebody's params may lie under the key "params", or "summary".
             column = self.table.column(("params", *path))
-        if column is None and path[0] in {"params", "metric"} and self.table.rows:
+        if column is None and path[0] in {"params", "metric", "summary"} and self.table.rows:
             self._warn_unknown(node)
         return column
 
@@ -289,8 +289,9 @@ class Evaluation:
             near = nearest(asked, known)
             subject = "run"
         else:
-            near = nearest(".".join(node.path), [".".join(p) for p in self._known()])
-            subject = "metric"
+            subject, prefix = ("metric", "") if own == "metric" else ("run", "run.")
+            known = {prefix + ".".join(p) for p in self._known() if p[0] == own}
+            near = nearest(prefix + ".".join(node.path), known)
         self.warn(f"no {subject} has {written}" + (f"; did you mean {near}?" if near else ""))
 
     def _known(self) -> list[Path]:

@@ -42,6 +42,7 @@ from .words import (
     INSTANTS,
     METHODS,
     METRIC_FIELDS,
+    RUN_BRANCHES,
     RUN_FIELDS,
     nearest,
 )
@@ -274,8 +275,9 @@ class Grammar:
         name = ALIASES.get(first.key, first.key) if first.dotted else ""
         if name in RUN_FIELDS:
             return self._within(Field(self.source.at(first.tree), (name,)), rest)
-        path: list[str] = [] if first.dotted and first.key == "params" else self._keys(first)
-        return self._param(path, first, rest)
+        if first.dotted and first.key in RUN_BRANCHES | {"params"}:
+            return self._branch([first.key], first, rest)
+        return self._branch(["params", *self._keys(first)], first, rest)
 
     def _keys(self, step: _Step) -> list[str]:
         keys = step.key if isinstance(step.key, list) else [step.key]
@@ -284,15 +286,15 @@ class Grammar:
             raise _refusal(at, "a param's name is a text", 'write run["hparams", "lr"]')
         return keys
 
-    def _param(self, path: list[str], last: _Step, rest: list[_Step]) -> Node:
-        """Return the column of a param; from the first number on, items of its list."""
+    def _branch(self, path: list[str], last: _Step, rest: list[_Step]) -> Node:
+        """Return the column of a param or the like; from the first number on, items of its list."""
         for place, step in enumerate(rest):
             if isinstance(step.key, int):
-                found = Field(self.source.at(last.tree), ("params", *path))
+                found = Field(self.source.at(last.tree), tuple(path))
                 return self._within(found, rest[place:])
             path = [*path, *self._keys(step)]
             last = step
-        return Field(self.source.at(last.tree), ("params", *path))
+        return Field(self.source.at(last.tree), tuple(path))
 
     def _within(self, node: Node, steps: list[_Step]) -> Node:
         """Return what `steps` lead to inside a value."""

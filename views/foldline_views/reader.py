@@ -13,7 +13,7 @@ from pathlib import Path
 import anyio
 import numpy as np
 
-from . import frames
+from . import artifacts, frames
 from .answers import (
     FramesRequest,
     RunDetail,
@@ -130,7 +130,11 @@ class Views:
     async def run(self, run: str) -> RunDetail:
         """Return one run, whole. Raises RunNotFound."""
         self._catalog.let_time_pass()
-        return self._catalog.detail(self._catalog.find(run))
+        row = self._catalog.find(run)
+        detail = self._catalog.detail(row)
+        if self._changes is not None:
+            detail.artifacts = await self._changes.run(lambda db: artifacts.of_run(db, row + 1))
+        return detail
 
     async def series(self, query: str = "", *, limit: int = 2000) -> SeriesPage:
         """Return the series that match, newest runs first. Raises QueryError."""

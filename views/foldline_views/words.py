@@ -12,6 +12,7 @@ __all__ = [
     "INSTANTS",
     "METHODS",
     "METRIC_FIELDS",
+    "RUN_BRANCHES",
     "RUN_FIELDS",
     "STRFTIME",
     "nearest",
@@ -24,6 +25,11 @@ RUN_FIELDS = frozenset(
         "host", "id", "name", "notes", "status", "tags",
     }
 )  # fmt: skip
+
+# What it knows too, and a script may well call a param: where no run has the one, it is the other.
+RUN_BRANCHES = frozenset(
+    {"artifacts", "git", "group", "job_type", "parent", "project", "summary", "user"}
+)
 
 # Other trackers' names for the same fields.
 ALIASES = {

@@ -38,6 +38,14 @@ export function aRun(id: string, parts: Partial<Run> = {}): Run {
     archived: false,
     params: {},
     metrics: [],
+    summary: {},
+    fields: {},
+    host: 'node7',
+    user: '',
+    git: null,
+    parent: null,
+    progress: null,
+    alerts_total: 0,
     ...parts,
   };
 }

@@ -56,8 +56,46 @@ export interface RunHead {
   params: Params;
 }
 
+export interface Git {
+  commit: string;
+  branch: string;
+  remote: string;
+  subject: string;
+  dirty: boolean;
+  /** The blob of what was changed and not committed, or "". */
+  diff: string;
+}
+
+export interface Progress {
+  done: number | null;
+  total: number | null;
+  /** Seconds from `time` on; 0 promises nothing. */
+  expect_next_in: number;
+  time: number;
+}
+
 export interface Run extends RunHead {
   metrics: Summary[];
+  /** The results that the script stated. */
+  summary: Params;
+  /** Words about the run that have no place of their own. */
+  fields: Params;
+  host: string;
+  user: string;
+  git: Git | null;
+  parent: { run: string; step: number | null } | null;
+  progress: Progress | null;
+  alerts_total: number;
+}
+
+export interface Machine {
+  system: string;
+  user: string;
+  cwd: string;
+  python: string;
+  cpus: number;
+  memory_bytes: number;
+  gpus: string[];
 }
 
 export interface Writer {
@@ -68,6 +106,14 @@ export interface Writer {
   opened_at: number | null;
   closed_at: number | null;
   status: string;
+  dropped: number;
+  /** Empty for a process that trains. */
+  role: string;
+  signal: string;
+  exit_code: number | null;
+  reason: string;
+  command: string[];
+  machine: Machine | null;
 }
 
 export interface RunError {
@@ -76,10 +122,44 @@ export interface RunError {
   traceback: string | null;
 }
 
+export interface Alert {
+  title: string;
+  text: string;
+  /** As in Python's logging: 20 info, 30 warning, 40 error. */
+  level: number;
+  time: number;
+}
+
+export interface Artifact {
+  name: string;
+  digest: string;
+  used: boolean;
+  /** The run that made what was used, where it is known. */
+  maker: string;
+  kind: string;
+  files: number;
+  size: number;
+  aliases: string[];
+  uri: string;
+  time: number;
+}
+
+export interface MetricDefinition {
+  name: string;
+  step_metric: string;
+  summary: string[];
+  goal: string;
+  hidden: boolean;
+}
+
 export interface RunDetail extends Run {
   notes: string | null;
   error: RunError | null;
   writers: Writer[];
+  /** The newest ones, the oldest of them first. */
+  alerts: Alert[];
+  artifacts: Artifact[];
+  definitions: MetricDefinition[];
   watermark: number;
 }
 
