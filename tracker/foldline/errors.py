@@ -19,6 +19,7 @@ __all__ = [
     "StoreTooNew",
     "StoreUnwritable",
     "TruncatedRecord",
+    "Unsupported",
     "ValueRejected",
 ]
 
@@ -68,6 +69,10 @@ class BlobMissing(FoldlineError):
 
 class ValueRejected(FoldlineError):
     """A value that `track` or `params` can't keep: not a number, too deep, too large."""
+
+
+class Unsupported(FoldlineError):
+    """A call of another tracker's SDK that has no meaning here; the hint is what has."""
 
 
 class QueryError(FoldlineError):

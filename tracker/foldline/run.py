@@ -17,16 +17,15 @@ from .beginning import begin
 from .errors import FoldlineError, ValueRejected
 from .events import PointsDropped, WriterClosed, WriterOpened
 from .notices import Notices, shown
-from .reports import Reports
+from .rows import Rows
 from .steps import Steps
-from .tracking import Tracking
 from .version import VERSION
 from .writer import Writer
 
 __all__ = ["Run"]
 
 
-class Run(Tracking, Reports):
+class Run(Rows):
     """One run of an experiment, and this process's part in it.
 
     `run_hash` or `id` joins a run that exists, or names a new one; so does FOLDLINE_RUN, which
@@ -61,6 +60,7 @@ class Run(Tracking, Reports):
         resume: str | bool | None = None,
         fork_from: str | tuple[str, float] | None = None,
         capture: Any = None,
+        mode: str | None = None,
     ) -> None:
         """Begin a run, or join one, and capture what `capture` says; docs/runs.md has it all.
 
@@ -72,7 +72,7 @@ class Run(Tracking, Reports):
         Raises errors.FoldlineError in strict mode alone: where the store or the run is not so.
         """
         del force_resume
-        mode = os.environ.get("FOLDLINE_MODE", "")
+        mode = mode or os.environ.get("FOLDLINE_MODE", "")
         notices = Notices(strict=mode == "strict")
         begun = begin(
             notices,
@@ -115,16 +115,29 @@ class Run(Tracking, Reports):
         """
         return self._disabled or self._writer.flush(durable=durable)
 
-    def finish(self, status: str = "finished") -> None:
-        """End this process's part in the run, as "finished" or "failed"."""
-        said: object = status
+    def finish(
+        self,
+        status: str | int | None = "finished",
+        *,
+        exit_code: int | None = None,
+        quiet: bool | None = None,
+    ) -> None:
+        """End this process's part in the run, as "finished" or "failed", or by an exit code.
+
+        `quiet` is W&B's; nothing is printed anyway.
+        """
+        del quiet
+        said: object = status if exit_code is None else exit_code
+        if said is None or isinstance(said, int):
+            self.end(process.closed_by_code(said))
+            return
         if not (isinstance(said, str) and said in ("finished", "failed")):
             self._notices.give(
                 "status",
                 ValueRejected(f"{shown(status)} is no way to end", hint='"finished" or "failed"'),
             )
-            status = "failed"
-        self.end(WriterClosed(status))
+            said = "failed"
+        self.end(WriterClosed(said))
 
     def close(self) -> None:
         """End this process's part in the run; the same as `finish()`."""

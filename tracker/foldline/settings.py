@@ -190,7 +190,7 @@ class Settings:
     @property
     def archived(self) -> bool:
         """Whether the run is put away: it is listed only when asked for."""
-        return self._fields.get("archived") is True
+        return self._field("archived") is True
 
     @archived.setter
     def archived(self, value: bool) -> None:
@@ -205,8 +205,11 @@ class Settings:
             self._set_fields({"archived": put_away})
 
     def _word(self, field: str) -> str | None:
-        value = self._fields.get(field)
+        value = self._field(field)
         return value if isinstance(value, str) else None
+
+    def _field(self, field: str) -> str | bool | None:
+        return self._fields.get(field)
 
     def _set_fields(self, fields: Mapping[str, Any]) -> None:
         clean: dict[str, str | bool | None] = {}

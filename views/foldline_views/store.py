@@ -149,6 +149,10 @@ class Store:
         page = series_page(self._current(), query)
         return Answer([Series(self.layout, row.run, row) for row in page.series], page.warnings)
 
+    def catalog(self) -> Catalog:
+        """Return all runs and series with everything that had been logged before the call."""
+        return self._current()
+
     def close(self) -> None:
         """Close the file; the next question opens it again."""
         if self._db is not None:

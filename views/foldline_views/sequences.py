@@ -1,0 +1,520 @@
+"""A run's series and sequences, by Aim's names for them.
+
+They are read from the run's log when they are asked for: all that was logged up to then.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Sequence as List
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foldline.contexts import Context
+from foldline.errors import ValueRejected
+from foldline.events import SeriesDefined
+from foldline.layout import Layout
+from foldline.values import revive
+
+from . import logged
+from .exact import read_points
+from .series import context_key
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from foldline.readback import Readback
+
+__all__ = [
+    "COLLECTIONS",
+    "Columns",
+    "Metric",
+    "Sequence",
+    "SequenceData",
+    "Sequences",
+    "Values",
+    "dotted",
+    "kinds_of",
+    "metric",
+    "sequences_of",
+]
+
+Floats = NDArray[np.float64]
+Step = int | float
+
+# Aim's name of a collection, and the kind of what is in it; "number" are the series.
+COLLECTIONS = {
+    "metric": "number",
+    "images": "image",
+    "audios": "audio",
+    "texts": "text",
+    "figures": "figure",
+    "distributions": "distribution",
+    "videos": "video",
+    "tables": "table",
+    "htmls": "html",
+    "points3d": "points3d",
+}
+_NUMBERS = {"float", "float64", "int", "number"}  # the types that Aim gives numbers
+
+
+class Values:
+    """One column of a sequence: values by their steps, in ascending order.
+
+    Of two values at one step `values[step]` is the later one. What is no number is made from its
+    bytes when it is looked at.
+    """
+
+    def __init__(
+        self,
+        steps: List[Step],
+        values: List[Any] | Floats,
+        made: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self._steps = steps
+        self._values = values
+        self._made = made
+
+    def _at(self, place: int) -> Any:
+        value = self._values[place]
+        if self._made is not None:
+            return self._made(value)
+        return value.item() if isinstance(value, np.generic) else value
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self._at(place) for place in range(len(self)))
+
+    def __getitem__(self, step: Step | slice) -> Any:
+        """Return the value at a step, or those of a slice of places. Raises KeyError."""
+        if isinstance(step, slice):
+            return [self._at(place) for place in range(len(self))[step]]
+        place = bisect_right(self._steps, step) - 1
+        if place < 0 or self._steps[place] != step:
+            raise KeyError(step)
+        return self._at(place)
+
+    def keys(self) -> Iterator[Step]:
+        """Yield the steps."""
+        return iter(self._steps)
+
+    indices = keys
+
+    def values(self) -> Iterator[Any]:
+        """Yield the values."""
+        return iter(self)
+
+    def items(self) -> Iterator[tuple[Step, Any]]:
+        """Yield each step with its value."""
+        return zip(self._steps, self, strict=True)
+
+    def indices_list(self) -> list[Step]:
+        """Return the steps."""
+        return list(self._steps)
+
+    def values_list(self) -> list[Any]:
+        """Return the values."""
+        return list(self)
+
+    tolist = values_list
+
+    def sparse_list(self) -> tuple[list[Step], list[Any]]:
+        """Return the steps, and the values."""
+        return self.indices_list(), self.values_list()
+
+    def indices_numpy(self) -> NDArray[Any]:
+        """Return the steps as an array."""
+        return np.array(self._steps)
+
+    def values_numpy(self) -> NDArray[Any]:
+        """Return the values as an array; of what is no number one of objects."""
+        if self._made is None:
+            return np.asarray(self._values)
+        array = np.empty(len(self), dtype=object)
+        for place, value in enumerate(self):
+            array[place] = value
+        return array
+
+    def sparse_numpy(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the steps and the values as arrays."""
+        return self.indices_numpy(), self.values_numpy()
+
+    def first(self) -> tuple[Step, Any]:
+        """Return the first step and its value. Raises IndexError if there is none."""
+        return self._steps[0], self._at(0)
+
+    def last(self) -> tuple[Step, Any]:
+        """Return the last step and its value. Raises IndexError if there is none."""
+        return self._steps[-1], self._at(len(self) - 1)
+
+    def first_idx(self) -> Step:
+        """Return the first step."""
+        return self._steps[0]
+
+    def last_idx(self) -> Step:
+        """Return the last step."""
+        return self._steps[-1]
+
+    def first_value(self) -> Any:
+        """Return the first value."""
+        return self._at(0)
+
+    def last_value(self) -> Any:
+        """Return the last value."""
+        return self._at(len(self) - 1)
+
+
+class Columns(NamedTuple):
+    """What is known of each place of a sequence, in the order of the steps."""
+
+    steps: list[Step]
+    values: List[Any] | Floats
+    epochs: Floats  # NaN where none was given
+    times: Floats  # unix seconds
+    made: Callable[[Any], Any] | None = None  # a value from what `values` holds
+
+    def taken(self, places: List[int]) -> Columns:
+        """Return the columns at some places."""
+        return Columns(
+            [self.steps[place] for place in places],
+            [self.values[place] for place in places]
+            if self.made is not None
+            else np.asarray(self.values)[list(places)],
+            self.epochs[list(places)],
+            self.times[list(places)],
+            self.made,
+        )
+
+
+class SequenceData:
+    """The columns `val`, `epoch` and `time` of a sequence, side by side."""
+
+    NAMES = ("val", "epoch", "time")
+
+    def __init__(self, columns: Columns, names: Iterable[str] = NAMES) -> None:
+        self._columns = columns
+        self._names = [name for name in self.NAMES if name in set(names)]
+
+    def view(self, columns: str | Iterable[str]) -> SequenceData:
+        """Return some of the columns, by name."""
+        names = [columns] if isinstance(columns, str) else columns
+        return SequenceData(self._columns, set(names) & set(self._names))
+
+    def range(self, start: Step, stop: Step) -> SequenceData:
+        """Return the places of steps from `start` on and before `stop`."""
+        places = [at for at, step in enumerate(self._columns.steps) if start <= step < stop]
+        return SequenceData(self._columns.taken(places), self._names)
+
+    def sample(self, k: int) -> SequenceData:
+        """Return about `k` places, evenly apart, and the last one."""
+        count = len(self._columns.steps)
+        places = list(range(0, count, count // k or 1)) if k > 0 else list(range(count))
+        if places and places[-1] != count - 1:
+            places.append(count - 1)
+        return SequenceData(self._columns.taken(places), self._names)
+
+    def __iter__(self) -> Iterator[tuple[Step, tuple[Any, ...]]]:
+        return self.items()
+
+    def items(self) -> Iterator[tuple[Step, tuple[Any, ...]]]:
+        """Yield each step with the tuple of its columns."""
+        steps, columns = self.items_list()
+        return zip(steps, zip(*columns, strict=True), strict=True)
+
+    def items_list(self) -> tuple[list[Step], list[list[Any]]]:
+        """Return the steps, and a list of each column."""
+        return self.indices_list(), self.values_list()
+
+    def indices_list(self) -> list[Step]:
+        """Return the steps."""
+        return list(self._columns.steps)
+
+    indices = indices_list
+
+    def values_list(self) -> list[list[Any]]:
+        """Return a list of each column."""
+        return [column.values_list() for column in self._all()]
+
+    def values(self) -> Iterator[tuple[Any, ...]]:
+        """Yield the tuple of each place's columns."""
+        return zip(*self.values_list(), strict=True)
+
+    def numpy(self) -> tuple[NDArray[Any], list[NDArray[Any]]]:
+        """Return the steps as an array, and an array of each column."""
+        return np.array(self._columns.steps), [column.values_numpy() for column in self._all()]
+
+    def _all(self) -> list[Values]:
+        columns = self._columns
+        all_of_them = {
+            "val": Values(columns.steps, columns.values, columns.made),
+            "epoch": Values(columns.steps, columns.epochs),
+            "time": Values(columns.steps, columns.times),
+        }
+        return [all_of_them[name] for name in self._names]
+
+
+class Sequence:
+    """The values of one kind, name and context of one run."""
+
+    def __init__(
+        self,
+        run: Readback,
+        kind: str,
+        name: str,
+        context: Mapping[str, Any],
+        read: Callable[[], Columns],
+    ) -> None:
+        self.run = run
+        self.kind = kind
+        self.name = name
+        self.context = Context(dict(context))
+        self._read = read
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name} {dict(self.context)} of {self.run.id}>"
+
+    @cached_property
+    def _columns(self) -> Columns:
+        return self._read()
+
+    @property
+    def data(self) -> SequenceData:
+        """Values, epochs and times side by side."""
+        return SequenceData(self._columns)
+
+    @property
+    def values(self) -> Values:
+        """What was tracked, by step: of several values at once a list of them."""
+        return Values(self._columns.steps, self._columns.values, self._columns.made)
+
+    @property
+    def steps(self) -> NDArray[Any]:
+        """The steps in ascending order."""
+        return np.array(self._columns.steps)
+
+    @property
+    def epochs(self) -> Values:
+        """The epochs by step; NaN where none was given."""
+        return Values(self._columns.steps, self._columns.epochs)
+
+    @property
+    def timestamps(self) -> Values:
+        """When each was tracked, in unix seconds, by step."""
+        return Values(self._columns.steps, self._columns.times)
+
+    def __len__(self) -> int:
+        return len(self._columns.steps)
+
+    def __bool__(self) -> bool:
+        return len(self) > 0
+
+    def first_step(self) -> Step:
+        """Return the first step, 0 if there is none."""
+        return self._columns.steps[0] if self else 0
+
+    def last_step(self) -> Step:
+        """Return the last step, 0 if there is none."""
+        return self._columns.steps[-1] if self else 0
+
+    def record_length(self) -> int | None:
+        """Return how many values there are at most at one step; of numbers None."""
+        if self._columns.made is None:
+            return None
+        return max((len(values) for values in self._columns.values), default=0)
+
+    def preload(self) -> None:
+        """Read it now; without this it is read at the first look."""
+        _ = self._columns
+
+
+class Metric(Sequence):
+    """A series, as Aim's SDK has it."""
+
+    def dataframe(
+        self,
+        include_name: bool = False,
+        include_context: bool = False,
+        include_run: bool = False,
+        only_last: bool = False,
+    ) -> DataFrame:
+        """Return the points as a pandas DataFrame: idx, step, value, epoch, time.
+
+        The others add columns that say whose they are. Raises ImportError without pandas.
+        """
+        import pandas as pd
+
+        columns = self._columns
+        if only_last:
+            columns = columns.taken([len(columns.steps) - 1] if columns.steps else [])
+        table: dict[str, Any] = {
+            "idx": range(len(columns.steps)),
+            "step": columns.steps,
+            "value": columns.values,
+            "epoch": columns.epochs,
+            "time": [datetime.fromtimestamp(t) for t in columns.times],  # noqa: DTZ006  # as Aim's: local time
+        }
+        if include_run:
+            table["run.hash"] = self.run.id
+            table |= dotted("run", self.run[...])
+        if include_name:
+            table["metric.name"] = self.name
+        if include_context:
+            table |= dotted("metric.context", self.context)
+        return pd.DataFrame(table)
+
+
+class Sequences:
+    """Sequences to go through once or many times: of one run, or of all that a query found."""
+
+    def __init__(self, found: Callable[[], Iterable[Sequence]]) -> None:
+        self._found = found
+
+    def iter(self) -> Iterator[Sequence]:
+        """Yield the sequences, those of one run together."""
+        return iter(self._found())
+
+    def __iter__(self) -> Iterator[Sequence]:
+        return self.iter()
+
+    def iter_runs(self) -> Iterator[Sequences]:
+        """Yield the sequences of each run."""
+        together: list[Sequence] = []
+        for sequence in self:
+            if together and together[-1].run.id != sequence.run.id:
+                yield _Found(together)
+                together = []
+            together.append(sequence)
+        if together:
+            yield _Found(together)
+
+    @property
+    def run(self) -> Readback | None:
+        """The run of the first sequence, or None if there is none."""
+        first = next(self.iter(), None)
+        return None if first is None else first.run
+
+    def dataframe(
+        self,
+        only_last: bool = False,
+        include_run: bool = True,
+        include_name: bool = True,
+        include_context: bool = True,
+        include_props: bool = True,
+        include_params: bool = True,
+    ) -> DataFrame | None:
+        """Return the points of all series as one pandas DataFrame, None if there are none.
+
+        Raises ImportError without pandas.
+        """
+        del include_props, include_params  # Aim's, of runs
+        import pandas as pd
+
+        frames = [
+            one.dataframe(
+                include_run=include_run,
+                include_name=include_name,
+                include_context=include_context,
+                only_last=only_last,
+            )
+            for one in self
+            if isinstance(one, Metric)
+        ]
+        return pd.concat(frames) if frames else None
+
+
+class _Found(Sequences):
+    def __init__(self, found: list[Sequence]) -> None:
+        super().__init__(lambda: found)
+
+
+def metric(run: Readback, layout: Layout, name: str, context: dict[str, Any]) -> Metric:
+    """Return the series of a run by its name and context."""
+    return Metric(run, "number", name, context, _numbers(layout, run.id, name, context))
+
+
+def sequences_of(
+    run: Readback, layout: Layout, kinds: Iterable[str] | None = None
+) -> list[Sequence]:
+    """Return a run's series and sequences of these kinds, or all, by kind, name and context."""
+    wanted = set(COLLECTIONS.values() if kinds is None else kinds)
+    found: list[Sequence] = []
+    if "number" in wanted:
+        defined: dict[tuple[str, str], SeriesDefined] = {}
+        for fact in logged.read_facts(layout, run.id, SeriesDefined):
+            if isinstance(fact.event, SeriesDefined):
+                defined[fact.event.name, context_key(fact.event.context)] = fact.event
+        for _, event in sorted(defined.items()):
+            found.append(metric(run, layout, event.name, event.context))
+    if wanted - {"number"}:
+        found += (
+            Sequence(run, one.kind, one.name, one.context, _others(layout, one))
+            for one in logged.read_sequences(layout, run.id)
+            if one.kind in wanted
+        )
+    return found
+
+
+def kinds_of(types: str | Iterable[str]) -> list[str]:
+    """Return the kinds that Aim's names mean: of collections, as `images`, or of types.
+
+    Raises ValueRejected for one that is unknown.
+    """
+    kinds = []
+    for word in [types] if isinstance(types, str) else types:
+        bare = word.removeprefix("list(").removesuffix(")").removeprefix("aim.")
+        kind = COLLECTIONS.get(bare, "number" if bare in _NUMBERS else bare)
+        if kind != "*" and kind not in COLLECTIONS.values():
+            raise ValueRejected(
+                f"{word!r} is no kind of sequence", hint=f"one of {', '.join(COLLECTIONS)}"
+            )
+        kinds += list(COLLECTIONS.values()) if kind == "*" else [kind]
+    return kinds
+
+
+def dotted(above: str, tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a tree as columns: `above.lr`; lists as JSON."""
+    columns: dict[str, Any] = {}
+    for key, value in tree.items():
+        name = f"{above}.{key}" if above else key
+        if isinstance(value, dict) and value:
+            columns |= dotted(name, value)
+        else:
+            columns[name] = json.dumps(value) if isinstance(value, list | dict) else value
+    return columns
+
+
+def _numbers(layout: Layout, run: str, name: str, context: dict[str, Any]) -> Callable[[], Columns]:
+    def read() -> Columns:
+        points = read_points(layout, run, name, context)
+        return Columns(_steps(points.steps), points.values, points.epochs, points.times)
+
+    return read
+
+
+def _others(layout: Layout, one: logged.Sequence) -> Callable[[], Columns]:
+    def made(values: Any) -> Any:
+        revived = [revive(layout, one.kind, value) for value in values]
+        return revived[0] if len(revived) == 1 else revived
+
+    def read() -> Columns:
+        return Columns(
+            _steps([entry.step for entry in one.entries]),
+            [entry.values for entry in one.entries],
+            np.array([np.nan if entry.epoch is None else entry.epoch for entry in one.entries]),
+            np.array([entry.time for entry in one.entries]),
+            made,
+        )
+
+    return read
+
+
+def _steps(steps: Iterable[float]) -> list[Step]:
+    return [int(step) if float(step).is_integer() else float(step) for step in steps]
