@@ -8,13 +8,14 @@ lost machine, is for the server to find out.
 from __future__ import annotations
 
 import atexit
+import builtins
 import os
 import sys
 import threading
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 from weakref import WeakSet
 
 from .errors import FoldlineError
@@ -50,7 +51,7 @@ def watch(run: _Ending) -> None:
             os.register_at_fork(after_in_child=_after_fork)
         threading.excepthook = _thread_hook(threading.excepthook)
         _watch_children()
-        sys.exit = _exit_hook(sys.exit)  # type: ignore[assignment]  # it returns as little
+        _watch_exits()
     _runs.add(run)
 
 
@@ -66,6 +67,21 @@ def _watch_children() -> None:
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
         util.register_after_fork(_end_all, _finalize)
+
+
+def _watch_exits() -> None:
+    """See each exit with a code: `atexit` is not told it, and the exception is gone by then."""
+    sys.exit = _exit_hook(sys.exit)  # type: ignore[assignment]  # it returns as little
+    # `exit` and `quit` of the module site, which scripts use too, raise SystemExit themselves.
+    quitter: Any = type(getattr(builtins, "exit", None))
+    if quitter.__name__ == "Quitter":
+        leave = quitter.__call__
+
+        def leave_noted(self: object, code: object = None) -> object:
+            _note_exit(code)
+            return leave(self, code)
+
+        quitter.__call__ = leave_noted
 
 
 def _finalize(_: object) -> None:
@@ -152,9 +168,12 @@ def _thread_hook(previous: Callable[..., object]) -> Callable[..., object]:
 def _exit_hook(previous: Callable[..., object]) -> Callable[..., object]:
     def exit_noted(code: object = None, /) -> object:
         """Exit the interpreter by raising SystemExit(code), and note the code for open runs."""
-        # `atexit` is not told the code, and the exception is gone by then.
-        for run in tuple(_runs):
-            run.note_exit(code)
+        _note_exit(code)
         return previous(code)
 
     return exit_noted
+
+
+def _note_exit(code: object) -> None:
+    for run in tuple(_runs):
+        run.note_exit(code)
