@@ -6,14 +6,17 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 BIN := .venv/bin
 WEB := $(BIN)/python ui/hatch_build.py
 SETUP := .venv/.ready
+FRAMEWORKS := .venv/.frameworks
 comma := ,
 EXTRAS := demo,test$(if $(FOLDLINE_NODE),,$(comma)web)
 
-.PHONY: help demo test check bench web docs clean
+.PHONY: help demo test test-integrations check bench web docs clean
 
 help:
 	@echo "make demo    train two dozen small models and watch them in the browser"
 	@echo "make test    everything a change must pass: lint, types, layers, front-end, tests"
+	@echo "make test-integrations"
+	@echo "             train with every framework that has a callback; installs 1.3 GB, torch among it"
 	@echo "make check   only lint, types and layers"
 	@echo "make bench   measure, print the tables, write benchmarks/results"
 	@echo "make web     build the front-end if its sources changed"
@@ -23,10 +26,14 @@ help:
 demo: web
 	$(BIN)/foldline demo
 
-test: check web
+# CI trains with the frameworks too; a developer asks for that, as they are large.
+test: check web $(if $(CI),$(FRAMEWORKS))
 	$(WEB) npm run check
 	$(WEB) npm test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(if $(CI),,--ignore=tests/integrations)
+
+test-integrations: $(FRAMEWORKS)
+	$(BIN)/python -m pytest tests/integrations
 
 check: $(SETUP)
 	$(BIN)/ruff check
@@ -55,4 +62,9 @@ $(SETUP): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 or newer; set PYTHON=/path/to/python"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	FOLDLINE_UI=skip $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
+	@touch $@
+
+$(FRAMEWORKS): $(SETUP)
+	FOLDLINE_UI=skip $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		-e '.[integrations]'
 	@touch $@

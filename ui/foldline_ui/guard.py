@@ -23,11 +23,13 @@ READS = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 # 'unsafe-inline' is nowhere: the front-end sets styles through the CSSOM, which needs no
-# permission. The one trusted-types policy is the one that Svelte makes for its templates.
+# permission. The one trusted-types policy is the one that Svelte makes for its templates. Only
+# pages of this machine, such as a notebook's, may show ours in a frame.
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "font-src 'self'; connect-src 'self'; base-uri 'self'; form-action 'none'; "
-    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types svelte-trusted-html"
+    "frame-ancestors 'self' http://127.0.0.1:* http://localhost:*; "
+    "require-trusted-types-for 'script'; trusted-types svelte-trusted-html"
 )
 HEADERS = {
     "Content-Security-Policy": CONTENT_POLICY,
@@ -35,7 +37,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",  # for browsers that do not know frame-ancestors
+    "X-Frame-Options": "DENY",  # for browsers too old to obey frame-ancestors instead
 }
 
 
