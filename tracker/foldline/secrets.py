@@ -73,7 +73,8 @@ def mask_value(name: str, value: str) -> str:
 def mask_text(text: str) -> str:
     """Return `text` with everything masked that has the shape of a secret.
 
-    A text without any is returned as it is, after a few searches for fixed strings.
+    It has as many lines as before. A text without secrets is returned as it is, after a few
+    searches for fixed strings.
     """
     if "://" in text:
         if "@" in text:
@@ -83,7 +84,7 @@ def mask_text(text: str) -> str:
     if len(text) < SHORTEST_CHARS:
         return text
     if "PRIVATE KEY-----" in text:
-        text = _compiled(_PRIVATE_KEY).sub(MASK, text)
+        text = _compiled(_PRIVATE_KEY).sub(_masked_lines, text)
     if "earer" in text or "uthorization" in text:
         text = _compiled(_HEADER).sub(_masked_rest, text)
     return _compiled(_ISSUED).sub(MASK, text) if _may_hold_issued(text) else text
@@ -251,6 +252,10 @@ def _may_hold_issued(text: str) -> bool:
         or "k_live_" in text
         or "k_test_" in text
     )
+
+
+def _masked_lines(found: re.Match[str]) -> str:
+    return MASK + "\n" * found[0].count("\n")
 
 
 def _masked_address(found: re.Match[str]) -> str:
