@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from foldline_views.repo import Repo
     from foldline_views.store import Store
 
+    from .artifact import Artifact
     from .contexts import Context
     from .reports import AlertLevel
     from .results import Results
@@ -53,6 +54,7 @@ __version__ = VERSION
 
 __all__ = [
     "AlertLevel",
+    "Artifact",
     "Audio",
     "Context",
     "Distribution",
@@ -88,6 +90,7 @@ __all__ = [
 
 # Where each name that is imported when it is asked for is: a training pays for what it uses.
 _PLACES = {
+    ".artifact": {"Artifact"},
     ".contexts": {"Context"},
     ".reports": {"AlertLevel"},
     ".session": {
@@ -153,3 +156,10 @@ def open(path: str | os.PathLike[str] | None = None) -> Store:  # noqa: A001  # 
     from foldline_views.store import open_store
 
     return open_store(path)
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Make the magic `%foldline` known to a notebook: `%load_ext foldline`."""
+    from .magic import register
+
+    register(shell)

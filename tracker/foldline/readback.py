@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from . import params
 from .contexts import Context
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from foldline_views.recall import Recalled
     from foldline_views.sequences import Metric, Sequence, Sequences
+
+    from .run import Run
 
 __all__ = ["Readback"]
 
@@ -107,9 +109,9 @@ class Readback(Settings):
         return recall(self._writer.layout, self.id)
 
     @property
-    def props(self) -> Readback:
+    def props(self) -> Run:
         """The run itself: it has the props."""
-        return self
+        return cast("Run", self)  # of which this is a part
 
     @property
     def project(self) -> str | None:
@@ -202,13 +204,13 @@ class Readback(Settings):
         """Return the distributions of a name and context, or None."""
         return self._sequence("distribution", name, context)
 
-    def iter_metrics_info(self) -> Iterator[tuple[str, Context, Readback]]:
+    def iter_metrics_info(self) -> Iterator[tuple[str, Context, Run]]:
         """Yield (name, context, run) of each series."""
         return self.iter_sequence_info_by_type("metric")
 
     def iter_sequence_info_by_type(
         self, dtypes: str | Iterable[str]
-    ) -> Iterator[tuple[str, Context, Readback]]:
+    ) -> Iterator[tuple[str, Context, Run]]:
         """Yield (name, context, run) of each sequence of these types, such as "image" or "*".
 
         Raises ValueRejected if there is no such type.
@@ -216,7 +218,7 @@ class Readback(Settings):
         from foldline_views.sequences import kinds_of
 
         for one in self._sequences(kinds_of(dtypes)):
-            yield one.name, one.context, self
+            yield one.name, one.context, one.run
 
     def collect_sequence_info(
         self, sequence_types: str | Iterable[str], skip_last_value: bool = False
@@ -252,7 +254,7 @@ class Readback(Settings):
         from foldline_views.sequences import sequences_of
 
         self.flush()
-        return sequences_of(self, self._writer.layout, kinds)
+        return sequences_of(self.props, self._writer.layout, kinds)
 
     def _sequence(self, kind: str, name: str, context: Mapping[str, Any] | None) -> Sequence | None:
         tree = params.plain(context or {})
@@ -287,7 +289,7 @@ class Readback(Settings):
         from foldline_views.sequences import Sequence
 
         self.flush()
-        found = Sequence(self, kind, kind, {}, lambda: read(self._writer.layout, self.id))
+        found = Sequence(self.props, kind, kind, {}, lambda: read(self._writer.layout, self.id))
         return found or None
 
     # ------------------------------------------------------------------------------- tables

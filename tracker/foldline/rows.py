@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from contextlib import suppress
+from glob import glob
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .artifacts import Artifacts
 from .configuration import Config
 from .errors import ValueRejected
 from .events import MetricDefined
@@ -15,7 +19,7 @@ from .readback import Readback
 from .reports import Reports
 from .scalars import step_of
 from .series import SERIES_MAX
-from .tracking import Tracking, leaves
+from .tracking import leaves
 from .writer import Writer
 
 if TYPE_CHECKING:
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Rows"]
 
 
-class Rows(Tracking, Readback, Reports):
+class Rows(Artifacts, Readback, Reports):
     """The part of a run that logs as W&B does: a dict at a step that counts by itself.
 
     A value is kept when `log` returns, whether its row is whole or not. So a row that is logged
@@ -145,6 +149,33 @@ class Rows(Tracking, Readback, Reports):
                 watch.stop()
                 self._watches.remove(watch)
 
+    # -------------------------------------------------------------------------------- files
+
+    def save(
+        self,
+        glob_str: str | os.PathLike[str],
+        base_path: str | os.PathLike[str] | None = None,
+        policy: str = "live",
+    ) -> list[str]:
+        """Keep the files that a glob matches with the run, and return their paths.
+
+        Each is an artifact by its name, below `base_path` by its path from there. They are kept as
+        they are now: who changes one calls again, and has both versions; `policy` is W&B's.
+        """
+        del policy
+        try:
+            base = None if base_path is None else Path(base_path).resolve()
+            matching = sorted(glob(os.fspath(glob_str)))  # noqa: PTH207  # it may be absolute
+            found = [Path(path).resolve() for path in matching]
+            files = {path: _name(path, base) for path in found if path.is_file()}
+        except (TypeError, ValueError) as error:
+            hint = 'save("checkpoints/*.pt")'
+            self._notices.give("save", ValueRejected(f"save: {error}; nothing is kept", hint=hint))
+            return []
+        for path, name in files.items():
+            self.log_artifact(path, name)
+        return [str(path) for path in files]
+
     # ------------------------------------------------------------------------------ summary
 
     def _last_logged(self) -> dict[str, Any]:
@@ -166,6 +197,11 @@ class Rows(Tracking, Readback, Reports):
         lowest = definition.goal != "maximize"
         figures["best"] = figures.get("min" if lowest else "max")
         return {aspect: figures.get(aspect) for aspect in aspects if aspect != "none"} or None
+
+
+def _name(path: Path, base: Path | None) -> str:
+    inside = base is not None and path.is_relative_to(base)
+    return path.relative_to(base).as_posix() if inside and base is not None else path.name
 
 
 def _flat(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -225,7 +225,7 @@ def use_artifact(artifact_or_name: Any, **others: Any) -> Any:
     return None if run is None else run.use_artifact(artifact_or_name, **others)
 
 
-def save(glob_str: Any = None, base_path: Any = None, policy: str = "live") -> list[str]:
+def save(glob_str: Any, base_path: Any = None, policy: str = "live") -> list[str]:
     """Keep files with the run: `Run.save` of the current run."""
     run = _begun("save")
     return [] if run is None else run.save(glob_str, base_path, policy)

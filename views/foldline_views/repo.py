@@ -250,6 +250,8 @@ class Repo:
     copy_runs = _absent("copy_runs", "cp -r STORE/runs/RUN OTHER/runs/ while it is not written to")
     move_runs = _absent("move_runs", "mv STORE/runs/RUN OTHER/runs/, then foldline rebuild")
     prune = _absent("prune", "nothing dangles here: foldline rebuild makes the views anew")
+    check_repo_status = staticmethod(_absent("check_repo_status", "foldline verify"))
+    get_version = staticmethod(_absent("get_version", "store.json says the format"))
     rm = staticmethod(_absent("rm", "remove the store's folder"))
 
 

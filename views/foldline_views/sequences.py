@@ -29,7 +29,7 @@ from .series import context_key
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from foldline.readback import Readback
+    from foldline.run import Run
 
 __all__ = [
     "COLLECTIONS",
@@ -266,7 +266,7 @@ class Sequence:
 
     def __init__(
         self,
-        run: Readback,
+        run: Run,
         kind: str,
         name: str,
         context: Mapping[str, Any],
@@ -396,7 +396,7 @@ class Sequences:
             yield _Found(together)
 
     @property
-    def run(self) -> Readback | None:
+    def run(self) -> Run | None:
         """The run of the first sequence, or None if there is none."""
         first = next(self.iter(), None)
         return None if first is None else first.run
@@ -435,14 +435,12 @@ class _Found(Sequences):
         super().__init__(lambda: found)
 
 
-def metric(run: Readback, layout: Layout, name: str, context: dict[str, Any]) -> Metric:
+def metric(run: Run, layout: Layout, name: str, context: dict[str, Any]) -> Metric:
     """Return the series of a run by its name and context."""
     return Metric(run, "number", name, context, _numbers(layout, run.id, name, context))
 
 
-def sequences_of(
-    run: Readback, layout: Layout, kinds: Iterable[str] | None = None
-) -> list[Sequence]:
+def sequences_of(run: Run, layout: Layout, kinds: Iterable[str] | None = None) -> list[Sequence]:
     """Return a run's series and sequences of these kinds, or all, by kind, name and context."""
     wanted = set(COLLECTIONS.values() if kinds is None else kinds)
     found: list[Sequence] = []
