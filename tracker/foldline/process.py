@@ -22,7 +22,7 @@ from .errors import FoldlineError
 from .events import WriterClosed
 from .writer import KEEPER
 
-__all__ = ["closed_by", "closed_by_code", "end_with_child", "watch"]
+__all__ = ["closed_by", "closed_by_code", "closed_by_now", "end_with_child", "watch"]
 
 TRACEBACK_CHARS_MAX = 65_536  # the end is kept: it names the error
 MESSAGE_CHARS_MAX = 4_096  # of an error: the traceback has all of it
@@ -31,7 +31,6 @@ MESSAGE_CHARS_MAX = 4_096  # of an error: the traceback has all of it
 class _Ending(Protocol):
     """What a run offers to this module."""
 
-    def note_exit(self, code: object) -> None: ...
     def note_failure(self, thread: int, error: BaseException) -> None: ...
     def after_fork(self) -> None: ...
     def end(self, closed: WriterClosed | None = None) -> None: ...
@@ -39,6 +38,27 @@ class _Ending(Protocol):
 
 _runs: WeakSet[_Ending] = WeakSet()
 _watching = False
+_leaving: list[object] = []  # the code of the exit that is under way
+
+
+class _Exit(SystemExit):
+    """The exception of an exit that was asked for: it knows whether it ended the process.
+
+    `atexit` is not told the code, and the exception is gone by then. One that nobody caught goes
+    when the last frame has been left; one that was caught goes while others go on.
+    """
+
+    def __del__(self) -> None:
+        """Note the code if nothing is left that could catch it."""
+        if sys._getframe().f_back is None and threading.current_thread() is threading.main_thread():
+            _leaving[:] = [self.code]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to other processes as the exception that it stands for."""
+        return (SystemExit, self.args)
+
+
+_Exit.__name__ = _Exit.__qualname__ = "SystemExit"  # it is nobody's business
 
 
 def watch(run: _Ending) -> None:
@@ -70,7 +90,7 @@ def _watch_children() -> None:
 
 
 def _watch_exits() -> None:
-    """See each exit with a code: `atexit` is not told it, and the exception is gone by then."""
+    """See each exit with a code."""
     sys.exit = _exit_hook(sys.exit)  # type: ignore[assignment]  # it returns as little
     # `exit` and `quit` of the module site, which scripts use too, raise SystemExit themselves.
     quitter: Any = type(getattr(builtins, "exit", None))
@@ -78,8 +98,10 @@ def _watch_exits() -> None:
         leave = quitter.__call__
 
         def leave_noted(self: object, code: object = None) -> object:
-            _note_exit(code)
-            return leave(self, code)
+            try:
+                return leave(self, code)
+            except SystemExit as error:
+                raise _Exit(*error.args) from None
 
         quitter.__call__ = leave_noted
 
@@ -115,6 +137,11 @@ def closed_by_code(code: object) -> WriterClosed:
     return WriterClosed("failed", "SystemExit", _clean(message[:MESSAGE_CHARS_MAX]))
 
 
+def closed_by_now() -> WriterClosed:
+    """Return how a run ends of which nobody says more: as the process does, if that is ending."""
+    return closed_by_code(_leaving[-1]) if _leaving else WriterClosed("finished")
+
+
 def _message(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "interrupted from the keyboard"
@@ -142,10 +169,11 @@ def _unhandled() -> BaseException | None:
 
 def _end_all() -> None:
     error = _unhandled()
+    closed = closed_by(error) if error is not None else None
     for run in tuple(_runs):
         # In strict mode a disk may still refuse; the other runs are to be ended all the same.
         with suppress(FoldlineError):
-            run.end(closed_by(error) if error is not None else None)
+            run.end(closed)
 
 
 def _after_fork() -> None:
@@ -167,13 +195,10 @@ def _thread_hook(previous: Callable[..., object]) -> Callable[..., object]:
 
 def _exit_hook(previous: Callable[..., object]) -> Callable[..., object]:
     def exit_noted(code: object = None, /) -> object:
-        """Exit the interpreter by raising SystemExit(code), and note the code for open runs."""
-        _note_exit(code)
-        return previous(code)
+        """Exit the interpreter by raising SystemExit(code), as an exception that is watched."""
+        try:
+            return previous(code)
+        except SystemExit as error:
+            raise _Exit(*error.args) from None
 
     return exit_noted
-
-
-def _note_exit(code: object) -> None:
-    for run in tuple(_runs):
-        run.note_exit(code)

@@ -6,6 +6,7 @@ A run is made of its parts: settings, tracking, reports. Here it begins and ends
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -13,9 +14,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from . import origin, process
+from .artifacts import Artifacts
 from .beginning import begin
+from .capture import Capture
+from .capture import begin as begin_capture
 from .errors import FoldlineError, ValueRejected
-from .events import PointsDropped, WriterClosed, WriterOpened
+from .events import WriterClosed, WriterOpened
 from .notices import Notices, shown
 from .rows import Rows
 from .steps import Steps
@@ -25,7 +29,7 @@ from .writer import Writer
 __all__ = ["Run"]
 
 
-class Run(Rows):
+class Run(Rows, Artifacts):
     """One run of an experiment, and this process's part in it.
 
     `run_hash` or `id` joins a run that exists, or names a new one; so does FOLDLINE_RUN, which
@@ -90,18 +94,25 @@ class Run(Rows):
         self._steps, self._read_only = begun.steps, bool(read_only)
         self._thread = threading.get_ident()
         self._failure: WriterClosed | None = None
-        self._exit: tuple[int, WriterClosed] | None = None
+        self._captured: Capture | None = None
         if not self._disabled:
             process.watch(self)
             self._writer.open()
             if begun.fork is not None:
                 self._emit(begun.fork)
+            if "IPython" in sys.modules:
+                _note(self)
+            self._captured = begin_capture(
+                writer,
+                notices,
+                capture=capture,
+                system_tracking_interval=system_tracking_interval,
+                log_system_params=log_system_params,
+                capture_terminal_logs=capture_terminal_logs,
+            )
         words = {"experiment": experiment, "name": name, "description": description}
         words |= {"notes": notes, "group": group, "job_type": job_type}
-        self._set_fields({field: word for field, word in words.items() if word is not None})
-        if params is not None and not (isinstance(params, dict) and not params):
-            self[...] = params
-        self.add_tag(*_words(tags))
+        self._describe(words, params, tags)
 
     @property
     def hash(self) -> str:
@@ -113,7 +124,10 @@ class Run(Rows):
 
         Returns whether all of it is there; after a durable flush it survives a loss of power.
         """
-        return self._disabled or self._writer.flush(durable=durable)
+        if self._disabled:
+            return True
+        kept = self._settle()
+        return self._writer.flush(durable=durable) and kept
 
     def finish(
         self,
@@ -167,41 +181,48 @@ class Run(Rows):
         """End the run in the way that is known best, unless it was ended before."""
         if self._disabled or self._writer.closed:
             return
+        # Without the lock: both wait for others, who may want to log.
+        self._settle()
         with self._lock:
-            if self._rejected and not self._writer.closed:
-                told = PointsDropped(self._rejected, "values that are not numbers")
-                self._writer.event(told)
-            if closed is None:
-                closed = self._failure or WriterClosed("finished")
-                # A SystemExit that was caught ended nothing: the run has gone on since.
-                if self._exit is not None and self._exit[0] == self._position():
-                    closed = self._exit[1]
-            self._writer.close(closed)
+            if not self._writer.closed:
+                self._tell_lost()
+            self._writer.close(closed or self._failure or process.closed_by_now())
+        if self._captured is not None:
+            self._captured.end()  # last: whoever prints until then is heard
 
     def note_failure(self, thread: int, error: BaseException) -> None:
         """Remember that `error` ended the thread which began this run."""
         if thread == self._thread:
             self._failure = process.closed_by(error)
 
-    def note_exit(self, code: object) -> None:
-        """Remember that `sys.exit(code)` was called, and how far the run had come."""
-        self._exit = (self._position(), process.closed_by_code(code))
-
-    def _position(self) -> int:
-        segment = self._writer.segment
-        return segment.position if segment is not None else 0
-
     def after_fork(self) -> None:
         """Go on in a forked child with a segment of its own, opened by its first call."""
         self._lock = threading.RLock()  # may be held by a thread that is not in this process
         self._book.forget()
         self._rejected = 0
-        self._failure = self._exit = None
+        self._failure = None
+        if self._captured is not None:
+            self._captured.after_fork()
+        self._backlog.after_fork()
+        self._lost.clear()
+        self._copying = 0
         self._writer.after_fork()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Join the same run where this object is unpickled: a spawned worker, another node."""
         return (_join, (self.id, str(self._writer.layout.root)))
+
+    def _repr_html_(self) -> str:
+        """Return a card for notebooks: a link to the run where it is served, and its curves."""
+        from .notebook import Card
+
+        return Card(self).html()
+
+    def _ipython_display_(self) -> None:
+        """Show the card in a notebook's cell, and keep it up to date while the run goes on."""
+        from .notebook import show
+
+        show(self)
 
     def __repr__(self) -> str:
         """Show the run's id and store."""
@@ -214,12 +235,11 @@ def _join(run: str, store: str) -> Run:
     return joined
 
 
-def _words(tags: Any) -> Iterable[Any]:
-    """Return tags as several: one alone is a text, which is iterable too, or is no tag at all."""
-    try:
-        return () if tags is None else (tags,) if isinstance(tags, str) else tuple(tags)
-    except Exception:  # noqa: BLE001  # whatever it is, it will be said to be no tag
-        return (tags,)
+def _note(run: Run) -> None:
+    """Have a notebook know which of its cells made the run."""
+    from .notebook import note  # no training elsewhere pays for it
+
+    note(run)
 
 
 def _opening() -> WriterOpened:

@@ -211,6 +211,13 @@ class Settings:
     def _field(self, field: str) -> str | bool | None:
         return self._fields.get(field)
 
+    def _describe(self, words: Mapping[str, Any], params: Any, tags: Any) -> None:
+        """Set what a run begins with."""
+        self._set_fields({field: word for field, word in words.items() if word is not None})
+        if params is not None and not (isinstance(params, dict) and not params):
+            self[...] = params
+        self.add_tag(*_several(tags))
+
     def _set_fields(self, fields: Mapping[str, Any]) -> None:
         clean: dict[str, str | bool | None] = {}
         for field, value in fields.items():
@@ -220,3 +227,11 @@ class Settings:
             with self._lock:
                 self._fields.update(clean)
                 self._emit(FieldsSet(clean))
+
+
+def _several(tags: Any) -> tuple[Any, ...]:
+    """Return tags as several: one alone is a text, which is iterable too, or is no tag at all."""
+    try:
+        return () if tags is None else (tags,) if isinstance(tags, str) else tuple(tags)
+    except Exception:  # noqa: BLE001  # whatever it is, it will be said to be no tag
+        return (tags,)

@@ -21,9 +21,10 @@ from .segment import GIL
 from .series import SERIES_MAX, Series, SeriesBook, typed_key
 from .settings import Settings
 from .steps import Steps
+from .values.value import Tracked, tracked
 from .writer import Writer
 
-__all__ = ["Tracking"]
+__all__ = ["Tracking", "leaves"]
 
 NAME_CHARS_MAX = 1_024  # of a metric; a longer one is a value in the wrong place
 
@@ -58,7 +59,8 @@ class Tracking(Settings):
     ) -> None:
         """Add a point to a series; a dict `{name: value}` adds one to each.
 
-        `value` is anything that is one number. Without `step` the series counts, on from its
+        `value` is anything that is one number, or an Image, a Text and the like, or a list of
+        those, for a sequence. Without `step` the series counts, on from its
         largest step. `name` and `context` together are what a series is.
         """
         kind = type(value)
@@ -126,7 +128,7 @@ class Tracking(Settings):
         if not hasattr(value, "items"):
             self._try_point(name, value, at, epoch, context, time)
             return
-        for path, leaf in _leaves(name, value):
+        for path, leaf in leaves(name, value):
             if epoch is None and type(at) is int and type(leaf) is float:
                 series = self._seen(path, context)
                 if series is not None:
@@ -152,13 +154,29 @@ class Tracking(Settings):
         time: float,
     ) -> None:
         try:
-            self._point(name, value, step, epoch, context, time)
+            values = None if type(value) is float else tracked(value)
+            if values is None:
+                self._point(name, value, step, epoch, context, time)
+            else:
+                self._keep(values, name, step, epoch, context, time)
         except ValueRejected as error:
             self._reject(name, error)
         except FoldlineError:
             raise  # strict mode: a disk that refuses
         except Exception as error:  # noqa: BLE001  # training matters more
             self._reject(name, ValueRejected(f"{type(error).__name__}: {shown(error)}"))
+
+    def _keep(
+        self,
+        values: list[Tracked],
+        name: str | None,
+        step: float | None,
+        epoch: Any,
+        context: dict[str, Any] | None,
+        time: float,
+    ) -> None:
+        """Keep values that are no numbers. Raises ValueRejected."""
+        raise NotImplementedError
 
     def _point(
         self,
@@ -210,20 +228,7 @@ class Tracking(Settings):
 
     def _series(self, name: str | None, context: dict[str, Any] | None) -> Series:
         """Return the series, defined in the log. Raises ValueRejected."""
-        if not isinstance(name, str) or not 0 < len(name) <= NAME_CHARS_MAX:
-            raise ValueRejected(
-                f"name={shown(name)} is no name of a metric: a text of 1 to "
-                f"{NAME_CHARS_MAX:,} characters",
-                hint='run.track(value, name="loss") or run.track({"loss": value})',
-            )
-        if context is not None and not isinstance(context, dict):
-            raise ValueRejected(
-                f"context={shown(context)} is not a dict",
-                hint='context={"subset": "train"}',
-            )
-        clean = plain(name)
-        tree = plain(context or {})
-        assert isinstance(clean, str) and isinstance(tree, dict)  # as str and dict go in
+        clean, tree = self._named(name, context)
         series = self._book.find(clean, tree)
         if series is None:
             if len(self._book) >= SERIES_MAX:
@@ -241,6 +246,24 @@ class Tracking(Settings):
         if GIL and not self._writer.behind and clean == name:
             self._book.remember(series, context)
         return series
+
+    def _named(self, name: Any, context: Any) -> tuple[str, dict[str, Any]]:
+        """Return a name and a context as they are logged. Raises ValueRejected."""
+        if not isinstance(name, str) or not 0 < len(name) <= NAME_CHARS_MAX:
+            raise ValueRejected(
+                f"name={shown(name)} is no name of a metric: a text of 1 to "
+                f"{NAME_CHARS_MAX:,} characters",
+                hint='run.track(value, name="loss") or run.track({"loss": value})',
+            )
+        if context is not None and not isinstance(context, dict):
+            raise ValueRejected(
+                f"context={shown(context)} is not a dict",
+                hint='context={"subset": "train"}',
+            )
+        clean = plain(name)
+        tree = plain(context or {})
+        assert isinstance(clean, str) and isinstance(tree, dict)  # as str and dict go in
+        return clean, tree
 
     def _reject(self, name: Any, error: FoldlineError) -> None:
         self._rejected += 1
@@ -287,7 +310,7 @@ class Tracking(Settings):
         return self._disabled
 
 
-def _leaves(
+def leaves(
     name: str | None, value: Any, above: tuple[int, ...] = ()
 ) -> Iterator[tuple[str | None, Any]]:
     """Yield the names and values that one call tracks; names of nested dicts join with `/`."""
@@ -296,4 +319,4 @@ def _leaves(
         return
     for key, below in value.items():
         path = str(key) if name is None else f"{name}/{key}"
-        yield from _leaves(path, below, (*above, id(value)))
+        yield from leaves(path, below, (*above, id(value)))
