@@ -143,7 +143,7 @@ def test_gradients_that_are_not_finite_are_kept(run: Run) -> None:
     """NaN in a gradient is counted, and does not hurt the backward pass."""
     net = Net()
     run.watch(net, log_freq=1)
-    (net(torch.full((2, 4), float("nan"))).sum()).backward()
+    net(torch.full((2, 4), float("nan"))).sum().backward()
     run.flush()
     assert len(steps(run)) == 4
 
@@ -151,14 +151,15 @@ def test_gradients_that_are_not_finite_are_kept(run: Run) -> None:
 def test_what_can_not_be_watched_is_told(run: Run) -> None:
     """No module, no such `log`, no such frequency: each is a warning, and no hook is left."""
     net = Net()
-    for call in (
-        lambda: run.watch("net"),
-        lambda: run.watch(net, log="everything"),
-        lambda: run.watch(net, log_freq=0),
-    ):
+    wrong: list[tuple[Any, dict[str, Any]]] = [
+        ("net", {}),
+        (net, {"log": "everything"}),
+        (net, {"log_freq": 0}),
+    ]
+    for module, options in wrong:
         run._notices.forget("watch")
         with pytest.warns(FoldlineWarning, match="watch"):
-            call()
+            run.watch(module, **options)
     assert len(net._forward_hooks) == 0
 
 

@@ -236,12 +236,14 @@ def test_sequences_are_listed(run: Run) -> None:
 
 def test_times_of_a_run(run: Run) -> None:
     """When it began, how long it has taken, whether it goes on; and then, when it ended."""
-    assert run.active and run.end_time is None and run.finalized_at is None
-    assert isinstance(run.creation_time, float) and 0 <= run.duration < 60
+    before = run.active, run.end_time, run.finalized_at
+    assert before == (True, None, None)
+    assert 0 <= run.duration < 60
     now = datetime.now(UTC).replace(tzinfo=None)
     assert abs((now - run.created_at).total_seconds()) < 60
     run.close()
-    assert not run.active and run.end_time is not None
+    assert not run.active
+    assert run.end_time is not None
     assert run.finalized_at is not None and run.finalized_at >= run.created_at
     assert run.duration == pytest.approx(run.end_time - run.creation_time)
 

@@ -157,6 +157,8 @@ class Run(Rows, Artifacts):
         """End this process's part in the run; the same as `finish()`."""
         self.end(WriterClosed("finished"))
 
+    finalize = close  # as Aim's documents still call it
+
     def __enter__(self) -> Self:
         """Return the run, which the end of the `with` block ends."""
         return self
