@@ -1,4 +1,4 @@
-"""What is told of a repository, whatever state it is in."""
+"""What is told of a repository in any state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The load of this machine, of real processes, and of devices that are stood in for.
+"""The load of machines, processes and devices.
 
 No machine with a graphics processor was at hand: the vendors' libraries are stood in for by
 objects that answer their calls in the forms that their references document.
@@ -330,7 +330,7 @@ class Nvml:
         return index
 
     def nvmlDeviceGetName(self, handle: int) -> str | bytes:  # noqa: N802  # see above
-        return ["NVIDIA H100", b"Tesla K80\0"][handle]
+        return b"Tesla K80\0" if handle else "NVIDIA H100"
 
     def nvmlSystemGetDriverVersion(self) -> str:  # noqa: N802  # see above
         return "550.54"

@@ -1,4 +1,4 @@
-"""What is masked, and what is left as it is."""
+"""What is masked, and what is left."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import foldline
 from foldline import origin, secrets
-from foldline.events import ParamsSet
+from foldline.events import AlertRaised, MessageLogged, ParamsSet
 from foldline.params import plain
 from foldline.secrets import MASK
 from tests.segment_walk import segments, walk
@@ -59,7 +59,7 @@ def test_a_token_of_a_known_shape_is_masked_wherever_it_stands(token: str, aroun
         ("https://user:pa55@host/x", "https://user:***@host/x"),
         ("postgres://u:p@h:5432/db", "postgres://u:***@h:5432/db"),
         ("redis://:secret@h", "redis://:***@h"),
-        ("https://" + TOKENS[1] + ":x-oauth-basic@github.com/a/b", "https://***:***@github.com/a/b"),
+        ("https://" + TOKENS[1] + ":x-oauth-basic@hub/a/b", "https://***:***@hub/a/b"),
         ("https://" + TOKENS[1] + "@github.com/a/b", "https://***@github.com/a/b"),
         ("https://s3/x?X-Amz-Signature=0f9e&size=3", "https://s3/x?X-Amz-Signature=***&size=3"),
         ("https://blob/x?sv=1&sig=abc%2Fdef", "https://blob/x?sv=1&sig=***"),
@@ -191,6 +191,21 @@ def test_settings_are_masked_in_the_log_and_read_back_whole() -> None:
         "<eos>",
     ]
     assert b"abc" not in path.read_bytes()
+
+
+def test_messages_are_masked() -> None:
+    """What a script says to people, and with what params, is masked like its settings."""
+    with foldline.Run() as run:
+        run.log_info(f"logged in with {TOKENS[1]}", api_key="abc", lr=0.1)
+        run.alert("careful", f"{TOKENS[4]} is out")
+    (path,) = segments(run._writer.layout.root)
+    (message,) = walk(path).of_type(MessageLogged.TYPE)
+    (alert,) = walk(path).of_type(AlertRaised.TYPE)
+    assert (message["text"], message["params"]) == (
+        "logged in with ***",
+        {"api_key": "***", "lr": 0.1},
+    )
+    assert alert["text"] == "*** is out"
 
 
 @pytest.mark.parametrize(

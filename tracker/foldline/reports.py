@@ -15,6 +15,7 @@ from .events import AlertRaised, MessageLogged, MetricDefined, ProgressReported,
 from .notices import Notices
 from .params import plain
 from .results import Results
+from .secrets import mask_text, mask_tree
 from .settings import Settings
 
 __all__ = ["AlertLevel", "Reports", "aspects_of"]
@@ -72,7 +73,8 @@ class Reports(Settings):
     def _message(self, level: int, msg: str, params: dict[str, Any]) -> None:
         tree = plain(params)
         assert isinstance(tree, dict)  # as a dict goes in
-        self._emit(MessageLogged(level, _text(msg), params=tree, place=_place()))
+        text = mask_text(_text(msg))
+        self._emit(MessageLogged(level, text, params=mask_tree(tree), place=_place()))
 
     # ---------------------------------------------------------------------------- progress
 
@@ -141,7 +143,7 @@ class Reports(Settings):
             while len(self._alerted) >= ALERT_TITLES_MAX:
                 del self._alerted[next(iter(self._alerted))]
             self._alerted[title] = now
-        self._emit(AlertRaised(title, _text(text), rank))
+        self._emit(AlertRaised(title, mask_text(_text(text)), rank))
 
     # ----------------------------------------------------------------------------- results
 

@@ -206,8 +206,8 @@ def _untracked(repository: _Repository, tree: str, store: str) -> list[str]:
         "ls-files", "--others", "--exclude-standard", "--directory", "--no-empty-directory", "-z"
     )
     own = os.path.realpath(store)
-    kept = (name for name in names if os.path.realpath(os.path.join(tree, name)) != own)  # noqa: PTH118  # names of git's, joined a thousand times
-    return [mask_text(name) for name in kept][:UNTRACKED_MAX]
+    kept = [mask_text(name) for name in names if os.path.realpath(f"{tree}/{name}") != own]
+    return kept[:UNTRACKED_MAX]
 
 
 def _text(raw: bytes) -> str:
