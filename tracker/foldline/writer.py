@@ -62,7 +62,7 @@ class Writer:
         self.closed = False
         self.sink: Segment | _Refusal = _Refusal()
         self._opened = opened
-        self._buffered = buffered
+        self.buffered = buffered
         self._lock = threading.RLock()
         self._busy = False
         self._late: list[bytes | Event] = []
@@ -221,7 +221,7 @@ class Writer:
         path = self.layout.segment(name)
         for folder in (path.parent.parent, path.parent):
             folder.mkdir(mode=0o700, exist_ok=True)
-        buffered = not maps_safely(path.parent) if self._buffered is None else self._buffered
+        buffered = not maps_safely(path.parent) if self.buffered is None else self.buffered
         presence = Presence(self.layout, name, Marker(opened.host, opened.pid))
         try:
             file = open_file(path, buffered=buffered)

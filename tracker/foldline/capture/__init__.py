@@ -1,3 +1,88 @@
 """What is logged of a run without being asked."""
 
 from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from ..errors import FoldlineError, ValueRejected
+from ..notices import Notices
+from ..writer import Writer
+from .choice import SYSTEM_INTERVAL_S, choose
+
+if TYPE_CHECKING:
+    from ..messages import Messages
+    from .beside import Beside
+    from .heard import Heard
+
+__all__ = ["Capture", "begin"]
+
+
+class Capture:
+    """All that is captured of one run in this process."""
+
+    def __init__(self) -> None:
+        self.beside: Beside | None = None
+        self.heard: Heard | None = None
+        self.messages: Messages | None = None
+
+    def end(self) -> None:
+        """Capture no more, and hand on what was printed; at once if that was done. Never raises."""
+        for part in (self.messages, self.heard, self.beside):
+            if part is not None:
+                with suppress(OSError):  # no descriptors left, say; the run is ended all the same
+                    part.end()
+        self.messages = self.heard = self.beside = None
+
+    def after_fork(self) -> None:
+        """Leave all but the messages to the parent."""
+        if self.beside is not None:
+            with suppress(OSError):
+                self.beside.forget()
+        self.beside = self.heard = None
+
+
+def begin(
+    writer: Writer,
+    notices: Notices,
+    *,
+    capture: Any = None,
+    system_tracking_interval: float | None = SYSTEM_INTERVAL_S,
+    log_system_params: bool | None = None,
+    capture_terminal_logs: bool | None = None,
+) -> Capture:
+    """Begin to capture for the run of an open writer; the keywords are those of `choose`.
+
+    Raises FoldlineError in strict mode alone.
+    """
+    begun = Capture()
+    try:
+        choice = choose(
+            capture,
+            system_tracking_interval=system_tracking_interval,
+            log_system_params=log_system_params,
+            capture_terminal_logs=capture_terminal_logs,
+        )
+    except (ValueRejected, TypeError, ValueError) as error:
+        wrong = error if isinstance(error, FoldlineError) else ValueRejected(f"capture: {error}")
+        notices.give("capture", wrong)
+        choice = choose()
+    try:
+        if choice.messages:
+            from ..messages import Messages
+
+            begun.messages = Messages(writer.event)
+        if choice.needs_companion:
+            from .beside import Beside
+
+            begun.beside = Beside(choice, writer, notices)
+            if not begun.beside.launched:
+                begun.beside = None
+                if choice.console:
+                    from .heard import Heard
+
+                    begun.heard = Heard(writer.event)
+    except Exception as error:  # noqa: BLE001  # a training without its console is a training
+        what = f"{type(error).__name__}: {error}"
+        notices.give("capture", FoldlineError(f"not all of this run is captured: {what}"))
+    return begun

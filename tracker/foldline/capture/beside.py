@@ -1,0 +1,232 @@
+"""What a run holds of its capture: the companion's other end.
+
+Nothing here raises into a training, and nothing waits for long: should the companion hang, or be
+killed with the shell that waits beside it, the descriptors go back to where they led.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import select
+import threading
+import time
+from contextlib import suppress
+
+from ..errors import FoldlineError
+from ..notices import Notices
+from ..writer import Writer
+from .choice import Choice
+from .console import Console, channels, waiting_bytes
+from .exit_status import own_pidfd
+from .launch import launch
+from .orders import ANSWER_DONE, ANSWER_KILLED, FRAME_BYTES_MAX, Begin, End, Order, Ping, frame
+from .subject import is_prompt, local_modules, subject_of
+
+__all__ = ["Beside"]
+
+ANSWER_WAIT_S_MAX = 5.0  # at the end of a run: a slow terminal; the companion goes on beyond it
+HUNG_CHECK_S = 5.0  # a companion that answers no question for so long, over a full pipe, hangs
+PIPE_BYTES = 65_536  # what a pipe holds without being asked for more
+
+_turn = threading.RLock()  # the descriptors of a process are replaced by one run at a time
+_waiting: list[Beside] = []  # that have a console, or shall have it; the first one has it
+
+
+class Beside:
+    """A companion of one run in this process, and the console that it captures."""
+
+    def __init__(self, choice: Choice, writer: Writer, notices: Notices) -> None:
+        """Start a companion, and send it what is printed. Raises OSError without descriptors."""
+        self._subject = subject = subject_of(writer.layout, writer.run, writer.writer)
+        self._notices = notices
+        self._ended = self._alone = False
+        self._reply, reply = os.pipe()
+        self._listening, self._control = os.pipe()
+        # Both ends are ours too: a control pipe that nobody reads must not be a broken one.
+        os.set_blocking(self._control, False)
+        pidfd = own_pidfd()
+        with _turn:
+            prompt = is_prompt()
+            ways = channels(subject.run, prompt=prompt) if choice.console else []
+            self.console = Console(subject.run, ways)
+            self.launched = launch(ways, control=self._listening, reply=reply, pidfd=pidfd)
+            os.close(reply)
+            if pidfd >= 0:
+                os.close(pidfd)
+            if not self.launched:
+                self._close()
+                return
+            self._tell(Begin(subject, choice, writer.buffered))
+            _waiting.append(self)
+            if _waiting[0] is self:
+                self._take()
+        self._watch()
+
+    def end(self) -> None:
+        """Have all that was printed handed on, and let the companion go."""
+        with _turn:
+            if self._ended or not self.launched:
+                return
+            self._ended = True
+            self._give_back()
+        self._tell(End(local_modules(self._subject)))
+        self._await_answer()
+        with _turn:
+            self._close()
+            self._pass_on()
+
+    def forget(self) -> None:
+        """Leave the companion to the parent: called in a forked child."""
+        self._ended = True
+        _waiting.clear()
+        if self.launched and not self._alone:
+            self._close()
+
+    def _give_back(self) -> None:
+        self.console.give_back()
+        if self in _waiting:
+            _waiting.remove(self)
+
+    @staticmethod
+    def _pass_on() -> None:
+        """Give the console to the run that began next."""
+        if _waiting and not _waiting[0].console.taken:
+            _waiting[0]._take()
+
+    def _take(self) -> None:
+        try:
+            self.console.take()
+        except OSError as error:
+            self._notices.give("console", FoldlineError(f"the console is not captured: {error}"))
+
+    def _tell(self, order: Order) -> None:
+        data = frame(order)
+        if len(data) > PIPE_BYTES:
+            import fcntl
+
+            with suppress(AttributeError, OSError):
+                fcntl.fcntl(self._control, fcntl.F_SETPIPE_SZ, 2 * FRAME_BYTES_MAX)
+        with suppress(OSError):  # nobody reads, or it is full: there will be no answer
+            os.write(self._control, data)
+
+    def _await_answer(self) -> None:
+        """Wait until all is handed on, or nobody is there who would do it."""
+        deadline = time.monotonic() + ANSWER_WAIT_S_MAX
+        while (left := deadline - time.monotonic()) > 0:
+            if not _readable(self._reply, left):
+                return
+            answer = os.read(self._reply, 1)
+            if answer == ANSWER_DONE:
+                return
+            if answer == ANSWER_KILLED:
+                while any(map(waiting_bytes, self._copied())) and time.monotonic() < deadline:
+                    time.sleep(0.001)
+                return
+            if not answer:
+                self._hand_on(all_of_it=False)
+                return
+
+    def _copied(self) -> dict[int, int]:
+        """Return where what is read from each replaced descriptor goes on to."""
+        return {way.reading: way.original for way in self.console.ways if way.numbers}
+
+    # ------------------------------------------------------------ should the companion not be well
+
+    def _watch(self) -> None:
+        if self._copied():
+            with suppress(RuntimeError):  # the interpreter is ending: then this is over soon
+                _thread.start_new_thread(self._look_after, ())
+
+    def _look_after(self) -> None:
+        """Take the console back from a companion that hangs, or is gone with its shell."""
+        asked = False
+        while True:
+            told = _readable(self._reply, HUNG_CHECK_S)
+            if self._ended:
+                return
+            if told:
+                answer = os.read(self._reply, 1)
+                if not answer:
+                    break
+                if answer == ANSWER_KILLED:
+                    self._tell_lost()
+                asked = False  # it answers; or its shell hands on from now on
+                continue
+            if asked and self._is_stuck():
+                break
+            asked = self._is_stuck()
+            if asked:
+                self._tell(Ping())
+        with _turn:
+            if self._ended:
+                return
+            self._ended = self._alone = True
+            self._give_back()
+            self._pass_on()
+        self._tell_lost()
+        self._hand_on(all_of_it=True)
+
+    def _tell_lost(self) -> None:
+        lost = FoldlineError(
+            "the companion of this run is gone or hangs: its console is captured no more",
+            hint="see whether it was killed or stopped; the training itself goes on",
+        )
+        with suppress(FoldlineError):  # in strict mode; this thread has nobody to raise it to
+            self._notices.give("companion", lost)
+
+    def _is_stuck(self) -> bool:
+        """Say whether what is printed waits, though where it leads to would take it."""
+        return any(
+            not _writable(way.writing) and _writable(way.original)
+            for way in self.console.ways
+            if way.numbers
+        )
+
+    def _hand_on(self, *, all_of_it: bool) -> None:
+        """Copy what is in the pipes to where it leads; `all_of_it` is what children print too."""
+        copied = self._copied()
+        for way in self.console.ways:
+            os.close(way.writing)
+            way.writing = -1
+        while copied:
+            for reading, original in tuple(copied.items()):
+                if _readable(reading, 0.01 if len(copied) > 1 or not all_of_it else HUNG_CHECK_S):
+                    data = _read(reading)
+                    _write(original, data)
+                elif all_of_it:
+                    continue
+                else:
+                    data = b""
+                if not data:
+                    del copied[reading]
+
+    def _close(self) -> None:
+        self.console.close()
+        for descriptor in (self._reply, self._listening, self._control):
+            os.close(descriptor)
+
+
+def _readable(descriptor: int, wait_s: float) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(wait_s * 1000))
+
+
+def _writable(descriptor: int) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return bool(poll.poll(0))
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 65_536)
+    except OSError:  # a pseudo-terminal whose other end is closed
+        return b""
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    with suppress(OSError):  # where it led to is gone
+        while data:
+            data = data[os.write(descriptor, data) :]
