@@ -22,7 +22,7 @@ from .layout import Layout
 if TYPE_CHECKING:
     from _hashlib import HASH
 
-__all__ = ["is_digest", "put", "put_file", "read"]
+__all__ = ["CHUNK_BYTES", "is_digest", "put", "put_chunks", "put_file", "read"]
 
 CHUNK_BYTES = 1 << 20  # read, hashed and written in one go: enough that calls cost nothing
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -52,11 +52,16 @@ def put_file(layout: Layout, path: str | os.PathLike[str]) -> tuple[str, int]:
     The file is read once: should it change meanwhile, the blob is still named by what is in it.
     Raises OSError.
     """
+    with Path(path).open("rb", buffering=0) as file:
+        return put_chunks(layout, iter(lambda: file.read(CHUNK_BYTES), b""))
+
+
+def put_chunks(layout: Layout, chunks: Iterator[bytes]) -> tuple[str, int]:
+    """Keep what `chunks` are together, as `put_file` does. Raises OSError, and what they raise."""
     hashed = hashlib.sha256()
     draft = _draft(layout)
     try:
-        with Path(path).open("rb", buffering=0) as file:
-            size = _write(draft, _hashing(iter(lambda: file.read(CHUNK_BYTES), b""), hashed))
+        size = _write(draft, _hashing(chunks, hashed))
         digest = hashed.hexdigest()
         if not layout.blob(digest).exists():
             _name(layout, draft, digest)
