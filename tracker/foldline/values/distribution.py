@@ -165,8 +165,9 @@ def _counted(array: Array, bins: int) -> tuple[dict[str, Any], dict[str, Any]]:
     mean, spread = float(part.mean()) * unit, float(part.std()) * unit
     attributes |= {"mean": mean, "std": spread if np.isfinite(spread) else None}
     counts, edges = np.histogram(part, bins, _outer(low / unit, high / unit, bins))
-    outer = np.clip([edges[0] * unit, edges[-1] * unit], -sys.float_info.max, sys.float_info.max)
-    return {"range": outer.tolist(), "counts": counts.tolist()}, attributes
+    largest = sys.float_info.max
+    outer = [min(max(float(edge) * unit, -largest), largest) for edge in (edges[0], edges[-1])]
+    return {"range": outer, "counts": counts.tolist()}, attributes
 
 
 def _outer(low: float, high: float, bins: int) -> tuple[float, float]:
