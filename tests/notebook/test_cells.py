@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,22 @@ def named(body: str) -> str:
     return f'n = globals().get("n", 0) + 1\n{body}'
 
 
-@pytest.mark.parametrize("cell", ["", "an-id"], ids=["known by its text", "known by its id"])
+@pytest.mark.parametrize(
+    ("cell", "capture"),
+    [("", "none"), ("an-id", "none"), ("an-id", "all")],
+    ids=["known by its text", "known by its id", "with all captured"],
+)
 def test_a_cell_that_runs_again_ends_the_run_that_it_made(
-    kernel: Kernel, tmp_path: Path, cell: str
+    kernels: Callable[[], Kernel],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cell: str,
+    capture: str,
 ) -> None:
     """The old run is finished, even though IPython has kept it among the outputs."""
+    monkeypatch.setenv("FOLDLINE_CAPTURE", capture)
+    kernel = kernels()
+    kernel.run("import foldline")
     for _ in range(3):
         kernel.run(named('run = foldline.Run(name=f"run{n}")\nrun'), cell=cell)
     kernel.run("run.track(1.0, 'loss')")
@@ -68,11 +80,20 @@ def test_many_runs_of_one_cell_are_none_of_its_business(kernel: Kernel, tmp_path
     assert set(statuses(tmp_path / "store").values()) == {"running"}
 
 
+@pytest.mark.parametrize("capture", ["none", "all"])
 @pytest.mark.parametrize(("now", "status"), [(False, "finished"), (True, "killed")])
 def test_a_kernel_that_ends_ends_its_runs(
-    kernel: Kernel, tmp_path: Path, *, now: bool, status: str
+    kernels: Callable[[], Kernel],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    now: bool,
+    status: str,
+    capture: str,
 ) -> None:
     """A restart finishes what is open; a kernel that was killed is seen to be gone."""
-    kernel.run("run = foldline.Run(name='open')\nrun.track(1.0, 'loss')")
+    monkeypatch.setenv("FOLDLINE_CAPTURE", capture)
+    kernel = kernels()
+    kernel.run("import foldline\nrun = foldline.Run(name='open')\nrun.track(1.0, 'loss')")
     kernel.end(now=now)
     wait_for(lambda: statuses(tmp_path / "store") == {"open": status}, f"the run to be {status}")
