@@ -219,6 +219,7 @@ def test_what_the_system_refuses_costs_only_itself(monkeypatch: pytest.MonkeyPat
     found.sample()
     told = read(found)
     assert "network_sent_bytes_per_s" not in told
+    assert "process_read_bytes_per_s" not in told
     assert {"memory_percent", "disk_percent", "process_threads"} <= told.keys()
 
 

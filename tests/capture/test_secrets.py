@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import foldline
 from foldline import origin, secrets
-from foldline.events import AlertRaised, MessageLogged, ParamsSet
+from foldline.events import AlertRaised, MessageLogged, ParamsSet, WriterClosed
 from foldline.params import plain
 from foldline.secrets import MASK
 from tests.segment_walk import segments, walk
@@ -206,6 +206,16 @@ def test_messages_are_masked() -> None:
         {"api_key": "***", "lr": 0.1},
     )
     assert alert["text"] == "*** is out"
+
+
+def test_the_error_that_ends_a_run_is_masked() -> None:
+    """Neither its message nor the line of code that its traceback quotes gives a token away."""
+    with pytest.raises(RuntimeError), foldline.Run() as run:
+        raise RuntimeError(f"https://u:pa55@h refused {TOKENS[2]}")
+    (path,) = segments(run._writer.layout.root)
+    (closed,) = walk(path).of_type(WriterClosed.TYPE)
+    assert closed["error_message"] == "https://u:***@h refused ***"
+    assert "refused ***" in closed["traceback"] and TOKENS[2] not in closed["traceback"]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from weakref import WeakSet
 
 from .errors import FoldlineError
 from .events import WriterClosed
+from .secrets import mask_text
 from .writer import KEEPER
 
 __all__ = ["closed_by", "closed_by_code", "closed_by_now", "end_with_child", "watch"]
@@ -152,7 +153,8 @@ def _message(error: BaseException) -> str:
 
 
 def _clean(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()
+    # A traceback quotes the line that failed, and with it what the line had in it.
+    return mask_text(text.encode("utf-8", "backslashreplace").decode())
 
 
 def _unhandled() -> BaseException | None:

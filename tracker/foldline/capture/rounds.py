@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 import msgspec
 
@@ -57,14 +57,16 @@ class Rounds:
             new = set(self._modules) - set(self._subject.modules)
             if new and self._choice.sources:
                 later = msgspec.structs.replace(self._subject, modules=self._modules)
-                self._gather(Choice(sources=True), later)
+                # The others may have been edited since: what they are now is not what ran.
+                known = {self._subject.main_file, *self._subject.modules}
+                self._gather(Choice(sources=True), later, known)
         except Exception as error:  # noqa: BLE001  # nobody else would ever hear of it
             self._failed(f"{type(error).__name__}: {error}")
 
-    def _gather(self, choice: Choice, subject: Subject) -> None:
+    def _gather(self, choice: Choice, subject: Subject, known: Container[str] = ()) -> None:
         from .facts import gather
 
-        for event in gather(choice, subject, self._layout):
+        for event in gather(choice, subject, self._layout, known):
             self._tell(event)
 
     def _sample(self) -> None:

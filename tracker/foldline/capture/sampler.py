@@ -47,7 +47,7 @@ class Sampler:
         self._tree = _Tree(pid)
         self._rates = _Rates()
         self._devices = gpu.find()
-        self._folders = _file_systems([*folders, ("cwd", f"/proc/{pid}/cwd")])
+        self._folders = _file_systems([*folders, ("cwd", _cwd(pid))])
         self._disks = _whole_disks()
         self._group_bytes = cgroup.memory_limit(pid)
         self._parts: list[Callable[[], Iterator[Sample]]] = [self._process, self._held]
@@ -77,15 +77,15 @@ class Sampler:
             return
         yield "process_memory_bytes", own, tree.memory_bytes
         yield "process_threads", own, tree.threads
-        yield "process_open_files", own, tree.open_files
         yield "process_children", own, tree.count - 1
-        for name, total, scale in (
-            ("process_cpu_percent", tree.cpu_s, 100),
-            ("process_read_bytes_per_s", tree.read_bytes, 1),
-            ("process_write_bytes_per_s", tree.write_bytes, 1),
-        ):
-            for rate in self._rates.of(name, total):
-                yield name, own, scale * rate
+        for rate in self._rates.of("process_cpu", tree.cpu_s):
+            yield "process_cpu_percent", own, 100 * rate
+        if tree.open_files:
+            yield "process_open_files", own, tree.open_files
+        if tree.tells_storage:
+            for name, total in (("read", tree.read_bytes), ("write", tree.write_bytes)):
+                for rate in self._rates.of(f"process_{name}", total):
+                    yield f"process_{name}_bytes_per_s", own, rate
 
     def _held(self) -> Iterator[Sample]:
         if self._devices is not None:
@@ -184,6 +184,7 @@ class _Tree:
         self.count = self.memory_bytes = self.threads = self.open_files = 0
         self.cpu_s = 0.0
         self.read_bytes = self.write_bytes = 0
+        self.tells_storage = False  # the system says what at least one of them read and wrote
         self._known: dict[int, psutil.Process] = {}
         self._used: dict[int, _Used] = {}
 
@@ -216,6 +217,7 @@ class _Tree:
             if hasattr(process, "io_counters"):
                 counters = process.io_counters()
                 read, written = counters.read_bytes, counters.write_bytes
+                self.tells_storage = True
         except (psutil.AccessDenied, OSError):
             pass  # a process that changed its user keeps these to itself
         self.count += 1
@@ -262,10 +264,19 @@ def _children(pid: int) -> list[int]:
     return found
 
 
+def _cwd(pid: int) -> str:
+    try:
+        return psutil.Process(pid).cwd()
+    except psutil.Error:
+        return ""  # it ended, or is somebody else's
+
+
 def _file_systems(folders: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Return the folders that are there, one for each file system."""
     found: dict[int, tuple[str, str]] = {}
     for word, folder in folders:
+        if not folder:
+            continue
         try:
             real = os.path.realpath(folder)
             found.setdefault(Path(real).stat().st_dev, (word, real))
