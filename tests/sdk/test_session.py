@@ -100,7 +100,8 @@ def test_an_earlier_step_is_kept(store: Path) -> None:
 def test_nested_names_join(store: Path) -> None:
     """Nested dicts are names with slashes, as everywhere."""
     run = foldline.init()
-    foldline.log({"train": {"loss": 1.0, "acc": {"top1": 0.5}}, 3: 4.0})  # type: ignore[dict-item]  # on purpose
+    row: dict[Any, Any] = {"train": {"loss": 1.0, "acc": {"top1": 0.5}}, 3: 4.0}
+    foldline.log(row)
     assert points(run, "train/acc/top1") == [(0, 0.5)] and points(run, "3") == [(0, 4.0)]
     assert run.summary["train/loss"] == 1.0
 

@@ -9,7 +9,7 @@ from weakref import ref
 
 from .errors import FoldlineError, ValueRejected
 
-__all__ = ["Watch", "track_gradients_dists", "track_params_dists"]
+__all__ = ["Watch", "distribution", "track_gradients_dists", "track_params_dists"]
 
 BINS = 64  # as a Distribution has, where nothing else is said
 LOGS = {

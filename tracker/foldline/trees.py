@@ -1,4 +1,4 @@
-"""Trees that are read and set by item or by attribute."""
+"""Trees, read and set by item or attribute."""
 
 from __future__ import annotations
 

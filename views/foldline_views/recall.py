@@ -1,4 +1,4 @@
-"""What is known of one run, from its own log.
+"""One run, as its own log has it.
 
 `foldline.open()` answers of a whole store, which it folds first; a training that reads its own
 run back must not wait for that.
@@ -15,11 +15,11 @@ from foldline.events import EVENTS, ConsolePrinted, PointTracked, SeriesDefined,
 from foldline.layout import SEGMENT_SUFFIX, Layout, SegmentName
 
 from .answers import RunHead
+from .arrays import Columns
 from .heads import head
 from .logged import Line, Message, read_facts, read_lines, read_messages
 from .patches import tree
 from .runs import RunState, fold_run
-from .sequences import Columns
 
 __all__ = ["Recalled", "RecordedLine", "RecordedMessage", "lines", "messages", "others", "recall"]
 
