@@ -1,4 +1,4 @@
-"""What a run costs a script at its begin and at its end."""
+"""What beginning and ending a run costs a script."""
 
 from __future__ import annotations
 

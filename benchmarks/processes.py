@@ -1,4 +1,4 @@
-"""What many processes and many names do to one run."""
+"""Many processes, and many names, in one run."""
 
 from __future__ import annotations
 

@@ -81,7 +81,14 @@ def test_no_run_fails_to_begin(
             run.track(1.0, name="loss")
 
 
-@pytest.mark.parametrize("make", CULPRITS)
+@pytest.mark.parametrize(
+    "make",
+    [
+        *CULPRITS,
+        lambda: saboteur("__class__", "__repr__"),
+        lambda: saboteur("__getattribute__", "__hash__"),
+    ],
+)
 def test_what_is_kept_is_whole(tmp_path: Path, make: Callable[[], Any]) -> None:
     """Every culprit leaves a segment without damage, as a value, a name, a step and a param."""
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""How real processes end, and what their runs say of it.
+"""Endings of real processes, and what their runs say.
 
 Each ending is met with a companion and without one. A companion knows the signal or the exit code
 of a process that could not say a word; without one it is known to be gone, and no more.
@@ -163,6 +163,11 @@ def test_a_process_without_memory_says_so(tmp_path: Path, capture: str) -> None:
     assert closed["error_type"] == "MemoryError" and "MemoryError" in closed["traceback"]
 
 
+def take_terminal() -> None:
+    """Make standard input the terminal of this process: losing it is a SIGHUP."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 class Prompt:
     """An interactive Python in a terminal, as a person has it."""
 
@@ -174,7 +179,7 @@ class Prompt:
             [sys.executable, "-q", *options],
             stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
             env={**environment(store, capture), "TERM": "dumb", "PYTHON_BASIC_REPL": "1"},
-            preexec_fn=lambda: fcntl.ioctl(slave, termios.TIOCSCTTY, 0),  # noqa: PLW1509  # one thread
+            preexec_fn=take_terminal,  # noqa: PLW1509  # no other thread runs here
         )  # fmt: skip
         os.close(slave)
         os.set_blocking(master, False)

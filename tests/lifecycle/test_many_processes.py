@@ -1,4 +1,4 @@
-"""One run by many processes, each with a file of its own."""
+"""One run by many processes."""
 
 from __future__ import annotations
 

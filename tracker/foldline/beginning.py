@@ -36,7 +36,7 @@ class Beginning(NamedTuple):
 
 
 def begin(
-    notices: Notices, *, run: Any, store: Any, resume: Any, fork_from: Any, read_only: bool
+    notices: Notices, run: Any, store: Any, resume: Any, fork_from: Any, *, read_only: bool
 ) -> Beginning:
     """Return which run to write to. Raises FoldlineError in strict mode alone."""
     layout = Layout(_folder(notices, store))
@@ -60,14 +60,15 @@ def begin(
 
 def _folder(notices: Notices, store: Any) -> Any:
     """Return the store's folder; `store` may be Aim's Repo, which has a path."""
-    store = getattr(store, "path", store) if not isinstance(store, str | os.PathLike) else store
     try:
+        if not isinstance(store, str | os.PathLike):
+            store = getattr(store, "path", store)
         if store is not None and "://" in os.fspath(store):
             raise ValueError("a store is a folder, not an address")
         path = store_path(store)
         if "\0" in str(path):
             raise ValueError("a path has no NUL in it")
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001  # whatever was passed: there is a run afterwards
         path = store_path()
         notices.give(
             "store",
@@ -81,8 +82,10 @@ def _folder(notices: Notices, store: Any) -> Any:
 
 def _wanted(notices: Notices, run: Any) -> str:
     """Return the run that the script asks for by name, or ""."""
-    if run is None or isinstance(run, str):
-        return run or ""
+    if run is None:
+        return ""
+    if issubclass(type(run), str):
+        return str.__str__(run)
     notices.give(
         "id",
         ValueRejected(
@@ -97,7 +100,7 @@ def _how(notices: Notices, resume: Any) -> str:
         return ""
     if resume is True:
         return "auto"
-    if isinstance(resume, str) and resume in RESUMES:
+    if type(resume) is str and resume in RESUMES:
         return resume
     notices.give(
         "resume",
@@ -145,26 +148,19 @@ def _fork(notices: Notices, layout: Layout, fork_from: Any) -> RunForked | None:
 
 
 def _parent(fork_from: Any) -> tuple[str, int | float | None]:
-    wrong = ValueRejected(
-        f"fork_from={shown(fork_from)} names no run and step; the run is no fork",
-        hint='fork_from=("the-run", 100) or fork_from="the-run?_step=100"',
-    )
-    step: Any = None
-    run = fork_from
-    if isinstance(fork_from, tuple | list) and len(fork_from) == 2:
-        run, step = fork_from
-    elif isinstance(fork_from, str) and "?_step=" in fork_from:
-        run, _, text = fork_from.partition("?_step=")
-        try:
-            step = int(text)
-        except ValueError:
-            raise wrong from None
-    if not isinstance(run, str) or not run:
-        raise wrong
     try:
+        run, step = (fork_from, None) if isinstance(fork_from, str) else fork_from
+        if step is None and "?_step=" in run:
+            run, _, text = run.partition("?_step=")
+            step = int(text)
+        if not isinstance(run, str) or not run:
+            raise TypeError("a run has a text as its id")
         return run_id(run), None if step is None else step_of(step)
-    except ValueRejected:
-        raise wrong from None
+    except Exception as error:  # whatever was passed
+        raise ValueRejected(
+            f"fork_from={shown(fork_from)} names no run and step; the run is no fork",
+            hint='fork_from=("the-run", 100) or fork_from="the-run?_step=100"',
+        ) from error
 
 
 def _steps(

@@ -69,9 +69,9 @@ class Run(Rows, Artifacts):
         """Begin a run, or join one, and capture what `capture` says; docs/runs.md has it all.
 
         `resume` is "allow", "must" or "never" for a run that is named, or "auto" for the one that
-        this command left unfinished. `fork_from` is a run and a step to go on from. A run that is
-        `read_only` is not written to. `repo` is Aim's word for `store`; no lock is ever held on a
-        run, so `force_resume` has nothing to force.
+        this command left unfinished. `fork_from` is a run and a step to go on from. A `read_only`
+        run is not written to. `repo` is Aim's word for `store`; no run is ever locked, so
+        `force_resume` has nothing to force.
 
         Raises errors.FoldlineError in strict mode alone: where the store or the run is not so.
         """
@@ -80,18 +80,18 @@ class Run(Rows, Artifacts):
         notices = Notices(strict=mode == "strict")
         begun = begin(
             notices,
-            run=id or run_hash,
-            store=store or repo,
-            resume=resume,
-            fork_from=fork_from,
-            read_only=read_only,
+            run_hash if id is None else id,
+            repo if store is None else store,
+            resume,
+            fork_from,
+            read_only=read_only is True,
         )
         self.id = begun.run
         writer = Writer(
             begun.layout, begun.run, opened=_opening, notices=notices, buffered=_buffered()
         )
-        super().__init__(notices, writer, disabled=mode == "disabled" or bool(read_only))
-        self._steps, self._read_only = begun.steps, bool(read_only)
+        super().__init__(notices, writer, disabled=mode == "disabled" or read_only is True)
+        self._steps, self._read_only = begun.steps, read_only is True
         self._thread = threading.get_ident()
         self._failure: WriterClosed | None = None
         self._captured: Capture | None = None

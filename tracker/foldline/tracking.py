@@ -269,7 +269,7 @@ class Tracking(Settings):
         self._rejected += 1
         where = f"track({shown(name)}): " if name is not None else "track: "
         self._notices.give(
-            f"track {name if isinstance(name, str) else shown(name)}",
+            f"track {name if type(name) is str else shown(name)}",
             ValueRejected(f"{where}{error.message}; it is not kept", hint=error.hint),
         )
 

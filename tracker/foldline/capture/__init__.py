@@ -63,7 +63,7 @@ def begin(
             log_system_params=log_system_params,
             capture_terminal_logs=capture_terminal_logs,
         )
-    except (ValueRejected, TypeError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001  # whatever was passed: a training has begun
         wrong = error if isinstance(error, FoldlineError) else ValueRejected(f"capture: {error}")
         notices.give("capture", wrong)
         choice = choose()
