@@ -100,8 +100,7 @@ class Run(Rows, Artifacts):
             self._writer.open()
             if begun.fork is not None:
                 self._emit(begun.fork)
-            if "IPython" in sys.modules:
-                _note(self)
+            _note(self)
             self._captured = begin_capture(
                 writer,
                 notices,
@@ -205,9 +204,7 @@ class Run(Rows, Artifacts):
         self._failure = None
         if self._captured is not None:
             self._captured.after_fork()
-        self._backlog.after_fork()
-        self._lost.clear()
-        self._copying = 0
+        self._forget()
         self._writer.after_fork()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -238,10 +235,11 @@ def _join(run: str, store: str) -> Run:
 
 
 def _note(run: Run) -> None:
-    """Have a notebook know which of its cells made the run."""
-    from .notebook import note  # no training elsewhere pays for it
+    """Have a notebook, if this is one, know which of its cells made the run."""
+    if "IPython" in sys.modules:
+        from .notebook import note  # no training elsewhere pays for it
 
-    note(run)
+        note(run)
 
 
 def _opening() -> WriterOpened:
