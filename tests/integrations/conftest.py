@@ -33,6 +33,7 @@ class Logged(NamedTuple):
     values: dict[Key, list[float]]
     summary: dict[str, Any]
     error: str
+    artifacts: dict[str, list[str]]  # the files of each
 
 
 @pytest.fixture
@@ -58,6 +59,11 @@ def _logged(store: Path, run: Any) -> Logged:
         {key: one.values.tolist() for key, one in series.items()},
         {said["path"][0]: said["value"] for found in walks for said in found.of_type(18)},
         "\n".join(end.get("traceback", "") for found in walks for end in found.of_type(8)),
+        {
+            said["name"]: [file["path"] for file in said["files"]]
+            for found in walks
+            for said in found.of_type(19)
+        },
     )
 
 

@@ -79,6 +79,17 @@ def test_a_training_is_logged_whole(tmp_path: Path, logged: Callable[[], list[Lo
     assert run.summary["train_loss"] == pytest.approx(history[-1]["train_loss"])
 
 
+def test_the_last_checkpoint_is_kept_when_asked_for(
+    tmp_path: Path, logged: Callable[[], list[Logged]]
+) -> None:
+    """The model that the training ends with is an artifact of the run."""
+    ours = FoldlineCallback(checkpoints=True)
+    trainer(tmp_path, ours, save_strategy="epoch", save_total_limit=1).train()
+    [run] = logged()
+    assert run.status == "finished"
+    assert {"config.json", "model.safetensors"} <= set(run.artifacts["checkpoint"])
+
+
 def test_evaluation_and_prediction_after_a_training_join_its_run(
     tmp_path: Path, logged: Callable[[], list[Logged]]
 ) -> None:

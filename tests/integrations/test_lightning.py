@@ -87,7 +87,7 @@ def test_a_training_and_its_test_are_one_run(
     package: Package, tmp_path: Path, logged: Callable[[], list[Logged]]
 ) -> None:
     """Fit and test go into one run, by subset, with hyperparameters and the best checkpoint."""
-    ours = package.logger(experiment="tiny", name="both")
+    ours = package.logger(experiment="tiny", name="both", checkpoints=True)
     assert isinstance(ours, package.base)
     training, model = trainer(package.pl, tmp_path, ours), module(package.pl)
     training.fit(model, batches(), batches())
@@ -102,6 +102,7 @@ def test_a_training_and_its_test_are_one_run(
     assert run.params["hparams"] == {"lr": 0.1, "width": 4}
     best = Path(run.params["checkpoint"]["best"])
     assert best.is_file()
+    assert run.artifacts["checkpoint"] == [best.name]
     assert best.parent == tmp_path / "tiny" / run.id / "checkpoints"
 
 

@@ -1,4 +1,4 @@
-"""Runs of a cell that runs again, and of a kernel that ends."""
+"""Runs whose cell runs again, or whose kernel ends."""
 
 from __future__ import annotations
 

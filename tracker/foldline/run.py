@@ -69,9 +69,8 @@ class Run(Rows, Artifacts):
         """Begin a run, or join one, and capture what `capture` says; docs/runs.md has it all.
 
         `resume` is "allow", "must" or "never" for a run that is named, or "auto" for the one that
-        this command left unfinished. `fork_from` is a run and a step to go on from. A `read_only`
-        run is not written to. `repo` is Aim's word for `store`; no run is ever locked, so
-        `force_resume` has nothing to force.
+        this command left unfinished. `fork_from` is a run and a step to go on from. `repo` is
+        Aim's word for `store`; no run is ever locked, so `force_resume` has nothing to force.
 
         Raises errors.FoldlineError in strict mode alone: where the store or the run is not so.
         """

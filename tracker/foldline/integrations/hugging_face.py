@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -22,11 +23,15 @@ class FoldlineCallback(TrainerCallback):
     Without a `run`, each `train()` is a run of its own; `options` are those of `foldline.Run`.
     The step is the trainer's global step, the epoch is its epoch. `eval_loss` is `loss` of the
     subset `val`, `loss` is of `train`. `run["hparams"]` holds the trainer's arguments, and
-    `run["model"]` the model's config. Only the main process logs.
+    `run["model"]` the model's config. With `checkpoints` the best one, or else the last, is kept
+    as the artifact `checkpoint` when the training ends. Only the main process logs.
     """
 
-    def __init__(self, run: Run | None = None, **options: Any) -> None:
+    def __init__(
+        self, run: Run | None = None, *, checkpoints: bool = False, **options: Any
+    ) -> None:
         self._journal = Journal(run, options)
+        self._checkpoints = checkpoints
 
     @property
     def run(self) -> Run | None:
@@ -87,4 +92,8 @@ class FoldlineCallback(TrainerCallback):
     ) -> None:
         """End the run, if the callback began it."""
         if state.is_world_process_zero:
+            last = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            best = state.best_model_checkpoint or last
+            if self._checkpoints and Path(best).is_dir():
+                self._journal.keep(best)
             self._journal.end()

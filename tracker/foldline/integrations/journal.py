@@ -8,6 +8,7 @@ becomes of it, it never shows as finished when it was not.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from copy import copy
@@ -124,6 +125,10 @@ class Journal:
             run.track(value, word, step, epoch, context=told)
         if apart:
             self.end()
+
+    def keep(self, checkpoint: str | os.PathLike[str]) -> None:
+        """Keep a checkpoint, a file or a folder, as a version of the artifact `checkpoint`."""
+        self.current().log_artifact(checkpoint, "checkpoint", kind="model", aliases=["best"])
 
     def end(self, error: BaseException | None = None) -> None:
         """End a run of our own, failed if there is an `error`; leave anybody else's open."""

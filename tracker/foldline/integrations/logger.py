@@ -22,11 +22,16 @@ class LightningLogger:
     `validate` and `test` goes into it; `options` are those of `foldline.Run`. The step is the
     trainer's. `val_loss` and `val/loss` are `loss` of the subset `val`; `train` and `test` the
     same; a name without a subset has none. `run["hparams"]` holds the hyperparameters, and
-    `run["checkpoint"]` where the best model is. Only the process of rank 0 logs.
+    `run["checkpoint"]` where the best model is; with `checkpoints` its file is kept too, as the
+    artifact `checkpoint`, when the training ends. Only the process of rank 0 logs.
     """
 
-    def __init__(self, run: Run | None = None, **options: Any) -> None:
+    def __init__(
+        self, run: Run | None = None, *, checkpoints: bool = False, **options: Any
+    ) -> None:
         super().__init__()
+        self._checkpoints = checkpoints
+        self._best = ""  # the file of a checkpoint that is not kept yet
         self._journal = Journal(run, options)
         self._experiment = str(options.get("experiment") or "foldline")
 
@@ -51,9 +56,8 @@ class LightningLogger:
         """Keep the hyperparameters."""
         if _logs():
             self._journal.current()
-            self._journal.describe(
-                "hparams", lambda: vars(params) if isinstance(params, Namespace) else dict(params)
-            )
+            tree = vars(params) if isinstance(params, Namespace) else params
+            self._journal.describe("hparams", lambda: dict(tree))
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Track what the trainer says."""
@@ -67,20 +71,18 @@ class LightningLogger:
         if _logs():
             self._journal.current()
             self._journal.describe("checkpoint", lambda: _checkpoint(checkpoint_callback))
-
-    def save(self) -> None:
-        """Hand over what was logged."""
-        if _logs() and self._journal.run is not None:
-            self._journal.run.flush()
+            self._best = checkpoint_callback.best_model_path
 
     def finalize(self, status: str) -> None:
         """End the run, if the logger began it; what comes later joins it again."""
         if _logs() and self._journal.run is not None:
-            failed = None
-            if status not in ("success", "finished"):
-                # Lightning calls this while it handles what ended the training.
-                failed = sys.exc_info()[1] or RuntimeError(f"Lightning says: {status}")
-            self._journal.end(failed)
+            well = status in ("success", "finished")
+            # Lightning calls this while it handles what ended the training.
+            error = None if well else sys.exc_info()[1] or RuntimeError(f"Lightning: {status}")
+            if self._checkpoints and self._best:
+                self._journal.keep(self._best)
+                self._best = ""
+            self._journal.end(error)
 
 
 def _logs() -> bool:
