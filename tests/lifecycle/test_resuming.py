@@ -231,7 +231,9 @@ def test_auto_resumes_what_the_same_command_left(store: Path) -> None:
     run_auto(store, "failed")
     found = sorted(
         [point.step for path in paths for point in walk(path).points]
-        for paths in map(list, (folder.glob("log/*") for folder in (store / "runs").iterdir()))
+        for paths in map(
+            list, (sorted(folder.glob("log/*")) for folder in (store / "runs").iterdir())
+        )
     )
     assert found == [[0], [0], [0, 1], [0, 1]]
 

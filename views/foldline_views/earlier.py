@@ -69,9 +69,10 @@ def largest_steps(
 
 def unfinished_run(layout: Layout, mine: WriterOpened) -> str:
     """Return the newest run that the command of `mine` left unfinished on this machine, or ""."""
-    folders = sorted(layout.runs.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
-    for folder in folders[:RUNS_MAX]:
-        told = read_facts(layout, folder.name, WriterOpened, WriterClosed)
+    logs = sorted(layout.runs.glob("*/log"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for log in logs[:RUNS_MAX]:
+        run = log.parent.name
+        told = read_facts(layout, run, WriterOpened, WriterClosed)
         trained = {
             fact.writer: fact.event
             for fact in told
@@ -90,9 +91,9 @@ def unfinished_run(layout: Layout, mine: WriterOpened) -> str:
             if isinstance(fact.event, WriterClosed) and fact.event.status == "finished"
         }
         last = same[-1]
-        if last in finished or not _is_gone(layout, SegmentName(folder.name, last), mine.host):
+        if last in finished or not _is_gone(layout, SegmentName(run, last), mine.host):
             return ""  # the newest of its kind is done, or is at it
-        return folder.name
+        return run
     return ""
 
 
