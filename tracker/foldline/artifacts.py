@@ -33,7 +33,7 @@ class Artifacts(Keeping):
     def __init__(self, notices: Notices, writer: Writer, *, disabled: bool) -> None:
         super().__init__(notices, writer, disabled=disabled)
         self._artifacts_uri = ""
-        self._copying = 0  # artifacts that are not kept yet
+        self._copying: list[Opened] = []  # the files of artifacts that are not kept yet
 
     @property
     def artifacts_uri(self) -> str:
@@ -144,7 +144,7 @@ class Artifacts(Keeping):
                 opened.append((name or source.name, source.open("rb", buffering=0)))
             elif not source.is_dir():
                 raise ValueRejected(f"there is no file or folder {source}", hint="check the path")
-        self._copying += 1
+        self._copying.append(opened)
         job = partial(self._copy, artifact, opened, self._artifacts_uri)
         if block:
             try:
@@ -156,6 +156,8 @@ class Artifacts(Keeping):
 
     def _copy(self, artifact: Artifact, opened: Opened, uri: str) -> None:
         """Keep the files and log it. Raises StoreUnwritable if the disk refuses."""
+        if self._writer.closed:
+            return
         place = Layout(place_of(uri)) if uri else self._writer.layout
         try:
             files = [_kept(place, name, file) for name, file in opened]
@@ -163,22 +165,21 @@ class Artifacts(Keeping):
                 if folder.is_dir():
                     files += self._kept_folder(place, folder, prefix)
         except StoreUnwritable as error:
+            for _, file in opened:
+                file.seek(0)  # it is tried again
             self._notices.give("disk of artifacts", error)
             raise
         except Exception as error:  # noqa: BLE001  # it may be in the background
-            self._copying -= 1
+            self._let_go(opened)
             self._lose(1, f"an artifact could not be kept: {artifact.name}")
             self._refuse(f"log_artifact({artifact.name!r})", error)
             return
-        finally:
-            for _, file in opened:
-                file.seek(0)  # it may be tried again
+        self._let_go(opened)
         files.sort(key=lambda file: file.path)
         digest = digest_of(files)
         event = ArtifactLogged(
             artifact.name, digest, files, artifact.kind, artifact.aliases, artifact.params, uri
         )
-        self._copying -= 1
         if len(encode(event)) > EVENT_PAYLOAD_BYTES_MAX:
             self._lose(1, f"an artifact has too many files: {artifact.name}")
             self._refuse(
@@ -188,8 +189,6 @@ class Artifacts(Keeping):
             return
         self._writer.event(event)
         artifact.found(self._writer.layout, self._writer.run, digest, files, uri)
-        for _, file in opened:
-            file.close()
 
     def _kept_folder(self, place: Layout, folder: Path, prefix: str | None) -> list[StoredFile]:
         files: list[StoredFile] = []
@@ -222,9 +221,22 @@ class Artifacts(Keeping):
 
     def _tell_lost(self) -> None:
         """Log how many values and artifacts were not kept, and why."""
-        if self._copying > 0:
-            self._lose(self._copying, "artifacts that the store had no room for")
+        if self._copying:
+            self._lose(len(self._copying), "artifacts that the store had no room for")
         super()._tell_lost()
+        for opened in tuple(self._copying):
+            self._let_go(opened)
+
+    def _forget(self) -> None:
+        super()._forget()
+        for opened in tuple(self._copying):
+            self._let_go(opened)
+
+    def _let_go(self, opened: Opened) -> None:
+        # By identity: two artifacts may have no open files at all.
+        self._copying = [one for one in self._copying if one is not opened]
+        for _, file in opened:
+            file.close()
 
 
 def _walk(folder: Path) -> Iterator[Path | None]:

@@ -89,6 +89,12 @@ class Backlog:
             _say("all values are kept")
         return True
 
+    def abandon(self) -> None:
+        """Forget what could not be done: the run ends."""
+        with self._changed:
+            self._jobs.clear()
+            self._bytes = 0
+
     def after_fork(self) -> None:
         """Start afresh in a forked child: what waits is its parent's to do."""
         self.__init__()  # type: ignore[misc]  # on purpose: everything here is the parent's
@@ -135,7 +141,7 @@ class Backlog:
                         self._paused_until, time.monotonic() + RETRY_INTERVAL_S
                     )
                 else:
-                    self._bytes -= size
+                    self._bytes = max(self._bytes - size, 0)
                 self._changed.notify_all()
         return not kept
 

@@ -172,9 +172,12 @@ class Keeping(Tracking):
             raise
         except MemoryError:
             raise
-        except Exception as error:  # noqa: BLE001  # somebody changed or removed the file
+        except FileNotFoundError:
+            return  # who took this process for gone has finished it
+        except Exception as error:  # noqa: BLE001  # whatever somebody did to the file
             path.unlink(missing_ok=True)
-            self._lose(values, spool.reason_of(error))
+            self._rejected += values - 1  # and one by `_reject`
+            self._reject(name, ValueRejected(spool.reason_of(error)))
             return
         if self._writer.closed:
             return  # by a signal handler in the middle of this: the file is finished later
@@ -217,8 +220,14 @@ class Keeping(Tracking):
         """Wait until what was tracked and logged as a file is kept; say whether it is."""
         return self._backlog.wait()
 
+    def _forget(self) -> None:
+        """Leave to the parent of a forked process what it tracked."""
+        self._backlog.after_fork()
+        self._lost.clear()
+
     def _tell_lost(self) -> None:
-        """Log how many values were not kept, and why."""
+        """Log how many values were not kept, and why; what is in the spool may be kept later."""
+        self._backlog.abandon()
         if self._rejected:
             self._writer.event(PointsDropped(self._rejected, "values that are not of their kind"))
         for reason, count in self._lost.items():
