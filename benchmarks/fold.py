@@ -9,6 +9,7 @@ decoding the same bytes without folding them.
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -17,6 +18,7 @@ import numpy as np
 import foldline
 from foldline.layout import Layout
 from foldline_ingest.log import Log
+from foldline_ingest.replay import replay
 from foldline_views import buckets
 from foldline_views.database import database_path
 from foldline_views.viewstore import SqliteViewStore
@@ -87,7 +89,8 @@ def _read_all(folder: Path) -> float:
 
 async def _fold_all(folder: Path) -> tuple[float, int]:
     """Read and commit in turn, without overlap: so it is one core's work."""
-    store = await SqliteViewStore.open(database_path(folder / "views", 1), epoch=1)
+    again = partial(replay, Layout(folder))
+    store = await SqliteViewStore.open(database_path(folder / "views", 1), 1, again)
     started = time.perf_counter()
     commits = 0
     log = Log(Layout(folder), {})
@@ -102,7 +105,8 @@ async def _fold_all(folder: Path) -> tuple[float, int]:
 
 
 async def _fold_ticks(folder: Path) -> list[float]:
-    store = await SqliteViewStore.open(database_path(folder / "views", 1), epoch=1)
+    again = partial(replay, Layout(folder))
+    store = await SqliteViewStore.open(database_path(folder / "views", 1), 1, again)
     runs = [foldline.Run(store=folder, experiment="wide") for _ in range(WIDE_RUNS)]
     log = Log(Layout(folder), {})
     log.discover()

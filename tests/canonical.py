@@ -46,6 +46,10 @@ def canonical_dump(db: sqlite3.Connection) -> bytes:
             "SELECT uid, writer, seq, time, used, name, digest, maker, kind, files, size, aliases,"
             " uri FROM artifact JOIN run ON run.id = run ORDER BY uid, writer, seq"
         ).fetchall(),
+        "rewinds": db.execute(
+            "SELECT uid, writer, seq, time, step FROM rewind JOIN run ON run.id = run"
+            " ORDER BY uid, writer, seq"
+        ).fetchall(),
         "series": db.execute(
             "SELECT uid, name, context, shared FROM series JOIN run ON run.id = run"
             " ORDER BY uid, name, context"

@@ -6,7 +6,7 @@ offset that the segment has been read up to.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -63,6 +63,13 @@ class Batch(NamedTuple):
     events: list[EventHead]
     damage: list[Damage]
     finished: bool  # the last seal was read: nothing will follow
+    # The `StepsRewound` among the events, each with how many of the points come before it.
+    rewinds: Sequence[tuple[int, EventHead]] = ()
+
+    def where(self, mask: NDArray[np.bool_]) -> Batch:
+        """Return the batch with only the points that the mask is true for."""
+        rewinds = [(int(np.count_nonzero(mask[:at])), head) for at, head in self.rewinds]
+        return self._replace(points=self.points.where(mask), rewinds=rewinds)
 
     @property
     def bytes(self) -> int:

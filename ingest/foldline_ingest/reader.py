@@ -36,7 +36,7 @@ from foldline.cell import (
     padded,
 )
 from foldline.errors import CorruptRecord, TruncatedRecord
-from foldline.events import PointTracked, decode
+from foldline.events import PointTracked, StepsRewound, decode
 from foldline.layout import SegmentName
 
 from .batch import NO_POINTS, Batch, Damage, Points
@@ -67,15 +67,23 @@ class SegmentReader:
 
     `offset` is where the next read begins; it only moves forward, and only over bytes that were
     returned in a batch. The file stays open between reads, for a tail that polls, until `close`.
-    Who wants `events_only` does not wait until millions of points are copied.
+    `end` is where the reader takes the file to end. Who wants `events_only` does not wait until
+    millions of points are copied.
     """
 
     def __init__(
-        self, segment: SegmentName, path: Path, offset: int = 0, *, events_only: bool = False
+        self,
+        segment: SegmentName,
+        path: Path,
+        offset: int = 0,
+        *,
+        end: int | None = None,
+        events_only: bool = False,
     ) -> None:
         self.segment = segment
         self.path = path
         self.offset = offset
+        self.end = end
         self.events_only = events_only
         self.behind = 0  # bytes that were there to read beyond what the last read returned
         self._header: Header | None = None
@@ -89,7 +97,8 @@ class SegmentReader:
 
     def size(self) -> int:
         """Return the bytes that the file has now, written or only allocated."""
-        return os.fstat(self._open()).st_size
+        size = os.fstat(self._open()).st_size
+        return size if self.end is None else min(size, self.end)
 
     def read(self, *, final: bool = False, limit: int = READ_BYTES) -> Batch:
         """Return what can be read now; a batch with no bytes means: nothing new.
@@ -102,6 +111,8 @@ class SegmentReader:
             return self.nothing()
         self.behind = 0
         at = self.offset or HEADER_BYTES
+        if self.end is not None and at >= self.end:
+            return self.nothing()
         cell = os.pread(self._open(), CELL_BYTES, at)
         if len(cell) < CELL_BYTES or (cell[0] == 0 and self.offset and not final):
             return self.nothing()
@@ -122,7 +133,8 @@ class SegmentReader:
 
     def _walk(self, header: Header, *, final: bool, limit: int) -> _Walk:
         # The first block begins with the header, which its seal covers.
-        data = os.pread(self._open(), limit, self.offset)
+        length = limit if self.end is None else min(limit, self.end - self.offset)
+        data = os.pread(self._open(), length, self.offset)
         name = f"{self.segment.run}/{self.segment.writer}"
         walk = _Walk(data, self.offset, header, str(self.path), name)
         walk.run(final=final)
@@ -345,11 +357,22 @@ class _Walk:
         self.is_point[cells:] = False
         events = [(at, event) for at, event in self.events if at < cells]
         damage = sorted((d for d in self.damage if d.offset < end), key=lambda d: d.offset)
-        points = NO_POINTS
-        if not events_only:
-            points = self._points([(at, e) for at, e in events if e.type == PointTracked.TYPE])
+        wide = [
+            (at, point)
+            for at, event in events
+            if event.type == PointTracked.TYPE and (point := _wide_point(event)) is not None
+        ]
+        points = NO_POINTS if events_only else self._points(wide)
         heads = [event for _, event in events if event.type != PointTracked.TYPE]
-        return Batch(segment, start, end, points, heads, damage, self.finished)
+        rewinds = [
+            (0 if events_only else self._points_before(at, wide), event)
+            for at, event in events
+            if event.type == StepsRewound.TYPE
+        ]
+        return Batch(segment, start, end, points, heads, damage, self.finished, rewinds)
+
+    def _points_before(self, cell: int, wide: list[tuple[int, PointTracked]]) -> int:
+        return int(np.count_nonzero(self.is_point[:cell])) + sum(at < cell for at, _ in wide)
 
     def _leave_out_doubted(self) -> None:
         """Leave out the points of blocks that are not as they were sealed."""
@@ -361,7 +384,7 @@ class _Walk:
                 reason = "the block's checksum does not match its seal; its points are left out"
                 self.damage.append(Damage(self.name, seal.first, seal.length, reason))
 
-    def _points(self, wide: list[tuple[int, EventHead]]) -> Points:
+    def _points(self, wide: list[tuple[int, PointTracked]]) -> Points:
         taken = np.flatnonzero(self.is_point)
         cells = self.cells if len(taken) == len(self.cells) else self.cells[taken]
         step = cells["step"].astype(np.float64)
@@ -377,16 +400,15 @@ class _Walk:
         return _with_wide(points, taken, wide) if wide else points
 
 
-def _with_wide(points: Points, taken: np.ndarray, wide: list[tuple[int, EventHead]]) -> Points:
+def _with_wide(points: Points, taken: np.ndarray, wide: list[tuple[int, PointTracked]]) -> Points:
     """Put the points that travelled as events where they were tracked among the others."""
-    found = [(at, point) for at, event in wide if (point := _wide_point(event)) is not None]
-    places = np.searchsorted(taken, [at for at, _ in found])
+    places = np.searchsorted(taken, [at for at, _ in wide])
     return Points(
-        np.insert(points.series, places, [p.series for _, p in found]),
-        np.insert(points.step, places, [float(p.step) for _, p in found]),
-        np.insert(points.value, places, [p.value for _, p in found]),
-        np.insert(points.time, places, [p.time for _, p in found]),
-        np.insert(points.epoch, places, [nan if p.epoch is None else p.epoch for _, p in found]),
+        np.insert(points.series, places, [p.series for _, p in wide]),
+        np.insert(points.step, places, [float(p.step) for _, p in wide]),
+        np.insert(points.value, places, [p.value for _, p in wide]),
+        np.insert(points.time, places, [p.time for _, p in wide]),
+        np.insert(points.epoch, places, [nan if p.epoch is None else p.epoch for _, p in wide]),
     )
 
 

@@ -7,7 +7,7 @@ they return. `ViewStore` runs the views and commits their rows and the offsets a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -16,9 +16,12 @@ from foldline.layout import SegmentName
 
 from .batch import Batch, Damage
 
-__all__ = ["Applied", "Progress", "SeriesDelta", "View", "ViewStore"]
+__all__ = ["Applied", "Progress", "Replay", "SeriesDelta", "View", "ViewStore"]
 
 Session_contra = TypeVar("Session_contra", contravariant=True)
+
+Replay = Callable[[SegmentName, int], Iterable[Batch]]
+"""Gives a segment again from its start up to an offset, for a view that has to fold it anew."""
 
 
 class SeriesDelta(msgspec.Struct, frozen=True):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import anyio
 import pytest
 
 from foldline.errors import StoreBusy
+from foldline.layout import Layout
 from foldline_ingest.lease import Lease
+from foldline_ingest.replay import replay
 from foldline_views.viewstore import SqliteViewStore
 
 HOLDER = """
@@ -78,8 +81,12 @@ def test_an_overtaken_holder_cannot_commit(tmp_path: Path) -> None:
     """A holder that was stopped and overtaken is refused when it comes back: nothing is written."""
 
     async def scenario() -> None:
-        old = await SqliteViewStore.open(tmp_path / "views.db", epoch=1)
-        new = await SqliteViewStore.open(tmp_path / "views.db", epoch=2)
+        old = await SqliteViewStore.open(
+            tmp_path / "views.db", 1, partial(replay, Layout(tmp_path))
+        )
+        new = await SqliteViewStore.open(
+            tmp_path / "views.db", 2, partial(replay, Layout(tmp_path))
+        )
         try:
             await old.apply([])
             await new.apply([])

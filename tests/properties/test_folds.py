@@ -7,6 +7,7 @@ import random
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,10 @@ from foldline.events import (
     TagsChanged,
     WriterLost,
 )
-from foldline.layout import SegmentName
+from foldline.layout import Layout, SegmentName
 from foldline_ingest.batch import Batch
 from foldline_ingest.reader import SegmentReader
+from foldline_ingest.replay import replay
 from foldline_views import buckets, newest, summaries, viewstore
 from foldline_views.database import connect
 from tests.canonical import canonical_dump
@@ -301,9 +303,13 @@ def batches_of(log: list[tuple[SegmentName, Path]], limit: Callable[[], int]) ->
 
 
 def fold_all(path: Path, commits: list[list[Batch]], *, forget: float = 0.0) -> bytes:
-    """Fold the commits into a new file; return the dump. Memory is lost now and then."""
+    """Fold the commits into a new file; return the dump. Memory is lost now and then.
+
+    What a rewind asks for again is read from the store that the file lies in.
+    """
+    again = partial(replay, Layout(path.parent))
     store = viewstore.SqliteViewStore.__new__(viewstore.SqliteViewStore)
-    store.__init__(None, 1)  # type: ignore[misc]  # no thread: this test has the database
+    store.__init__(None, 1, again)  # type: ignore[misc]  # no thread: this test has the database
     chance = random.Random(3)
     with closing(connect(path, write=True)) as db:
         viewstore._create(db)

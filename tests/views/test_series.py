@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from foldline.layout import SegmentName
+from foldline.layout import Layout, SegmentName
 from foldline_ingest.announce import ANNOUNCED_SERIES_MAX
 from foldline_ingest.batch import Batch
 from foldline_ingest.reader import SegmentReader
+from foldline_ingest.replay import replay
 from foldline_ingest.view import Applied
 from foldline_views import newest, viewstore
 from foldline_views import series as series_module
@@ -31,7 +33,8 @@ class Bench:
         self.db = connect(path, write=True)
         viewstore._create(self.db)
         self.store = SqliteViewStore.__new__(SqliteViewStore)
-        self.store.__init__(None, 1)  # type: ignore[misc]  # see above
+        replaying = partial(replay, Layout(path.parent))
+        self.store.__init__(None, 1, replaying)  # type: ignore[misc]  # see above
 
     def apply(self, *batches: Batch) -> Applied:
         return self.store._apply(self.db, list(batches))

@@ -6,15 +6,17 @@ import random
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import anyio
 import pytest
 
 from foldline.events import FieldsSet
-from foldline.layout import SegmentName
+from foldline.layout import Layout, SegmentName
 from foldline_ingest.batch import Batch, Damage
 from foldline_ingest.reader import SegmentReader
+from foldline_ingest.replay import replay
 from foldline_views import viewstore
 from foldline_views.database import connect
 from foldline_views.viewstore import SqliteViewStore
@@ -55,7 +57,8 @@ class Bench:
         self.db = connect(path, write=True)
         viewstore._create(self.db)
         self.store = SqliteViewStore.__new__(SqliteViewStore)
-        self.store.__init__(None, 1)  # type: ignore[misc]  # see above
+        replaying = partial(replay, Layout(path.parent))
+        self.store.__init__(None, 1, replaying)  # type: ignore[misc]  # see above
 
     def apply(self, batches: list[Batch]) -> None:
         self.store._apply(self.db, batches)
@@ -165,7 +168,8 @@ def test_a_process_that_dies_in_a_commit_leaves_the_last_one(tmp_path: Path) -> 
     again = Bench.__new__(Bench)
     again.db = connect(tmp_path / "views.db", write=True)
     again.store = SqliteViewStore.__new__(SqliteViewStore)
-    again.store.__init__(None, 1)  # type: ignore[misc]  # see Bench
+    replaying = partial(replay, Layout(tmp_path))
+    again.store.__init__(None, 1, replaying)  # type: ignore[misc]  # see Bench
     with closing(again.db) as db:
         assert canonical_dump(db) == before
         again.apply(batches[2:])
@@ -177,7 +181,9 @@ def test_offsets_are_those_of_the_rows(tmp_path: Path) -> None:
     batches = sample(tmp_path)
 
     async def scenario() -> None:
-        store = await SqliteViewStore.open(tmp_path / "views.db", epoch=1)
+        store = await SqliteViewStore.open(
+            tmp_path / "views.db", 1, partial(replay, Layout(tmp_path))
+        )
         try:
             done: dict[SegmentName, int] = {}
             for batch in batches:

@@ -24,6 +24,7 @@ from foldline.layout import Layout
 from foldline_ingest.announce import Announcement, encode
 from foldline_ingest.lease import Lease
 from foldline_ingest.obituary import bury
+from foldline_ingest.replay import replay
 from foldline_ingest.worker import FoldWorker
 
 from .database import current_generation, database_path
@@ -139,7 +140,8 @@ async def _kept(layout: Layout, lease: Lease) -> SqliteViewStore | None:
     if generation is None:
         return None
     try:
-        store = await SqliteViewStore.open(database_path(layout.views, generation), lease.epoch)
+        path = database_path(layout.views, generation)
+        store = await SqliteViewStore.open(path, lease.epoch, partial(replay, layout))
     except sqlite3.OperationalError:
         raise  # it is there, and can't be opened now: no space, or no right
     except sqlite3.DatabaseError:
@@ -160,7 +162,7 @@ async def _rebuilt(layout: Layout, lease: Lease, announce: Announce | None) -> S
     path = database_path(layout.views, generation)
     # What an interrupted rebuild left is derived and unfinished.
     shutil.rmtree(path.parent, ignore_errors=True)
-    store = await SqliteViewStore.open(path, lease.epoch)
+    store = await SqliteViewStore.open(path, lease.epoch, partial(replay, layout))
 
     async def rebuilding(announcement: Announcement) -> None:
         announcement.state = "rebuilding"

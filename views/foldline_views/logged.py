@@ -7,10 +7,8 @@ call: what a living process has logged up to then is in it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
-from foldline.errors import CorruptRecord
 from foldline.events import (
     ArtifactLogged,
     ArtifactUsed,
@@ -30,7 +28,7 @@ from foldline.events import (
 )
 from foldline.layout import SEGMENT_SUFFIX, Layout, SegmentName
 from foldline_ingest.batch import Batch, Fact, facts
-from foldline_ingest.reader import SegmentReader
+from foldline_ingest.replay import replay
 
 from .series import context_key
 
@@ -247,18 +245,7 @@ def read_segments(
     """Yield each of the run's segments in turn, as the batches of what it holds now."""
     folder = layout.segment(SegmentName(run, "")).parent
     for file in sorted(folder.glob(f"*{SEGMENT_SUFFIX}")):
-        reader = SegmentReader(SegmentName(run, file.stem), file, events_only=events_only)
-        yield _batches(reader)
-
-
-def _batches(reader: SegmentReader) -> Iterator[Batch]:
-    # What is no segment is reported by the fold, and holds nothing.
-    with suppress(CorruptRecord, FileNotFoundError):
-        try:
-            while (batch := reader.read()).bytes:
-                yield batch
-        finally:
-            reader.close()
+        yield replay(layout, SegmentName(run, file.stem), events_only=events_only)
 
 
 def _by_writer(

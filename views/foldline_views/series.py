@@ -18,11 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foldline.events import SeriesDefined
+from foldline.layout import SegmentName
 from foldline_ingest.announce import ANNOUNCED_SERIES_MAX
 from foldline_ingest.batch import Batch, Points, facts
 from foldline_ingest.view import SeriesDelta
 
 from . import buckets, newest, overview, summaries
+from .rewinds import SYSTEM_PREFIX, Rewind, Rewinds, pass_by, rewinds_of
 from .session import Session
 
 __all__ = ["SeriesView", "context_key"]
@@ -51,11 +53,26 @@ class _Slot(NamedTuple):
     context: dict[str, Any]
 
 
+class _Folded(NamedTuple):
+    """New points by slot: those of one after those of another, in order of arrival."""
+
+    touched: Ints  # places in the pools
+    counts: Ints
+    starts: Ints
+    points: Floats  # three rows: step, value, time
+    full: NDArray[np.bool_]  # the slots that have absorbed a chunk
+
+
+_Part = tuple[Ints, Points]  # where in the pools each point belongs
+NONE = np.empty(0, dtype=np.int64)
+NOTHING = _Folded(NONE, NONE, NONE, np.empty((3, 0)), np.empty(0, dtype=np.bool_))
+
+
 class SeriesView:
     """Folds points into summaries, levels and overviews."""
 
     name = "series"
-    version = 3
+    version = 4
     schema = (
         newest.SCHEMA
         + """
@@ -68,6 +85,9 @@ class SeriesView:
             id INTEGER PRIMARY KEY, series INTEGER NOT NULL, segment INTEGER NOT NULL,
             number INTEGER NOT NULL, UNIQUE (segment, number));
         CREATE INDEX slot_series ON slot (series);
+        CREATE TABLE rewind (
+            run INTEGER NOT NULL, writer TEXT NOT NULL, seq INTEGER NOT NULL, time REAL NOT NULL,
+            step REAL NOT NULL, PRIMARY KEY (run, writer, seq)) WITHOUT ROWID;
         CREATE TABLE level (
             slot INTEGER PRIMARY KEY, width INTEGER NOT NULL, count INTEGER NOT NULL, data BLOB);
         CREATE TABLE overview (
@@ -87,15 +107,16 @@ class SeriesView:
         if not self._used:
             # Slots are read from their own rows, one segment at a time: cheaper than from commits.
             newest.spread(session.db, session.revision - 1, at_once=True)
-        self.touched = self.touched[:0]
+        passed = self._rewind(session, batches)
         parts = []
         for batch in batches:  # in their order: a later one may use what an earlier one defines
             if len(batch.points):
-                parts.append(self._places(session, batch))
+                parts.append(self._places(session, batch, passed))
             elif any(head.type == SeriesDefined.TYPE for head in batch.events):
                 self._define_segment(session, batch)
-        if parts:
-            self._fold(session, parts)
+            pass_by(passed, batch)
+        new = self._fold(session, parts) if parts else NOTHING
+        self._save(session, new)
         for batch in batches:
             if batch.finished:
                 self._tables.pop(session.segments[batch.segment], None)
@@ -108,6 +129,8 @@ class SeriesView:
             state = self._summary[:, place]
             if slot.series in self._shared:
                 state = summaries.merge(_summaries_of(session, slot.series))[:, 0]
+            if not state[summaries.COUNT]:
+                continue  # a rewind has hidden all of it
             count, step, value, time = state[NEWEST].tolist()
             found.append(
                 SeriesDelta(
@@ -128,6 +151,8 @@ class SeriesView:
         self._waiting = np.empty(0, dtype=np.int64)  # points in each open chunk
         self._tables: dict[int, Ints] = {}  # segment -> series number -> place
         self._levels: dict[int, buckets.Level] = {}  # by slot id; the oldest first
+        self._rewinds: dict[int, Rewinds] | None = None  # by run; None: not read yet
+        self._refolded: Ints = np.empty(0, dtype=np.int64)  # by this commit, since it rewinds
 
     def _reserve(self, count: int) -> None:
         """Make room for `count` more slots."""
@@ -170,8 +195,7 @@ class SeriesView:
         self._summary[:, places] = newest.summaries_of(session.db, ids)
         held = newest.waiting(session.db, ids)
         counts = np.bincount(held.owner, minlength=len(ids))
-        rank = np.arange(len(held.owner)) - np.repeat(np.cumsum(counts) - counts, counts)
-        self._chunk[:, places[held.owner], rank] = held.points
+        self._chunk[:, places[held.owner], _rank(counts)] = held.points
         self._waiting[places] = counts
         return table
 
@@ -233,30 +257,34 @@ class SeriesView:
 
     # -- points
 
-    def _places(self, session: Session, batch: Batch) -> tuple[NDArray[np.int64], Points]:
+    def _places(self, session: Session, batch: Batch, passed: dict[SegmentName, int]) -> _Part:
         """Return where in the pools each point of a batch belongs, without those that nowhere."""
         table = self._define_segment(session, batch)
         points = batch.points
         number = points.series
         # A step that is no number has no place on an axis; the SDK does not log such.
         keep = (number > 0) & (number < len(table)) & np.isfinite(points.step)
+        rewinds = self._rewinds_of(session, session.runs[batch.segment.run])
+        if rewinds:
+            keep &= ~self._hidden(rewinds, batch, table, passed)
         if not keep.all():
             points = points.where(keep)
         return table[points.series], points
 
-    def _fold(self, session: Session, parts: list[tuple[NDArray[np.int64], Points]]) -> None:
+    def _fold(self, session: Session, parts: list[_Part]) -> _Folded:
         place = np.concatenate([places for places, _ in parts])
         step = np.concatenate([points.step for _, points in parts])
         value = np.concatenate([points.value for _, points in parts])
         time = np.concatenate([points.time for _, points in parts])
-        self.touched, local = np.unique(place, return_inverse=True)
+        touched, local = np.unique(place, return_inverse=True)
+        if not len(touched):
+            return NOTHING
         # Sorting 16-bit numbers is a radix sort: several times as fast.
-        small = local.astype(np.uint16) if len(self.touched) < 1 << 16 else local
+        small = local.astype(np.uint16) if len(touched) < 1 << 16 else local
         order = np.argsort(small, kind="stable")
         step, value, time = step[order], value[order], time[order]
-        counts = np.bincount(local, minlength=len(self.touched))
+        counts = np.bincount(local, minlength=len(touched))
         starts = np.cumsum(counts) - counts
-        touched = self.touched
         self._summary[:, touched] = summaries.fold(
             self._summary[:, touched], starts, step, value, time
         )
@@ -266,7 +294,7 @@ class SeriesView:
         for index in np.flatnonzero(full).tolist():
             run = slice(starts[index], starts[index] + counts[index])
             self._absorb(session, int(touched[index]), points[:, run])
-        self._save(session, counts, starts, points, full)
+        return _Folded(touched, counts, starts, points, full)
 
     def _wait(
         self, touched: Ints, counts: Ints, starts: Ints, points: Floats, which: NDArray[np.bool_]
@@ -305,25 +333,125 @@ class SeriesView:
         ).fetchone()
         return buckets.unpack(*row) if row else buckets.EMPTY
 
-    def _save(
-        self,
-        session: Session,
-        counts: Ints,
-        starts: Ints,
-        points: Floats,
-        absorbed: NDArray[np.bool_],
-    ) -> None:
+    def _save(self, session: Session, new: _Folded) -> None:
         """Write the summaries, and of the new points those that wait now."""
-        touched = self.touched
+        # What was folded anew is written whole: what earlier commits wrote of it is void.
+        plain = ~np.isin(new.touched, self._refolded) if len(self._refolded) else slice(None)
+        touched, counts, full = new.touched[plain], new.counts[plain], new.full[plain]
         # Of a slot that absorbed, only what is left after its last whole chunk.
-        kept = np.where(absorbed, self._waiting[touched], counts)
-        first = starts + counts - kept
-        rank = np.arange(kept.sum()) - np.repeat(np.cumsum(kept) - kept, kept)
-        at = np.repeat(first, kept) + rank
-        ids = np.array([self._slots[place].id for place in touched.tolist()], dtype=np.int64)
-        recent = newest.Recent(ids, self._summary[:, touched], kept, points[:, at])
+        kept = np.where(full, self._waiting[touched], counts)
+        first = new.starts[plain] + counts - kept
+        points = new.points[:, np.repeat(first, kept) + _rank(kept)]
+        self.touched = touched
+        if len(self._refolded):
+            again = self._waiting[self._refolded]
+            waiting = self._chunk[:, np.repeat(self._refolded, again), _rank(again)]
+            self.touched = np.concatenate((touched, self._refolded))
+            kept, points = np.concatenate((kept, again)), np.concatenate((points, waiting), axis=1)
+        if not len(self.touched):
+            return
+        ids = np.array([self._slots[place].id for place in self.touched.tolist()], dtype=np.int64)
+        recent = newest.Recent(ids, self._summary[:, self.touched], kept, points)
         newest.save(session.db, session.revision, recent)
         newest.spread(session.db, session.revision)
+
+    # -- rewinds
+
+    def _rewinds_of(self, session: Session, run: int) -> Rewinds | None:
+        """Return the rewinds of a run that were committed or are in this commit."""
+        if self._rewinds is None:
+            self._rewinds = {}
+            for of, *rewind in session.db.execute(
+                "SELECT run, writer, seq, time, step FROM rewind ORDER BY run, writer, seq"
+            ):
+                self._rewinds.setdefault(of, Rewinds()).add(Rewind(*rewind))
+        return self._rewinds.get(run)
+
+    def _rewind(self, session: Session, batches: Sequence[Batch]) -> dict[SegmentName, int]:
+        """Take over the rewinds of this commit, and fold anew what they hide of earlier ones.
+
+        Returns the last rewind of each segment that was committed before.
+        """
+        self._refolded = self._refolded[:0]
+        passed: dict[SegmentName, int] = {}
+        lowest: dict[str, float] = {}
+        for batch in batches:
+            run = session.runs[batch.segment.run]
+            rewinds = self._rewinds_of(session, run)
+            if rewinds:
+                passed.setdefault(batch.segment, rewinds.last_seq(batch.segment.writer))
+            if not batch.rewinds:
+                continue
+            for rewind in rewinds_of(batch):
+                passed.setdefault(batch.segment, -1)
+                assert self._rewinds is not None  # read above
+                self._rewinds.setdefault(run, Rewinds()).add(rewind)
+                session.db.execute("INSERT INTO rewind VALUES (?, ?, ?, ?, ?)", (run, *rewind))
+                lowest[batch.segment.run] = min(
+                    rewind.step, lowest.get(batch.segment.run, rewind.step)
+                )
+        for uid, step in lowest.items():
+            self._fold_anew(session, uid, step)
+        return passed
+
+    def _fold_anew(self, session: Session, uid: str, step: float) -> None:
+        """Fold those slots of a run again that have points after a step."""
+        run = session.runs[uid]
+        rewinds = self._rewinds_of(session, run)
+        assert rewinds is not None  # that is why
+        segments = session.db.execute(
+            "SELECT id, writer, offset FROM segment WHERE run = ? ORDER BY writer", (run,)
+        ).fetchall()
+        for segment, writer, offset in segments:
+            whole = self._table(session, segment)
+            if segment not in session.segments.values():
+                self._tables.pop(segment)  # most are finished: nothing will ask for it again
+            slots = [self._slots[place] for place in whole.tolist() if place >= 0]
+            places = whole[whole >= 0]
+            late = self._summary[summaries.LAST_STEP, places] > step
+            late &= ~np.array([slot.name.startswith(SYSTEM_PREFIX) for slot in slots], dtype=bool)
+            if not late.any():
+                continue
+            self._empty(session, places[late])
+            table = np.where(np.isin(whole, places[late]), whole, -1)
+            passed: dict[SegmentName, int] = {}
+            for batch in session.replay(SegmentName(uid, writer), offset):
+                hidden = self._hidden(rewinds, batch, whole, passed)
+                pass_by(passed, batch)
+                number = batch.points.series
+                keep = (number < len(table)) & np.isfinite(batch.points.step) & ~hidden
+                points = batch.points.where(keep)
+                points = points.where(table[points.series] >= 0)
+                self._fold(session, [(table[points.series], points)])
+
+    def _empty(self, session: Session, places: Ints) -> None:
+        """Take back everything that was folded into these slots."""
+        self._summary[:, places] = summaries.fresh(len(places))
+        self._waiting[places] = 0
+        self._refolded = np.concatenate((self._refolded, places))
+        for place in places.tolist():
+            slot = self._slots[place].id
+            self._levels.pop(slot, None)
+            session.db.execute("DELETE FROM level WHERE slot = ?", (slot,))
+            session.db.execute("DELETE FROM overview WHERE slot = ?", (slot,))
+
+    def _hidden(
+        self, rewinds: Rewinds, batch: Batch, table: Ints, passed: dict[SegmentName, int]
+    ) -> NDArray[np.bool_]:
+        """Return which points of a batch are hidden, those of the machine never."""
+        hidden = rewinds.hide(batch, passed)
+        numbers = np.unique(batch.points.series[hidden])
+        system = [
+            number
+            for number in numbers[numbers < len(table)].tolist()
+            if table[number] >= 0 and self._slots[table[number]].name.startswith(SYSTEM_PREFIX)
+        ]
+        return hidden & ~np.isin(batch.points.series, system) if system else hidden
+
+
+def _rank(counts: Ints) -> Ints:
+    """Return each point's place within its slot, of slots of these counts end to end."""
+    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
 def context_key(context: dict[str, object]) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from foldline.errors import StoreBusy
 from foldline.layout import SegmentName
 from foldline_ingest.batch import Batch, Damage
-from foldline_ingest.view import Applied, Progress
+from foldline_ingest.view import Applied, Progress, Replay
 
 from .database import Database
 from .runs import RunsView
@@ -58,17 +58,18 @@ class SqliteViewStore:
     """Folds batches into the runs and series views, and commits them.
 
     `epoch` is that of the lease its process holds: a commit fails with StoreBusy once a later
-    holder has committed.
+    holder has committed. `replay` gives what was folded before again: a rewind changes the past.
     """
 
-    def __init__(self, database: Database, epoch: int) -> None:
+    def __init__(self, database: Database, epoch: int, replay: Replay) -> None:
         self._database = database
         self._epoch = epoch
+        self._replay = replay
         self._runs = RunsView()
         self._series = SeriesView()
 
     @classmethod
-    async def open(cls, path: Path, epoch: int) -> SqliteViewStore:
+    async def open(cls, path: Path, epoch: int, replay: Replay) -> SqliteViewStore:
         """Open the file at `path`, and make its tables if it is new."""
         database = await Database.create(path)
         try:
@@ -77,7 +78,7 @@ class SqliteViewStore:
             # Whatever it was: a connection left open keeps its thread, and that the process.
             await database.close()
             raise
-        return cls(database, epoch)
+        return cls(database, epoch, replay)
 
     async def close(self) -> None:
         """Close the file."""
@@ -147,7 +148,7 @@ class SqliteViewStore:
             (segments[batch.segment],) = db.execute(
                 "SELECT id FROM segment WHERE run = ? AND writer = ?", key
             ).fetchone()
-        return Session(db, revision, runs, segments)
+        return Session(db, revision, runs, segments, self._replay)
 
     def _advance(self, session: Session, batches: Sequence[Batch]) -> int:
         db = session.db
