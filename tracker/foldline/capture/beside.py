@@ -27,6 +27,7 @@ __all__ = ["Beside"]
 
 ANSWER_WAIT_S_MAX = 5.0  # at the end of a run: a slow terminal; the companion goes on beyond it
 HUNG_CHECK_S = 5.0  # a companion that answers no question for so long, over a full pipe, hangs
+LULL_S = 0.02  # who waited for room in a full pipe has written by then
 PIPE_BYTES = 65_536  # what a pipe holds without being asked for more
 
 _turn = threading.RLock()  # the descriptors of a process are replaced by one run at a time
@@ -124,7 +125,7 @@ class Beside:
                     time.sleep(0.001)
                 return
             if not answer:
-                self._hand_on(all_of_it=False)
+                self._hand_on(until_lull=True)
                 return
 
     def _copied(self) -> dict[int, int]:
@@ -162,10 +163,12 @@ class Beside:
             if self._ended:
                 return
             self._ended = self._alone = True
+            # First what is in the pipes, so that nothing overtakes it.
+            self._hand_on(until_lull=True)
             self._give_back()
             self._pass_on()
         self._tell_lost()
-        self._hand_on(all_of_it=True)
+        self._hand_on(until_lull=False)
 
     def _tell_lost(self) -> None:
         lost = FoldlineError(
@@ -183,22 +186,25 @@ class Beside:
             if way.numbers
         )
 
-    def _hand_on(self, *, all_of_it: bool) -> None:
-        """Copy what is in the pipes to where it leads; `all_of_it` is what children print too."""
+    def _hand_on(self, *, until_lull: bool) -> None:
+        """Copy what is in the pipes to where it leads: up to a lull, or all that ever comes."""
         copied = self._copied()
+        poll = select.poll()
         for way in self.console.ways:
-            os.close(way.writing)
-            way.writing = -1
+            if way.reading in copied:
+                poll.register(way.reading, select.POLLIN)
+                if not until_lull and way.writing >= 0:
+                    os.close(way.writing)  # or the end would never come
+                    way.writing = -1
         while copied:
-            for reading, original in tuple(copied.items()):
-                if _readable(reading, 0.01 if len(copied) > 1 or not all_of_it else HUNG_CHECK_S):
-                    data = _read(reading)
-                    _write(original, data)
-                elif all_of_it:
-                    continue
-                else:
-                    data = b""
+            ready = poll.poll(LULL_S * 1000 if until_lull else None)
+            if not ready:
+                return
+            for reading, _ in ready:
+                data = _read(reading)
+                _write(copied[reading], data)
                 if not data:
+                    poll.unregister(reading)
                     del copied[reading]
 
     def _close(self) -> None:

@@ -61,16 +61,25 @@ class Row:
         self.said_at = said_at  # monotonic: when a state of an unfinished line was logged
 
     @property
+    def is_raw(self) -> bool:
+        """Whether the text is as it was printed, colours and all."""
+        return self._styles is None
+
+    @property
     def width(self) -> int:
         """How many columns are written."""
         self._split()
         return len(self._text)
 
+    def end(self) -> tuple[int, str]:
+        """Return the column after the last, and the colours there."""
+        style = self._split()
+        return len(self._text), style
+
     def append(self, text: str) -> None:
-        """Add text at the end, its colours as they stand."""
+        """Add text at the end of a raw row, its colours as they stand."""
         if text:
-            self._text = self.text + text
-            self._styles = None
+            self._text += text
             self.changed = True
 
     def put(self, column: int, text: str, style: str) -> None:
@@ -110,10 +119,10 @@ class Row:
             parts.append(character)
         return "".join(parts) + (RESET if current else "")
 
-    def _split(self) -> None:
-        """Part the characters from the colours, once something is written over them."""
+    def _split(self) -> str:
+        """Part the characters from the colours, and return the colours at the end."""
         if self._styles is not None or "\x1b" not in self._text:
-            return
+            return self._styles[-1] if self._styles else ""
         styles: list[str] = []
         text, style, at = "", "", 0
         for found in _SGR.finditer(self._text):
@@ -122,6 +131,7 @@ class Row:
             style, at = styled(style, found[0]), found.end()
         piece = self._text[at:]
         self._text, self._styles = text + piece, styles + [style] * len(piece)
+        return style
 
 
 def styled(style: str, sequence: str) -> str:
@@ -145,9 +155,9 @@ class Terminal:
     @property
     def is_plain(self) -> bool:
         """Whether the cursor stands at the end of all that was written."""
-        return self.at == len(self.rows) - 1 and (
-            self._column < 0 or self._column == self.rows[-1].width
-        )
+        if self.at < len(self.rows) - 1 or self._style or not self.rows[-1].is_raw:
+            return False
+        return self._column < 0 or self._column == self.rows[-1].width
 
     def end_at(self, rows: list[Row]) -> None:
         """Stand at the end of the last of `rows`, which were written as they are."""
@@ -157,7 +167,7 @@ class Terminal:
     def write(self, text: str) -> None:
         """Carry out `text`."""
         if self._column < 0:
-            self._column = self.rows[self.at].width
+            self._column, self._style = self.rows[self.at].end()
         for found in _PIECE.finditer(text):
             piece = found[0]
             if piece[0] >= " " or piece[0] == "\t":
