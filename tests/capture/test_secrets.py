@@ -6,7 +6,7 @@ import string
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import foldline
@@ -255,6 +255,7 @@ TREES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_masking_twice_is_masking_once(text: str) -> None:
     """What is masked has nothing left to mask, as many lines, and grows by short passwords only."""
@@ -265,6 +266,7 @@ def test_masking_twice_is_masking_once(text: str) -> None:
         assert len(once) <= len(text) + len(MASK) * text.count("://")
 
 
+@settings(deadline=None)
 @given(WORDS)
 def test_words_are_never_masked(text: str) -> None:
     """Text of letters and spaces comes back as it was."""
@@ -272,6 +274,7 @@ def test_words_are_never_masked(text: str) -> None:
     assert secrets.mask_code(text) is text
 
 
+@settings(deadline=None)
 @given(TREES)
 def test_a_tree_keeps_its_form(tree: object) -> None:
     """Masking changes texts alone, and a tree without secrets is not even copied."""
