@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import gc
+import os
 import signal
 import sys
 import threading
@@ -186,6 +187,18 @@ def test_the_background_thread_seals_and_prepares(tmp_path: Path) -> None:
         (path,) = segments(tmp_path / "store")
         wait_for(lambda: walk(path).sealed, "a seal")
         assert walk(path).sealed[0] == (0, 65_504)
+
+
+def test_a_run_gives_a_sign_of_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The marker of an idle run is touched again and again, for machines that see no lock."""
+    monkeypatch.setattr(keeper, "HEARTBEAT_S", 0.02)
+    monkeypatch.setattr(writer, "KEEPER", keeper.Keeper())
+    with foldline.Run(store=tmp_path / "store") as run:
+        run.track(0.5, "loss")
+        (marker,) = (tmp_path / "store" / "active").iterdir()
+        for _ in range(2):
+            os.utime(marker, (1.0, 1.0))
+            wait_for(lambda: marker.stat().st_mtime > 1.0, "a touch")
 
 
 def test_a_buffered_run_reaches_the_file_by_itself(

@@ -1,14 +1,17 @@
 """The background thread that tends open segments.
 
 One for a process, started with its first segment. It never keeps the interpreter from ending,
-and nothing waits for it: what it is late with, the caller does, and closing does the rest.
+and nothing waits for it: what it is late with, the caller does, and closing does the rest. It
+also gives the sign that the process lives.
 """
 
 from __future__ import annotations
 
 import _thread
+import time
 
 from .buffered import FLUSH_INTERVAL_S
+from .presence import HEARTBEAT_S, Presence
 from .segment import Segment
 
 __all__ = ["Keeper"]
@@ -20,14 +23,14 @@ class Keeper:
     """A thread that seals, prepares and flushes, whenever the bell rings."""
 
     def __init__(self) -> None:
-        self._segments: list[Segment] = []
+        self._segments: list[tuple[Segment, Presence]] = []
         self._bell = _thread.allocate_lock()  # held: silent
         self._bell.acquire()
         self._started = False
 
-    def add(self, segment: Segment) -> None:
-        """Tend `segment` until it is closed."""
-        self._segments.append(segment)
+    def add(self, segment: Segment, presence: Presence) -> None:
+        """Tend `segment`, and keep its sign of life fresh, until it is closed."""
+        self._segments.append((segment, presence))
         if not self._started:
             self._started = True
             try:
@@ -49,14 +52,20 @@ class Keeper:
         self.__init__()  # type: ignore[misc]  # on purpose: everything here is the parent's
 
     def _run(self) -> None:
-        timeout = -1.0
+        timeout = HEARTBEAT_S
+        beaten = time.monotonic()
         while True:
             self._bell.acquire(timeout=timeout)
-            timeout = -1.0
-            for segment in tuple(self._segments):
+            timeout = HEARTBEAT_S
+            due = time.monotonic() - beaten >= HEARTBEAT_S
+            if due:
+                beaten = time.monotonic()
+            for segment, presence in tuple(self._segments):
                 if segment.closed:
-                    self._segments.remove(segment)
+                    self._segments.remove((segment, presence))
                     continue
+                if due:
+                    presence.beat()
                 if segment.file.buffered:
                     timeout = FLUSH_INTERVAL_S
                 try:

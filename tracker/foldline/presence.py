@@ -8,12 +8,15 @@ a marker that is not locked yet.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 import msgspec
 
 from .layout import Layout, Marker, SegmentName
 
-__all__ = ["Presence"]
+__all__ = ["HEARTBEAT_S", "Presence"]
+
+HEARTBEAT_S = 10.0  # between two signs of life; other hosts take a minute of silence for death
 
 
 class Presence:
@@ -33,6 +36,12 @@ class Presence:
             self.leave()
             draft.unlink(missing_ok=True)
             raise
+
+    def beat(self) -> None:
+        """Give a sign of life to other machines, which can't see the lock."""
+        # By its name: the descriptor may be closed, and another file's, at any moment.
+        with suppress(OSError):  # folded to its end already, or a store that is gone
+            os.utime(self.path)
 
     def leave(self) -> None:
         """Let go of the lock; the marker stays until the segment is folded.

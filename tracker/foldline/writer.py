@@ -240,7 +240,7 @@ class Writer:
             presence.withdraw()
             raise
         self._presence, self._segment, self.sink = presence, segment, segment
-        KEEPER.add(segment)
+        KEEPER.add(segment, presence)
         return segment
 
     def _refused(self, error: OSError) -> None:
