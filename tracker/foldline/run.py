@@ -183,6 +183,8 @@ class Run(Rows, Artifacts):
             return
         # Without the lock: both wait for others, who may want to log.
         self._settle()
+        if self._captured is not None:
+            self._captured.settle()
         with self._lock:
             if not self._writer.closed:
                 self._tell_lost()

@@ -26,13 +26,24 @@ class Capture:
         self.heard: Heard | None = None
         self.messages: Messages | None = None
 
+    def settle(self) -> None:
+        """End what this process captures itself, while its writer is open; at most once."""
+        heard, messages, self.heard, self.messages = self.heard, self.messages, None, None
+        if heard is not None:
+            heard.end()
+        if messages is not None:
+            messages.end()
+
     def end(self) -> None:
-        """Capture no more, and hand on what was printed; at once if that was done. Never raises."""
-        for part in (self.messages, self.heard, self.beside):
-            if part is not None:
-                with suppress(OSError):  # no descriptors left, say; the run is ended all the same
-                    part.end()
-        self.messages = self.heard = self.beside = None
+        """Have all that was printed handed on, and let the companion go; at most once.
+
+        After the writer is closed: until its segment says how it ended, the companion would tell
+        of a death.
+        """
+        beside, self.beside = self.beside, None
+        if beside is not None:
+            with suppress(OSError):  # no descriptors left, say; the run is ended all the same
+                beside.end()
 
     def after_fork(self) -> None:
         """Leave all but the messages to the parent."""
