@@ -20,10 +20,19 @@ from hypothesis import strategies as st
 import foldline
 from foldline import backlog, blobs, keeping, spool
 from foldline.errors import CorruptRecord, FoldlineWarning, StoreUnwritable, TruncatedRecord
-from foldline.events import Event, PointsDropped, ValuesTracked
+from foldline.events import (
+    Event,
+    PointsDropped,
+    Value,
+    ValuesTracked,
+    WriterClosed,
+    WriterOpened,
+)
 from foldline.layout import Layout
+from foldline.notices import Notices
 from foldline.values import Image, Text, Video
 from foldline.values.value import Raw
+from foldline.writer import Writer
 from tests.patience import wait_for
 from tests.values.store import dropped, kept, revived, told
 
@@ -391,3 +400,32 @@ def test_strict_mode_raises_where_the_value_is_tracked(
     with pytest.raises(StoreUnwritable):
         run.track(Image(NOISE), name="i")
     run.finish()
+
+
+def test_a_sequence_goes_on_where_an_earlier_process_was(tmp_path: Path) -> None:
+    """A run that is joined again counts a sequence's steps on, as it does those of a series."""
+    for _ in range(2):
+        with foldline.Run("again", store=tmp_path) as run:
+            run.track(Text("a"), name="x")
+            run.track([Image(NOISE)], name="x", context={"a": 1})
+            run.track(Text("b"), name="x")
+    texts = [fields["step"] for fields in told(tmp_path) if fields["kind"] == "text"]
+    assert texts == [0, 1, 2, 3]
+    assert [fields["step"] for fields in told(tmp_path) if fields["kind"] == "image"] == [0, 1]
+
+
+def test_what_is_told_twice_is_read_once(tmp_path: Path) -> None:
+    """An event of a writer that was killed, and the same one of who finished it, are one entry."""
+    from foldline_views.logged import read_sequences
+
+    event = ValuesTracked("text", "x", 1, 5.0, [Value("text/plain", 1, inline=b"a")])
+    with foldline.Run("twice", store=tmp_path) as run:
+        run._emit(event)
+    opened = WriterOpened("here", 1, role="companion")
+    notices = Notices()
+    finisher = Writer(Layout(tmp_path), "twice", opened=lambda: opened, notices=notices)
+    finisher.event(event)
+    finisher.event(ValuesTracked("text", "x", 1, 6.0, event.values))
+    finisher.close(WriterClosed("finished"))
+    (sequence,) = read_sequences(Layout(tmp_path), "twice")
+    assert [entry.time for entry in sequence.entries] == [5.0, 6.0]

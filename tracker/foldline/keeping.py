@@ -19,7 +19,7 @@ from .errors import FoldlineError, StoreUnwritable, ValueRejected
 from .events import PointsDropped, ValuesTracked
 from .notices import Notices
 from .scalars import epoch_of
-from .series import SERIES_MAX, Series
+from .series import SERIES_MAX, Series, sequence_label
 from .tracking import Tracking
 from .values.value import Raw, Tracked
 from .writer import Writer
@@ -88,8 +88,7 @@ class Keeping(Tracking):
     def _counter(self, kind: str, name: Any, context: Any) -> tuple[Series, str]:
         """Return what counts a sequence's steps, and its name. Raises ValueRejected."""
         clean, tree = self._named(name, context)
-        # Beside the series, under a name that no metric has.
-        label = f"{kind}\0{clean}"
+        label = sequence_label(kind, clean)
         sequence = self._book.find(label, tree)
         if sequence is None:
             if len(self._book) >= SERIES_MAX:

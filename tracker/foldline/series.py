@@ -15,7 +15,7 @@ import msgspec
 
 from .cell import FLAG_AUTO_STEP, POINT
 
-__all__ = ["SERIES_MAX", "Series", "SeriesBook", "series_key", "typed_key"]
+__all__ = ["SERIES_MAX", "Series", "SeriesBook", "sequence_label", "series_key", "typed_key"]
 
 SERIES_MAX = 1_000_000  # of one process; each costs a few hundred bytes of memory
 KNOWN_MAX = 100_000  # spellings of contexts remembered; beyond it the slower way still works
@@ -112,6 +112,11 @@ class SeriesBook:
 def typed_key(name: str, context: dict[str, Any]) -> tuple[Any, ...]:
     """Return a key that tells 1, 1.0 and True apart. Raises TypeError if a value has no hash."""
     return (name, *context.items(), *map(type, context.values()))
+
+
+def sequence_label(kind: str, name: str) -> str:
+    """Return what stands for a sequence among the names of series: no metric is called so."""
+    return f"{kind}\0{name}"
 
 
 def series_key(name: str, context: dict[str, Any]) -> bytes:

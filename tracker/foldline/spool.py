@@ -6,7 +6,7 @@ event is in the log. Whoever finds files of a writer that is gone finishes them:
 
     0   8  magic, "FOLDSPL1"; written last, so a file without it belongs to a call that never ended
     8   4  length of the words
-   12   4  CRC-32 of words and parts
+   12   4  CRC-32 of words, parts and the two lengths
    16   8  length of the file
    24      the words, a msgpack map as `Call` has it; then all parts of all values
 """
@@ -51,6 +51,7 @@ INLINE_TOTAL_BYTES_MAX = 65_536  # of all values of one event, which readers pas
 
 _MAGIC = b"FOLDSPL1"
 _HEAD = Struct("<8sIIQ")
+_LENGTHS = Struct("<IQ")
 
 
 class Call(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -111,6 +112,7 @@ def write(path: Path, call: Call, raws: Sequence[Raw]) -> int:
                 )
             total = file.tell()
             file.seek(0)
+            crc = zlib.crc32(_LENGTHS.pack(len(words), total), crc)
             file.write(_HEAD.pack(_MAGIC, len(words), crc, total))
     except BaseException:  # whatever it is, it goes on; half a file must not stay
         path.unlink(missing_ok=True)
@@ -133,7 +135,7 @@ def read(path: Path) -> tuple[Call, list[Raw]]:
         if os.fstat(file.fileno()).st_size != total:
             raise CorruptRecord(path, 0, total, "the file has another length than it says")
         view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    if zlib.crc32(view[_HEAD.size :]) != crc:
+    if zlib.crc32(_LENGTHS.pack(length, total), zlib.crc32(view[_HEAD.size :])) != crc:
         raise CorruptRecord(path, 0, total, "its checksum is wrong")
     at = _HEAD.size + length
     call = _decoder.decode(view[_HEAD.size : at])

@@ -16,8 +16,15 @@ import msgspec
 import numpy as np
 
 from foldline.errors import FoldlineError
-from foldline.events import SeriesDefined, StepsRewound, WriterClosed, WriterOpened
+from foldline.events import (
+    SeriesDefined,
+    StepsRewound,
+    ValuesTracked,
+    WriterClosed,
+    WriterOpened,
+)
 from foldline.layout import Layout, Marker, SegmentName
+from foldline.series import sequence_label
 from foldline_ingest.batch import Batch, facts
 
 from .logged import read_facts, read_segments
@@ -131,6 +138,7 @@ def _largest(
     segment: Iterator[Batch], wanted: set[str], rewinds: Rewinds, deadline: float
 ) -> list[tuple[str, dict[str, Any], float]]:
     names: dict[int, tuple[str, dict[str, Any]]] = {}
+    sequences: list[tuple[str, dict[str, Any], float]] = []
     top = np.full(1, -np.inf)
     for batch in segment:
         if batch.segment.writer not in wanted:
@@ -138,15 +146,21 @@ def _largest(
         if time.monotonic() > deadline:
             raise FoldlineError("it holds more points than can be read while a training waits")
         for fact in facts(batch):
-            if isinstance(fact.event, SeriesDefined):
-                names[fact.event.series] = (fact.event.name, fact.event.context)
+            event = fact.event
+            if isinstance(event, SeriesDefined):
+                names[event.series] = (event.name, event.context)
+            elif isinstance(event, ValuesTracked):
+                hidden = any(event.time < when and event.step > last for when, last in rewinds)
+                if not hidden:
+                    label = sequence_label(event.kind, event.name)
+                    sequences.append((label, event.context, float(event.step)))
         points = batch.points
         for when, last in rewinds:
             points = points.where((points.time >= when) | (points.step <= last))
         if len(points) and (room := int(points.series.max()) + 1) > len(top):
             top = np.concatenate([top, np.full(room - len(top), -np.inf)])
         np.maximum.at(top, points.series, points.step)
-    return [
+    return sequences + [
         (*name, float(top[number]))
         for number, name in names.items()
         if number < len(top) and np.isfinite(top[number])

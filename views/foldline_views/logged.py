@@ -175,14 +175,20 @@ def read_sequences(layout: Layout, run: str, kind: str | None = None) -> list[Se
     """
     found: dict[tuple[str, str, str], Sequence] = {}
     rewound: list[tuple[float, float]] = []
-    for fact in read_facts(layout, run, ValuesTracked, StepsRewound):
+    training: set[str] = set()
+    for fact in read_facts(layout, run, WriterOpened, ValuesTracked, StepsRewound):
         event = fact.event
-        if isinstance(event, StepsRewound):
+        if isinstance(event, WriterOpened) and not event.role:
+            training.add(fact.writer)
+        elif isinstance(event, StepsRewound):
             rewound.append((fact.time, event.step))
         elif isinstance(event, ValuesTracked) and kind in (None, event.kind):
             key = (event.kind, event.name, context_key(event.context))
             sequence = found.setdefault(key, Sequence(event.kind, event.name, event.context, []))
-            sequence.entries.append(Entry(event.step, event.epoch, event.time, event.values))
+            entry = Entry(event.step, event.epoch, event.time, event.values)
+            # What a writer logged as it was killed, who finishes its spool says once more.
+            if fact.writer in training or entry not in sequence.entries:
+                sequence.entries.append(entry)
     for sequence in found.values():
         shown = [
             entry
