@@ -8,7 +8,7 @@ from typing import Any
 
 from . import params
 from .errors import ValueRejected
-from .notices import Notices
+from .notices import Notices, shown
 from .settings import Settings
 from .trees import Tree
 
@@ -36,7 +36,7 @@ class Config(Tree):
     def _assign(self, path: list[str], value: Any) -> None:
         run = self._current()
         if run is None:
-            self._absent(f"foldline.config[{path[0]!r}] = ...")
+            self._absent(f"foldline.config[{shown(path[0])}] = ...")
         else:
             run[tuple(path)] = value
 
@@ -68,6 +68,7 @@ class Config(Tree):
             return
         before = self._values()
         for key, value in new.items():
+            path = [str(params.plain(key))]
             if allow_val_change is False and key in before and before[key] != params.plain(value):
                 kept = ValueRejected(
                     f"config.{key} stays {before[key]!r}, as it may not change",
@@ -75,12 +76,17 @@ class Config(Tree):
                 )
                 self._notices.give(f"config {key}", kept)
             else:
-                self[key] = value
+                self._assign(path, value)
 
     def setdefaults(self, d: Any) -> None:
         """Set those params of `d` that are not set yet."""
         before = self._values()
-        self.update({key: value for key, value in tree_of(d).items() if key not in before})
+        try:
+            new = tree_of(d)
+        except ValueRejected as error:
+            self._notices.give("config.setdefaults", error)
+            return
+        self.update({key: value for key, value in new.items() if key not in before})
 
     def persist(self) -> None:
         """Do nothing: each param is in the log once it is set."""
@@ -92,9 +98,12 @@ def tree_of(config: Any) -> dict[str, Any]:
     A path leads to JSON, or to YAML where PyYAML is installed. Raises ValueRejected.
     """
     if isinstance(config, str | Path):
-        return tree_of(_read(Path(config)))
-    flags = getattr(config, "flag_values_dict", None)
-    tree = params.plain(flags() if flags is not None else config)
+        config = _read(config)
+    try:
+        flags = getattr(config, "flag_values_dict", None)
+        tree = params.plain(flags() if flags is not None else config)
+    except Exception:  # noqa: BLE001  # the user's object may raise anything
+        tree = None
     if not isinstance(tree, dict):
         raise ValueRejected(
             f"config takes a dict, not a {type(config).__name__}", hint='config={"lr": 0.1}'
@@ -102,9 +111,9 @@ def tree_of(config: Any) -> dict[str, Any]:
     return tree
 
 
-def _read(path: Path) -> Any:
-    hint = "config takes a dict, or the path of a JSON or YAML file"
+def _read(place: str | Path) -> Any:
     try:
+        path = Path(place)
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".json":
             import json
@@ -115,6 +124,8 @@ def _read(path: Path) -> Any:
         return yaml.safe_load(text)
     except ImportError as error:
         hint = "pip install pyyaml, or write it as JSON"
-        raise ValueRejected(f"config={str(path)!r} needs PyYAML", hint=hint) from error
+        raise ValueRejected(f"config={shown(place)} needs PyYAML", hint=hint) from error
     except Exception as error:  # PyYAML's errors have no name where it is not installed
-        raise ValueRejected(f"config={str(path)!r} can't be read: {error}", hint=hint) from error
+        hint = "config takes a dict, or the path of a JSON or YAML file"
+        what = f"config={shown(place)} can't be read: {shown(error)}"
+        raise ValueRejected(what, hint=hint) from error

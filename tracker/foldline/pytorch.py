@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from weakref import ref
 
 from .errors import FoldlineError, ValueRejected
+from .notices import shown
 
 __all__ = ["Watch", "distribution", "track_gradients_dists", "track_params_dists"]
 
@@ -58,11 +59,13 @@ class Watch:
         prefix: str = "",
         tell: Tell,
     ) -> None:
-        kinds = LOGS.get(str(log))
+        kinds = LOGS.get(log) if type(log) is str else None
         if kinds is None:
-            raise ValueRejected(f"watch(log={log!r})", hint=f"one of {', '.join(LOGS)}, or None")
-        if not isinstance(log_freq, int) or log_freq < 1:
-            raise ValueRejected(f"watch(log_freq={log_freq!r})", hint="log_freq=1000 batches")
+            raise ValueRejected(
+                f"watch(log={shown(log)})", hint=f"one of {', '.join(LOGS)}, or None"
+            )
+        if type(log_freq) is not int or log_freq < 1:
+            raise ValueRejected(f"watch(log_freq={shown(log_freq)})", hint="log_freq=1000 batches")
         if not hasattr(module, "named_parameters"):
             raise ValueRejected(
                 f"watch takes a torch module, not a {type(module).__name__}",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from . import params
 from .contexts import Context
 from .errors import Unsupported
-from .settings import Key, Settings
+from .settings import Key, Settings, several
 from .writer import Writer
 
 if TYPE_CHECKING:
@@ -79,9 +79,9 @@ class Readback(Settings):
 
     @tags.setter
     def tags(self, value: Iterable[str]) -> None:
-        words = list(value)
+        words = several(value)
         self.remove_tag(*[tag for tag in self.tags if tag not in words])
-        self.add_tag(*[tag for tag in words if tag not in self.tags])
+        self.add_tag(*words)
 
     def _recall(self) -> None:
         """Take over what the run's log has, where somebody else may have written to it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ from typing import Any
 
 from .errors import ValueRejected
 from .events import AlertRaised, MessageLogged, MetricDefined, ProgressReported, SummarySet
-from .notices import Notices
+from .notices import Notices, shown
 from .params import plain
 from .results import Results
 from .secrets import mask_text, mask_tree
@@ -21,6 +22,7 @@ from .settings import Settings
 __all__ = ["AlertLevel", "Reports", "aspects_of"]
 
 ALERT_TITLES_MAX = 1_000  # whose last alert is remembered; a title is not to hold a step
+LEVEL_MAX = 1_000  # of an alert; `logging` counts to 50
 DEFINITIONS_MAX = 100_000  # as many as a process may have series
 
 # What `define_metric` takes as a series' summary; `copy` is the older word for `last`.
@@ -176,7 +178,7 @@ class Reports(Settings):
         try:
             definition = self._definition(name, step_metric, summary, goal)
         except ValueRejected as error:
-            self._notices.give(f"define_metric {name}", error)
+            self._notices.give(f"define_metric {shown(name)}", error)
             return None
         with self._lock:
             before = None if overwrite else self._defined.get(definition.name)
@@ -197,20 +199,22 @@ class Reports(Settings):
         name: Any,
         step_metric: Any,
         summary: str | Iterable[str] | None,
-        goal: str | None,
+        goal: Any,
     ) -> MetricDefined:
         """Return what was asked for, in our words. Raises ValueRejected."""
-        ours = GOALS.get(goal or "", goal or "")
-        if ours not in ("", *GOALS.values()):
-            raise ValueRejected(f"goal={goal!r} is no goal", hint='goal="minimize" or "maximize"')
-        axis = step_metric.name if isinstance(step_metric, MetricDefined) else step_metric or ""
-        whole = name.name if isinstance(name, MetricDefined) else name
-        if not isinstance(whole, str) or not whole or not isinstance(axis, str):
+        ours = GOALS.get(goal, goal) if isinstance(goal, str) else "" if goal is None else goal
+        if not isinstance(ours, str) or ours not in ("", *GOALS.values()):
             raise ValueRejected(
-                f"define_metric({whole!r}, step_metric={axis!r}) names no metric",
+                f"goal={shown(goal)} is no goal", hint='goal="minimize" or "maximize"'
+            )
+        axis = step_metric.name if isinstance(step_metric, MetricDefined) else step_metric
+        whole = name.name if isinstance(name, MetricDefined) else name
+        if not isinstance(whole, str) or not whole or not isinstance(axis, str | None):
+            raise ValueRejected(
+                f"define_metric({shown(whole)}, step_metric={shown(axis)}) names no metric",
                 hint='define_metric("val/*", step_metric="epoch")',
             )
-        return MetricDefined(_text(whole), _text(axis), aspects_of(summary), ours)
+        return MetricDefined(_text(whole), _text(axis or ""), aspects_of(summary), ours)
 
     def _definition_of(self, name: str) -> MetricDefined | None:
         """Return how a metric was defined: by its name, else by the last glob that matches."""
@@ -233,26 +237,30 @@ def aspects_of(summary: str | Iterable[str] | None) -> list[str]:
     """Return the aspects of a series that make up its summary. Raises ValueRejected."""
     if summary is None:
         return []
-    words = summary.split(",") if isinstance(summary, str) else list(summary)
-    aspects = ["last" if word == "copy" else word for word in map(str.strip, map(str, words))]
+    try:
+        words = summary.split(",") if isinstance(summary, str) else list(summary)
+        aspects = ["last" if word == "copy" else word for word in map(str.strip, words)]
+    except Exception:  # noqa: BLE001  # whatever it is, it is none of the words
+        aspects = [shown(summary)]
     unknown = [word for word in aspects if word not in ASPECTS]
     if unknown:
         raise ValueRejected(
-            f"summary={summary!r}: {unknown[0]!r} is not known", hint=f"one of {', '.join(ASPECTS)}"
+            f"summary={shown(summary)}: {unknown[0]!r} is not known",
+            hint=f"one of {', '.join(ASPECTS)}",
         )
     return list(dict.fromkeys(aspects))
 
 
 def _level(level: str | int | AlertLevel | None) -> int:
     """Return a level as `logging` counts them. Raises ValueRejected."""
-    word = level.value if isinstance(level, Enum) else level
+    word: Any = level.value if isinstance(level, Enum) else level
     if word is None:
         return 20
-    if isinstance(word, int):
+    if type(word) is int and 0 <= word <= LEVEL_MAX:
         return int(word)
-    number = LEVELS.get(str(word).upper())
+    number = LEVELS.get(word.upper()) if type(word) is str else None
     if number is None:
-        raise ValueRejected(f"alert(level={str(word)[:40]!r})", hint=f"one of {', '.join(LEVELS)}")
+        raise ValueRejected(f"alert(level={shown(word)})", hint=f"one of {', '.join(LEVELS)}")
     return number
 
 
@@ -261,11 +269,12 @@ def _number(what: str, value: Any) -> float | None:
     if value is None:
         return None
     try:
-        return float(value)
+        number = float(value)
     except Exception as error:  # `__float__` is the user's: anything may come
-        raise ValueRejected(
-            f"{what}={type(value).__name__} is no number", hint=f"{what}=10"
-        ) from error
+        raise ValueRejected(f"{what}={shown(value)} is no number", hint=f"{what}=10") from error
+    if not math.isfinite(number):
+        raise ValueRejected(f"{what}={number} is no number to go by", hint=f"{what}=10")
+    return number
 
 
 def _text(value: Any) -> str:

@@ -42,8 +42,10 @@ class Results(Tree):
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """State many results; those of a nested dict join the ones that stand there already."""
-        for path, value in _leaves([], dict(*args, **kwargs)):
-            self._assign(path, value)
+        for given in (*args, kwargs):
+            tree = params.plain(given)
+            for path, value in _leaves([], tree if isinstance(tree, dict) else {}):
+                self._assign(path, value)
 
 
 def _leaves(above: list[str], tree: Mapping[str, Any]) -> list[tuple[list[str], Any]]:

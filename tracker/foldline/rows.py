@@ -14,7 +14,7 @@ from .artifacts import Artifacts
 from .configuration import Config
 from .errors import ValueRejected
 from .events import MetricDefined
-from .notices import Notices
+from .notices import Notices, shown
 from .readback import Readback
 from .reports import Reports
 from .scalars import step_of
@@ -101,9 +101,15 @@ class Rows(Artifacts, Readback, Reports):
                 self.track(data, step=step)  # which refuses it, and says so
                 return
             self._next = max(self.step, math.floor(at))
-        if commit or (commit is None and step is None):
+        try:
+            done = step is None if commit is None else bool(commit)
+            row = _flat(data)
+        except Exception as error:  # noqa: BLE001  # a mapping of the user's may do anything
+            what = f"log: what it was given can't be read: {shown(error)}"
+            self._notices.give("log", ValueRejected(what, hint='log({"loss": loss})'))
+            return
+        if done:
             self._next = max(self.step, math.floor(at) + 1)
-        row = _flat(data)
         self.track(row, step=at)
         if len(self._last) < SERIES_MAX:
             self._last.update(row)
@@ -129,9 +135,9 @@ class Rows(Artifacts, Readback, Reports):
             return
         from .pytorch import Watch
 
-        modules = list(models) if isinstance(models, list | tuple) else [models]
+        modules = list(models) if type(models) in (list, tuple) else [models]
         try:
-            for at, module in enumerate(modules, start=idx or 0):
+            for at, module in enumerate(modules, start=idx if type(idx) is int else 0):
                 self.unwatch(module)
                 prefix = f"graph_{at}/" if at else ""
                 self._watches.append(
@@ -140,10 +146,13 @@ class Rows(Artifacts, Readback, Reports):
                 )  # fmt: skip
         except ValueRejected as error:
             self._notices.give("watch", error)
+        except Exception as error:  # noqa: BLE001  # a module of the user's may do anything
+            what = f"watch: the module can't be watched: {shown(error)}"
+            self._notices.give("watch", ValueRejected(what, hint="foldline.watch(model)"))
 
     def unwatch(self, models: Any = None) -> None:
         """Stop watching a torch module, or several, or all of them."""
-        modules = list(models) if isinstance(models, list | tuple) else [models]
+        modules = list(models) if type(models) in (list, tuple) else [models]
         for watch in tuple(self._watches):
             if models is None or any(watch.module is module for module in modules):
                 watch.stop()

@@ -16,9 +16,10 @@ from .configuration import Config, tree_of
 from .errors import ValueRejected
 from .events import MetricDefined
 from .layout import STORE_DEFAULT
-from .notices import Notices
+from .notices import Notices, shown
 from .results import Results
 from .run import Run
+from .settings import several
 
 __all__ = [
     "alert",
@@ -95,18 +96,20 @@ def init(
             previous.finish()
         elif reinit != "create_new":
             return previous
-    if mode is not None and mode not in MODES:
-        _give("mode", f"init(mode={str(mode)[:40]!r}) is no mode", f"one of {', '.join(MODES)}")
+    known: object = mode
+    if not (known is None or (isinstance(known, str) and known in MODES)):
+        _give("mode", f"init(mode={shown(mode)}) is no mode", f"one of {', '.join(MODES)}")
+        mode = None
     resumed, step = (id, None) if resume_from is None else _place(resume_from)
     run = Run(
         id=resumed,
-        experiment=project or others.pop("experiment", None),
+        experiment=others.pop("experiment", None) if project is None else project,
         name=name,
-        tags=() if tags is None else tags,
+        tags=tags,
         notes=notes,
         group=group,
         job_type=job_type,
-        store=Path(dir) / STORE_DEFAULT if dir is not None else others.pop("store", None),
+        store=_folder(dir) or others.pop("store", None),
         resume=resume,
         fork_from=fork_from,
         mode=MODES.get(mode or ""),
@@ -132,6 +135,15 @@ def _known(others: dict[str, Any]) -> dict[str, Any]:
     return {word: value for word, value in others.items() if word in takes}
 
 
+def _folder(dir: Any) -> Path | None:
+    """Return the store's folder in `dir`; None if that is none."""
+    try:
+        return None if dir is None else Path(dir) / STORE_DEFAULT
+    except Exception:  # noqa: BLE001  # the user's object may raise anything
+        _give("dir", f"init(dir={shown(dir)}) is no folder", 'init(dir="/data/experiments")')
+        return None
+
+
 def _chosen(config: Any, include: Iterable[str] | None, exclude: Iterable[str] | None) -> Any:
     if include is None and exclude is None:
         return config
@@ -140,13 +152,18 @@ def _chosen(config: Any, include: Iterable[str] | None, exclude: Iterable[str] |
     except ValueRejected as error:
         _notices.give("config", error)
         return {}
-    wanted = set(tree if include is None else include) - set(exclude or ())
-    return {key: value for key, value in tree.items() if key in wanted}
+    wanted = tree if include is None else _keys(include)
+    left_out = _keys(exclude)
+    return {key: value for key, value in tree.items() if key in wanted and key not in left_out}
 
 
-def _place(text: str) -> tuple[str, int | None]:
+def _keys(words: Any) -> set[str]:
+    return {word for word in several(words) if type(word) is str}
+
+
+def _place(text: Any) -> tuple[str, int | None]:
     """Return the run and the step that "run?_step=12" means."""
-    run, _, step = str(text).partition("?_step=")
+    run, _, step = text.partition("?_step=") if isinstance(text, str) else ("", "", "")
     return run, int(step) if step.isdecimal() else None
 
 

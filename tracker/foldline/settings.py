@@ -13,7 +13,7 @@ from .events import Event, FieldsSet, ParamsRemoved, ParamsSet, TagsChanged
 from .notices import Notices, shown
 from .secrets import mask_param
 
-__all__ = ["Settings"]
+__all__ = ["Key", "Settings", "several"]
 
 TAG_CHARS_MAX = 256  # a longer tag is a note
 LARGE_HINT = "keep what is large in a file of its own: run.log_artifact(path)"
@@ -216,7 +216,7 @@ class Settings:
         self._set_fields({field: word for field, word in words.items() if word is not None})
         if params is not None and not (isinstance(params, dict) and not params):
             self[...] = params
-        self.add_tag(*_several(tags))
+        self.add_tag(*several(tags))
 
     def _set_fields(self, fields: Mapping[str, Any]) -> None:
         clean: dict[str, str | bool | None] = {}
@@ -229,7 +229,7 @@ class Settings:
                 self._emit(FieldsSet(clean))
 
 
-def _several(tags: Any) -> tuple[Any, ...]:
+def several(tags: Any) -> tuple[Any, ...]:
     """Return tags as several: one alone is a text, which is iterable too, or is no tag at all."""
     try:
         return () if tags is None else (tags,) if isinstance(tags, str) else tuple(tags)

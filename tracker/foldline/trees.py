@@ -34,7 +34,7 @@ class Tree(MutableMapping[str, Any]):
         return _grown(self, [key], self._values()[key])
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self._assign([str(key)], value)
+        self._assign([str(params.plain(key))], value)
 
     def __delitem__(self, key: str) -> None:
         if key not in self._values():

@@ -19,6 +19,7 @@ from foldline.layout import STORE_DEFAULT, Layout, store_path
 from .catalog import Catalog, SeriesTable
 from .column import Column, Objects, Path, Rows, column_of
 from .query import parse
+from .scan import Scan
 from .sequences import COLLECTIONS, Sequence, Sequences, metric, sequences_of
 from .store import Run as StoredRun
 from .store import Store
@@ -199,11 +200,11 @@ class Repo:
 
     def _series(self, query: str) -> Iterator[Sequence]:
         """Yield the series that match, those of the newest runs first."""
-        runs: dict[str, foldline.Run] = {}
-        for series in self._store.series(query):
-            run = runs.get(series.run) or self._opened(series.run)
-            runs[series.run] = run
-            yield metric(run, self._store.layout, series.name, series.context)
+        run, scan = None, None
+        for series in self._store.series(query):  # those of one run together
+            if run is None or scan is None or run.id != series.run:
+                run, scan = self._opened(series.run), Scan(self._store.layout, series.run)
+            yield metric(run, scan, series.name, series.context)
 
     def _others(self, collection: str, query: str) -> Iterator[Sequence]:
         """Yield the sequences of a kind that match, those of the newest runs first."""

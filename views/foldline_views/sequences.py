@@ -22,7 +22,7 @@ from foldline.values import revive
 
 from . import logged
 from .arrays import Columns, SequenceData, Step, Values
-from .exact import read_points
+from .scan import Scan
 from .series import context_key
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ COLLECTIONS = {
     "htmls": "html",
     "points3d": "points3d",
 }
+STEP_MAX = 2**53  # beyond it a float is not every integer any more; larger steps take longer
 _NUMBERS = {"float", "float64", "int", "number"}  # the types that Aim gives numbers
 
 
@@ -231,9 +232,9 @@ class _Found(Sequences):
         super().__init__(lambda: found)
 
 
-def metric(run: Run, layout: Layout, name: str, context: dict[str, Any]) -> Metric:
-    """Return the series of a run by its name and context."""
-    return Metric(run, "number", name, context, _numbers(layout, run.id, name, context))
+def metric(run: Run, scan: Scan, name: str, context: dict[str, Any]) -> Metric:
+    """Return the series of a run by its name and context; `scan` reads it."""
+    return Metric(run, "number", name, context, _numbers(scan, name, context))
 
 
 def sequences_of(run: Run, layout: Layout, kinds: Iterable[str] | None = None) -> list[Sequence]:
@@ -241,12 +242,13 @@ def sequences_of(run: Run, layout: Layout, kinds: Iterable[str] | None = None) -
     wanted = set(COLLECTIONS.values() if kinds is None else kinds)
     found: list[Sequence] = []
     if "number" in wanted:
+        scan = Scan(layout, run.id)
         defined: dict[tuple[str, str], SeriesDefined] = {}
         for fact in logged.read_facts(layout, run.id, SeriesDefined):
             if isinstance(fact.event, SeriesDefined):
                 defined[fact.event.name, context_key(fact.event.context)] = fact.event
         for _, event in sorted(defined.items()):
-            found.append(metric(run, layout, event.name, event.context))
+            found.append(metric(run, scan, event.name, event.context))
     if wanted - {"number"}:
         found += (
             Sequence(run, one.kind, one.name, one.context, _others(layout, one))
@@ -285,9 +287,9 @@ def dotted(above: str, tree: Mapping[str, Any]) -> dict[str, Any]:
     return columns
 
 
-def _numbers(layout: Layout, run: str, name: str, context: dict[str, Any]) -> Callable[[], Columns]:
+def _numbers(scan: Scan, name: str, context: dict[str, Any]) -> Callable[[], Columns]:
     def read() -> Columns:
-        points = read_points(layout, run, name, context)
+        points = scan.points(name, context)
         return Columns(_steps(points.steps), points.values, points.epochs, points.times)
 
     return read
@@ -314,5 +316,8 @@ def _local(time_s: float) -> datetime:
     return datetime.fromtimestamp(time_s)  # noqa: DTZ006  # as Aim's frames: local time
 
 
-def _steps(steps: Iterable[float]) -> list[Step]:
-    return [int(step) if float(step).is_integer() else float(step) for step in steps]
+def _steps(steps: NDArray[np.float64] | list[float]) -> list[Step]:
+    array = np.array(steps, dtype=np.float64)
+    if (np.abs(array) <= STEP_MAX).all() and (array == np.floor(array)).all():
+        return list(array.astype(np.int64).tolist())
+    return [int(step) if step.is_integer() else step for step in array.tolist()]
