@@ -7,6 +7,7 @@ trains. Whoever runs a cell again begins a new run, and the one that the cell ma
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 import threading
 from contextlib import suppress
@@ -60,7 +61,7 @@ class Card:
         """Return the card as HTML without a script."""
         run = self._run()
         if run is not None:
-            self._title = run.name or run.id
+            self._title = str(run._fields.get("name") or self._title)
         lines, more = self._lines.read(), self._lines.more
         rows = "".join(map(_row, lines))
         if more:
@@ -68,13 +69,15 @@ class Card:
         return (
             '<div style="font: 13px system-ui, sans-serif; line-height: 1.5">'
             f"<b>{escape(self._title)}</b> · {'ended' if self.ended else 'running'} · "
-            f"{self._link()}<table>{rows}</table></div>"
+            f"{self._link()}"
+            f'<table style="font: inherit">{rows}</table></div>'
         )
 
     def _link(self) -> str:
         there = served(self.layout)
         if there is None:
-            return f"<code>foldline up --store {escape(str(self.layout.root))}</code> serves it"
+            store = escape(shlex.quote(str(self.layout.root)))
+            return f"<code>foldline up --store {store}</code> serves it"
         address = escape(f"{there.url.rstrip('/')}/runs/{quote(self.id)}", quote=True)
         return f'<a href="{address}" target="_blank" rel="noopener">{address}</a>'
 
