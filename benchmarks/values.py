@@ -1,4 +1,4 @@
-"""What tracking an image costs the caller, and how fast images are kept."""
+"""What an image costs the caller, and its keeping."""
 
 from __future__ import annotations
 

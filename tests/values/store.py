@@ -1,4 +1,4 @@
-"""What a run's log holds of values, read by the test's own walker."""
+"""Values of a log, by the test's own walker."""
 
 from __future__ import annotations
 

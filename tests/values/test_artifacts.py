@@ -1,4 +1,4 @@
-"""Artifacts: files kept with a run, found again by name, version and content."""
+"""Artifacts: files kept with a run, and found again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sounds, videos and clouds of points come back as they were."""
+"""Sounds, videos, clouds of points come back."""
 
 from __future__ import annotations
 

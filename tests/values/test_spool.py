@@ -1,4 +1,4 @@
-"""Nothing that track returned from is lost, whatever happens to the process or the disk."""
+"""No value that track returned from is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts, pages, tables and distributions come back as they were."""
+"""Texts, pages, tables, distributions come back."""
 
 from __future__ import annotations
 

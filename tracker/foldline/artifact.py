@@ -1,4 +1,4 @@
-"""A version of an artifact: named files, found by what is in them."""
+"""A version of an artifact: named files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values of a run that are no numbers, on their way into the store.
+"""Values that are no numbers, on their way.
 
 The caller's thread copies the raw bytes into the spool, and returns. A thread in the background
 encodes them, keeps them as blobs, and logs the event. What is small and needs no work is logged at

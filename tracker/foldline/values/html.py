@@ -1,4 +1,4 @@
-"""Pages of HTML, shown apart from the page that shows them."""
+"""Pages of HTML."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays as pictures: which axis is what, which number is which grey."""
+"""Arrays as pictures: axes, and levels of grey."""
 
 from __future__ import annotations
 
