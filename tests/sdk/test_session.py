@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import subprocess
@@ -11,7 +12,9 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
+import numpy as np
 import pytest
 
 import foldline
@@ -114,6 +117,25 @@ def test_a_text_is_a_value(store: Path) -> None:
     assert texts is not None
     assert [str(text.data) for text in texts.values] == ["forty-two"]
     assert points(run, "loss") == [(0, 1.0)]
+
+
+def test_log_holds_nothing_that_is_large(store: Path) -> None:
+    """Of what `log` is given only numbers stay: a tensor would keep its graph alive."""
+
+    class Tensor:
+        def item(self) -> float:
+            return 3.0
+
+    run, tensor, picture = foldline.init(), Tensor(), foldline.Image(np.zeros((4, 4), np.uint8))
+    foldline.log({"loss": tensor, "count": np.int64(7), "picture": picture, "flag": True})
+    assert dict(run.summary) == {"loss": 3.0, "count": 7.0, "flag": 1.0}
+    run.flush()
+    held: list[ref[Any]] = [ref(tensor), ref(picture)]
+    del tensor, picture
+    gc.collect()
+    assert [one() for one in held] == [None, None]
+    images = run.get_image_sequence("picture")
+    assert images is not None and len(images) == 1 and points(run, "loss") == [(0, 3.0)]
 
 
 @pytest.mark.parametrize("data", [3.0, None, [("loss", 1.0)], "loss"])

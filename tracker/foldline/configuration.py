@@ -124,8 +124,8 @@ def _read(place: str | Path) -> Any:
         return yaml.safe_load(text)
     except ImportError as error:
         hint = "pip install pyyaml, or write it as JSON"
-        raise ValueRejected(f"config={shown(place)} needs PyYAML", hint=hint) from error
+        raise ValueRejected(f"config={shown(place, 400)} needs PyYAML", hint=hint) from error
     except Exception as error:  # PyYAML's errors have no name where it is not installed
         hint = "config takes a dict, or the path of a JSON or YAML file"
-        what = f"config={shown(place)} can't be read: {shown(error)}"
+        what = f"config={shown(place, 400)} can't be read: {shown(error)}"
         raise ValueRejected(what, hint=hint) from error

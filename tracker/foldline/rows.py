@@ -17,9 +17,10 @@ from .events import MetricDefined
 from .notices import Notices, shown
 from .readback import Readback
 from .reports import Reports
-from .scalars import step_of
+from .scalars import scalar, step_of
 from .series import SERIES_MAX
 from .tracking import leaves
+from .values.value import Tracked
 from .writer import Writer
 
 if TYPE_CHECKING:
@@ -112,7 +113,8 @@ class Rows(Artifacts, Readback, Reports):
             self._next = max(self.step, math.floor(at) + 1)
         self.track(row, step=at)
         if len(self._last) < SERIES_MAX:
-            self._last.update(row)
+            # Numbers alone: a tensor would keep the graph of its training alive.
+            self._last.update({name: x for name, x in row.items() if isinstance(x, float | int)})
 
     # ----------------------------------------------------------------------------- watching
 
@@ -214,11 +216,21 @@ def _name(path: Path, base: Path | None) -> str:
 
 
 def _flat(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a row by name: what is one number as a float, and texts as Text."""
     row: dict[str, Any] = {}
     for name, value in leaves(None, data):
-        if isinstance(value, str):
-            from .values import Text
-
-            value = Text(value)  # noqa: PLW2901  # the same value, in a form that is kept
-        row[str(name)] = value
+        row[str(name)] = value if type(value) in (float, int) else _plain(value)
     return row
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        from .values import Text
+
+        return Text(value)
+    if isinstance(value, Tracked | list):
+        return value
+    try:
+        return scalar(value)
+    except ValueRejected:
+        return value  # which `track` refuses, and says why
