@@ -2,7 +2,8 @@
 
 Finished segments are found by walking the folders once; the growing ones by their markers, so
 that following 5,000 runs costs as much as following the few that are active. A segment of a dead
-process is recognised by its marker's flock, which the kernel gives back however a process dies.
+process is recognised by its marker's flock, which the kernel gives back however a process dies;
+on another host, by a marker that is not touched any more.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from .batch import Batch, Damage
 from .reader import SegmentReader
 from .view import Progress
 
-__all__ = ["BATCH_BYTES_MAX", "Log", "Polled"]
+__all__ = ["BATCH_BYTES_MAX", "LOST_S", "Log", "Lost", "Polled"]
 
 # One commit's worth: half a million points, some 50 ms of folding, so that a reader of the views
 # never waits long for a checkpoint, and memory stays far below 100 MiB.
@@ -35,6 +36,18 @@ OPEN_FILES_MAX = 256
 # How long a segment is silent before its writer's lock is tried again, in seconds. P9 promises
 # that a death on this host shows within 5 s.
 SILENCE_S = 2.0
+# How long the marker of a writer on another host, whose lock can't be seen from here, stays as it
+# is before the writer is taken for lost, in seconds by our own clock. Writers touch their markers
+# every 10 s, and P9 promises that a death on another host shows within a minute.
+LOST_S = 60.0
+
+
+class Lost(NamedTuple):
+    """A writer that is gone, or was not heard of for too long."""
+
+    segment: SegmentName
+    last_seen: float  # unix time of its last sign of life
+    silent: bool = False  # its host is another, and nobody here can see whether it lives
 
 
 class Polled(NamedTuple):
@@ -42,7 +55,8 @@ class Polled(NamedTuple):
 
     batches: list[Batch]
     lag_bytes: int  # that are logged and not in these batches, nor in earlier ones
-    lost: list[tuple[SegmentName, float]]  # writers found dead, and when they last wrote
+    lost: list[Lost]
+    found: list[SegmentName]  # that gave a sign of life, and may have been taken for lost
 
     @property
     def bytes(self) -> int:
@@ -59,6 +73,11 @@ class _Followed:
         self.changed_at = self.tried_at = -math.inf
         self.last_seen = 0.0  # the unix time of the last thing that was read
         self.dead = False
+        self.elsewhere = False  # its writer is on another host
+        self.beat = 0  # the time of its marker, in ns of whatever clock
+        self.beat_at = -math.inf  # when that was seen to change
+        self.missed: bool | None = None  # None: an earlier process may have missed it
+        self.missed_at = math.inf
         self.finished = False
         self.looked = False
         self.goal = 0  # the bytes that the file had at the first look, written or only allocated
@@ -105,7 +124,7 @@ class Log:
         """Return what is new, at most about BATCH_BYTES_MAX of it."""
         self._forget_retired()
         self._look_for_markers()
-        polled = Polled([], 0, [])
+        polled = Polled([], 0, [], [])
         budget = BATCH_BYTES_MAX
         names = list(self._followed)
         for index in range(len(names)):
@@ -113,7 +132,7 @@ class Log:
             followed = self._followed[name]
             if followed.finished:
                 continue
-            batch = self._read(name, followed, polled.lost)
+            batch = self._read(name, followed, polled)
             if batch is not None:
                 followed.finished = batch.finished
                 polled.batches.append(batch)
@@ -178,12 +197,10 @@ class Log:
         reader = SegmentReader(name, self.layout.segment(name), done.offset if done else 0)
         self._followed[name] = _Followed(reader)
 
-    def _read(
-        self, name: SegmentName, followed: _Followed, lost: list[tuple[SegmentName, float]]
-    ) -> Batch | None:
+    def _read(self, name: SegmentName, followed: _Followed, polled: Polled) -> Batch | None:
         now = self._clock()
         reader = followed.reader
-        dead = self._is_dead(name, followed, now)
+        dead = self._is_dead(name, followed, now, polled)
         try:
             if not followed.looked:
                 followed.looked, followed.goal = True, reader.size()
@@ -201,7 +218,7 @@ class Log:
             followed.last_seen = max(followed.last_seen, _last_time(batch))
             return batch
         if dead:
-            lost.append((name, followed.last_seen or self.layout.segment(name).stat().st_mtime))
+            polled.lost.append(Lost(name, self._last_seen(name, followed)))
             return batch._replace(finished=True)
         return None
 
@@ -212,14 +229,18 @@ class Log:
         damage = Damage(name, error.offset, error.length, error.reason)
         return empty._replace(damage=[damage], finished=True)
 
-    def _is_dead(self, name: SegmentName, followed: _Followed, now: float) -> bool:
+    def _last_seen(self, name: SegmentName, followed: _Followed) -> float:
+        return followed.last_seen or self.layout.segment(name).stat().st_mtime
+
+    def _is_dead(self, name: SegmentName, followed: _Followed, now: float, polled: Polled) -> bool:
         """Say whether the writer of a silent segment is gone; it never comes back."""
-        if not followed.dead and now - max(followed.changed_at, followed.tried_at) >= SILENCE_S:
+        heard_at = -math.inf if followed.elsewhere else followed.changed_at
+        if not followed.dead and now - max(heard_at, followed.tried_at) >= SILENCE_S:
             followed.tried_at = now
-            followed.dead = self._is_unlocked(name)
+            followed.dead = self._is_unlocked(name, followed, polled)
         return followed.dead
 
-    def _is_unlocked(self, name: SegmentName) -> bool:
+    def _is_unlocked(self, name: SegmentName, followed: _Followed, polled: Polled) -> bool:
         try:
             file = os.open(self.layout.marker(name), os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -227,6 +248,7 @@ class Log:
         try:
             marker = msgspec.json.decode(os.read(file, 4096), type=Marker)
             if marker.host != self._host:
+                self._listen(name, followed, os.fstat(file).st_mtime_ns, polled)
                 return False  # its lock can't be seen from here
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -236,6 +258,23 @@ class Log:
         finally:
             os.close(file)
         return True
+
+    def _listen(self, name: SegmentName, followed: _Followed, beat: int, polled: Polled) -> None:
+        """Judge a writer on another host by whether its marker's time moves, not by its clock."""
+        now = followed.tried_at
+        lives = followed.changed_at > followed.missed_at
+        if beat != followed.beat:
+            lives = lives or followed.elsewhere  # not at the first look: it may be long ago
+            followed.beat, followed.beat_at = beat, now
+        followed.elsewhere = True
+        if lives and followed.missed is not False:
+            polled.found.append(name)
+            followed.missed, followed.missed_at = False, math.inf
+        quiet_s = now - max(followed.beat_at, followed.changed_at)
+        if quiet_s >= LOST_S and followed.missed is not True:
+            last_seen = max(self._last_seen(name, followed), beat / 1e9)
+            polled.lost.append(Lost(name, last_seen, silent=True))
+            followed.missed, followed.missed_at = True, now
 
 
 def _last_time(batch: Batch) -> float:

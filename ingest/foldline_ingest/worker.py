@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import anyio
 import anyio.to_thread
@@ -18,15 +18,16 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from foldline.layout import Layout, SegmentName
 
 from .announce import Announcement
-from .log import BATCH_BYTES_MAX, Log, Polled
+from .log import BATCH_BYTES_MAX, Log, Lost, Polled
 from .view import ViewStore
 
-__all__ = ["Announce", "Bury", "FoldWorker"]
+__all__ = ["Announce", "Bury", "Find", "FoldWorker"]
 
 Announce = Callable[[Announcement], Awaitable[None]]
-Bury = Callable[[SegmentName, float], SegmentName]
-"""Logs that the writer of a segment is lost, given the unix time of its last write, and returns
-the segment that says so."""
+Bury = Callable[[Lost], Sequence[SegmentName]]
+"""Logs that a writer is lost, and returns the segments that say so."""
+Find = Callable[[SegmentName], Sequence[SegmentName]]
+"""Logs that the writer of a segment lives, if it was taken for lost; returns what says so."""
 
 # How often a log that moves is polled, and one that does not, in seconds. A poll costs about 2 µs
 # a segment; a page that watches training sees a point half a poll later on average.
@@ -45,7 +46,7 @@ class FoldWorker:
     """Follows the log of a store and keeps its views up to date.
 
     The caller holds the store's lease. `bury` is called, off the event loop, for each writer that
-    is found dead.
+    is found dead or silent, and `find` for each of other hosts that gives a sign of life.
     """
 
     def __init__(
@@ -55,11 +56,13 @@ class FoldWorker:
         *,
         announce: Announce | None = None,
         bury: Bury | None = None,
+        find: Find | None = None,
     ) -> None:
         self._layout = layout
         self._store = store
         self._announce = announce
         self._bury = bury
+        self._find = find
         self._state = "catching_up"
         self._forever = False
         self._lag_at_start = 0
@@ -90,9 +93,8 @@ class FoldWorker:
             while True:
                 started = time.monotonic()
                 polled = await anyio.to_thread.run_sync(log.poll)
-                for name, last_seen in polled.lost:
-                    if self._bury is not None:
-                        log.follow(await anyio.to_thread.run_sync(self._bury, name, last_seen))
+                for said in await anyio.to_thread.run_sync(self._tell, polled):
+                    log.follow(said)
                 if polled.batches:
                     moved_at = started
                 if polled.batches or (self._forever and self._state != "live"):
@@ -103,6 +105,17 @@ class FoldWorker:
                 if self._forever and polled.bytes < BATCH_BYTES_MAX:
                     idle = started - moved_at > IDLE_AFTER_S
                     await anyio.sleep(POLL_IDLE_S if idle else POLL_S)
+
+    def _tell(self, polled: Polled) -> list[SegmentName]:
+        """Log what was seen of writers, and return the segments that say so."""
+        said: list[SegmentName] = []
+        for lost in polled.lost if self._bury else ():
+            assert self._bury is not None  # just asked
+            said += self._bury(lost)
+        for name in polled.found if self._find else ():
+            assert self._find is not None  # just asked
+            said += self._find(name)
+        return said
 
     async def _fold(self, log: Log, receive: MemoryObjectReceiveStream[Polled]) -> None:
         async with receive:

@@ -17,11 +17,12 @@ import msgspec
 import pytest
 
 import foldline
-from foldline.events import WriterLost, decode
+from foldline import spool
+from foldline.events import Event, ValuesTracked, WriterFound, WriterLost, WriterOpened, decode
 from foldline.layout import Layout, Marker, SegmentName
 from foldline_ingest import log as log_module
-from foldline_ingest.log import SILENCE_S, Log
-from foldline_ingest.obituary import bury
+from foldline_ingest.log import LOST_S, SILENCE_S, Log, Lost
+from foldline_ingest.obituary import bury, find
 from foldline_ingest.reader import SegmentReader
 from foldline_ingest.view import Progress
 from tests.patience import wait_for
@@ -170,7 +171,7 @@ def test_a_dead_writer_is_found_by_its_lock(layout: Layout) -> None:
         first = log.poll()
         assert [len(batch.points) for batch in first.batches] == [3] and first.lost == []
         second = log.poll()
-        assert second.lost == [(name, build.time)]
+        assert second.lost == [Lost(name, build.time)]
         assert [batch.finished for batch in second.batches] == [True]
         assert log.poll().lost == []
 
@@ -186,24 +187,84 @@ def test_a_silent_writer_is_asked_again_after_a_while(layout: Layout) -> None:
             assert len(log.poll().batches) == 1
             for _ in range(5):
                 clock.now += SILENCE_S
-                assert log.poll() == ([], 0, [])
+                assert log.poll() == ([], 0, [], [])
         clock.now += SILENCE_S / 2
         assert log.poll().lost == []
         clock.now += SILENCE_S / 2
-        assert [lost for lost, _ in log.poll().lost] == [name]
+        assert [lost.segment for lost in log.poll().lost] == [name]
 
 
-def test_a_writer_on_another_host_is_not_judged(layout: Layout) -> None:
-    """A lock can't be seen from another machine, so silence there means nothing."""
+def elsewhere(layout: Layout, name: SegmentName) -> Path:
+    """Put a marker of a writer on another host, whose clock is in another century."""
+    marker = layout.marker(name)
+    marker.write_bytes(msgspec.json.encode(Marker("another host", 1)))
+    os.utime(marker, (1e9, 1e9))
+    return marker
+
+
+def test_a_writer_on_another_host_is_lost_by_its_silence(layout: Layout) -> None:
+    """A lock can't be seen there: a marker that is touched lives, whatever its time, else not."""
     clock, name = Clock(), SegmentName("run1", "w1")
     build = small(name)
     write(layout, build, name, build.killed())
-    layout.marker(name).write_bytes(msgspec.json.encode(Marker("another host", 1)))
+    marker = elsewhere(layout, name)
     with closing(Log(layout, {}, clock=clock)) as log:
         log.discover()
-        for _ in range(5):
+        assert len(log.poll().batches) == 1
+        for beat in range(20):
+            clock.now += 10
+            os.utime(marker, (1e9 - beat, 1e9 - beat))  # it need not even go forward
             assert log.poll().lost == []
-            clock.now += 10 * SILENCE_S
+        for _ in range(int(LOST_S / 10) - 1):
+            clock.now += 10
+            assert log.poll().lost == []
+        clock.now += 10
+        assert log.poll().lost == [Lost(name, build.time, silent=True)]
+        for _ in range(5):
+            clock.now += LOST_S
+            assert log.poll() == ([], 0, [], []), "said once"
+
+
+def test_a_lost_writer_is_found_and_lost_again(layout: Layout) -> None:
+    """A sign of life, a touched marker or new points, is told; and the next silence again."""
+    clock, name = Clock(), SegmentName("run1", "w1")
+    build = small(name)
+    path = write(layout, build, name, build.killed())
+    marker = elsewhere(layout, name)
+    with closing(Log(layout, {}, clock=clock)) as log:
+        log.discover()
+        log.poll()
+        for sign in ("marker", "points", "marker"):
+            clock.now += LOST_S
+            assert [lost.silent for lost in log.poll().lost] == [True]
+            clock.now += SILENCE_S
+            if sign == "marker":
+                os.utime(marker)
+            else:
+                build.point(1, 9, 1.0)
+                path.write_bytes(build.killed())
+            polls = [log.poll()]
+            clock.now += SILENCE_S
+            polls.append(log.poll())
+            assert [name for polled in polls for name in polled.found] == [name]
+            assert [lost for polled in polls for lost in polled.lost] == []
+
+
+def test_one_that_looks_anew_tells_of_a_sign_of_life(layout: Layout) -> None:
+    """Who did not see the silence can't know whether it was told: a first beat is always told."""
+    clock, name = Clock(), SegmentName("run1", "w1")
+    build = small(name)
+    write(layout, build, name, build.killed())
+    marker = elsewhere(layout, name)
+    with closing(Log(layout, {}, clock=clock)) as log:
+        log.discover()
+        assert log.poll().found == []
+        founds = []
+        for _ in range(3):
+            clock.now += 10
+            os.utime(marker, (clock.now, clock.now))
+            founds.append(log.poll().found)
+        assert founds == [[name], [], []]
 
 
 def test_a_killed_process_is_lost(layout: Layout, tmp_path: Path) -> None:
@@ -226,7 +287,7 @@ def test_a_killed_process_is_lost(layout: Layout, tmp_path: Path) -> None:
             writer.send_signal(signal.SIGKILL)
             writer.wait()
             clock.now += SILENCE_S
-            ((name, last_seen),) = log.poll().lost
+            ((name, last_seen, _),) = log.poll().lost
             assert name.run == "killed" and abs(last_seen - time.time()) < 60
 
 
@@ -317,31 +378,81 @@ def test_a_poll_is_bounded_and_fair(layout: Layout, monkeypatch: pytest.MonkeyPa
     assert max(map(len, polls)) <= 2
 
 
+def said_of(layout: Layout, *segments: SegmentName) -> list[Event | None]:
+    """Return the event of each of these segments, which are whole and sealed."""
+    events = []
+    for name in segments:
+        with closing(SegmentReader(name, layout.segment(name))) as reader:
+            batch = reader.read()
+        assert batch.finished and batch.damage == []
+        (head,) = batch.events
+        events.append(decode(head.type, head.payload))
+    return events
+
+
 def test_an_obituary_is_written_once_and_whole(layout: Layout) -> None:
     """What is said of a dead writer is one sealed segment, however often it is said."""
     name = SegmentName("run1", "w1")
     write(layout, small(name), name)
-    said = bury(layout, name, 5.0)
-    assert bury(layout, name, 7.0) == said
+    said = bury(layout, Lost(name, 5.0))
+    assert bury(layout, Lost(name, 7.0)) == said
     files = sorted(layout.segment(name).parent.iterdir())
     assert len(files) == 2 and all(file.suffix == ".fold" for file in files)
-    reader = SegmentReader(said, layout.segment(said))
-    with closing(reader):
+    assert said_of(layout, *said) == [WriterLost("w1", 5.0)]
+
+
+def test_lost_found_and_lost_again(layout: Layout) -> None:
+    """Each turn is said once, in segments of their own, and each is later than the one before."""
+    name = SegmentName("run1", "w1")
+    write(layout, small(name), name)
+    assert find(layout, name) == []
+    said = []
+    for last_seen in (5.0, 9.0):
+        lost = bury(layout, Lost(name, last_seen, silent=True))
+        assert bury(layout, Lost(name, 99.0, silent=True)) == lost
+        found = find(layout, name)
+        assert find(layout, name) == []
+        said += [*lost, *found]
+    assert len(set(said)) == 4
+    reason = f"no sign of life for {LOST_S:.0f} s"
+    first, found_once, again, _ = said_of(layout, *said)
+    assert found_once == WriterFound("w1")
+    assert first == WriterLost("w1", 5.0, reason, silent=True)
+    assert again == WriterLost("w1", 9.0, reason, silent=True)
+    times = []
+    for segment in said:
+        with closing(SegmentReader(segment, layout.segment(segment))) as reader:
+            times += [head.time for head in reader.read().events]
+    assert times == sorted(set(times))
+
+
+def test_values_left_by_a_dead_writer_are_kept(layout: Layout) -> None:
+    """What waits in the spool is in the log before the death is, and the spool is empty."""
+    name = SegmentName("run1", "w1")
+    write(layout, small(name), name)
+    layout.spool.mkdir(exist_ok=True)
+    raws = [foldline.Text("hi").raw()]
+    call = spool.call_of(ValuesTracked("text", "said", 3, 7.0, []), raws)
+    spool.write(layout.spool / "run1.w1.1", call, raws)
+    kept, _ = bury(layout, Lost(name, 5.0))
+    assert spool.waiting(layout) == set()
+    with closing(SegmentReader(kept, layout.segment(kept))) as reader:
         batch = reader.read()
-    (event,) = batch.events
-    assert decode(event.type, event.payload) == WriterLost("w1", 5.0)
-    assert batch.finished and batch.damage == []
+    assert batch.finished
+    opened, tracked, _ = (decode(head.type, head.payload) for head in batch.events)
+    assert isinstance(opened, WriterOpened) and opened.role == "server" and opened.beside == "w1"
+    assert isinstance(tracked, ValuesTracked) and tracked.values[0].inline == b"hi"
 
 
 def test_half_an_obituary_is_none(layout: Layout) -> None:
     """A crash while it was written leaves a draft, which nobody reads and the next one replaces."""
     name = SegmentName("run1", "w1")
     path = write(layout, small(name), name)
-    said = bury(layout, name, 5.0)
-    file = layout.segment(said)
+    said = bury(layout, Lost(name, 5.0))
+    file = layout.segment(said[0])
     file.rename(file.with_suffix(".draft"))
     with closing(Log(layout, {})) as log:
         log.discover()
         assert [batch.segment for batch in log.poll().batches] == [name]
-    assert bury(layout, name, 5.0) == said
+    assert bury(layout, Lost(name, 5.0)) == said
     assert sorted(f.suffix for f in path.parent.iterdir()) == [".fold", ".fold"]

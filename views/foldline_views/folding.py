@@ -23,7 +23,7 @@ import anyio.lowlevel
 from foldline.layout import Layout
 from foldline_ingest.announce import Announcement, encode
 from foldline_ingest.lease import Lease
-from foldline_ingest.obituary import bury
+from foldline_ingest.obituary import bury, find
 from foldline_ingest.replay import replay
 from foldline_ingest.worker import FoldWorker
 
@@ -116,7 +116,9 @@ async def _input_ends() -> None:
 
 
 def _worker(layout: Layout, store: SqliteViewStore, announce: Announce | None) -> FoldWorker:
-    return FoldWorker(layout, store, announce=announce, bury=partial(bury, layout))
+    return FoldWorker(
+        layout, store, announce=announce, bury=partial(bury, layout), find=partial(find, layout)
+    )
 
 
 @asynccontextmanager
