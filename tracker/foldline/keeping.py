@@ -120,7 +120,11 @@ class Keeping(Tracking):
         if self._backlog.full and not self._make_room(len(raws)):
             return
         try:
-            written = spool.write(path, call, raws)
+            try:
+                written = spool.write(path, call, raws)
+            except FileNotFoundError:  # the folder, before the first value
+                path.parent.mkdir(mode=0o700, exist_ok=True)
+                written = spool.write(path, call, raws)
         except OSError as error:
             self._refused(error)
             self._lose(len(raws), _NO_DISK)
@@ -136,13 +140,8 @@ class Keeping(Tracking):
             self._writer.open()  # its name is needed: in a forked child there is another
             if self._writer.segment is None:
                 return None
-        layout = self._writer.layout
-        try:
-            layout.spool.mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
-            self._refused(error)
-            return None
-        return layout.spool / f"{self._writer.run}.{self._writer.writer}.{next(self._numbers)}"
+        name = f"{self._writer.run}.{self._writer.writer}.{next(self._numbers)}"
+        return self._writer.layout.spool / name
 
     def _make_room(self, values: int) -> bool:
         if os.environ.get("FOLDLINE_VALUES") != "drop":

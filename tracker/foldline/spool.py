@@ -4,15 +4,16 @@ A spool file holds one call of `track`: what it said, and the raw bytes of its v
 by the caller's thread into the page cache, so that it survives the process, and goes when its
 event is in the log. Whoever finds files of a writer that is gone finishes them: `finish`.
 
-    0   8  magic, "FOLDSPL1"; written last, so a file without it belongs to a call that never ended
+    0   8  magic, "FOLDSPL1"
     8   4  length of the words
    12   4  CRC-32 of words, parts and the two lengths
-   16   8  length of the file
+   16   8  length of the file; one that is shorter belongs to a call that never returned
    24      the words, a msgpack map as `Call` has it; then all parts of all values
 """
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import zlib
@@ -48,7 +49,10 @@ __all__ = [
 
 INLINE_BYTES_MAX = 4_096  # of a value kept in its event: a file of its own takes a block anyway
 INLINE_TOTAL_BYTES_MAX = 65_536  # of all values of one event, which readers pass over
+GATHERED_MAX = 1_000  # parts written by one system call, which takes 1,024
+GATHERED_BYTES_MAX = 1 << 30  # written by one system call, which takes just under 2 GiB
 
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows
 _MAGIC = b"FOLDSPL1"
 _HEAD = Struct("<8sIIQ")
 _LENGTHS = Struct("<IQ")
@@ -100,24 +104,53 @@ def write(path: Path, call: Call, raws: Sequence[Raw]) -> int:
     words = _encode(call)
     sizes = [size for _, each in call.values for size in each]
     parts = [part for raw in raws for part in raw.parts]
+    held = [part for part in parts if not isinstance(part, Path)]
+    total = _HEAD.size + len(words) + sum(sizes)
     try:
-        with path.open("xb", buffering=0) as file:
-            file.seek(_HEAD.size)
-            crc = _put(file, words, 0)
-            for part, size in zip(parts, sizes, strict=True):
-                crc = (
-                    _put_file(file, part, size, crc)
-                    if isinstance(part, Path)
-                    else _put(file, part, crc)
-                )
-            total = file.tell()
-            file.seek(0)
-            crc = zlib.crc32(_LENGTHS.pack(len(words), total), crc)
-            file.write(_HEAD.pack(_MAGIC, len(words), crc, total))
+        if len(held) == len(parts) <= GATHERED_MAX and total <= GATHERED_BYTES_MAX:
+            _write_at_once(path, words, held, total)
+        else:
+            _write_by_parts(path, words, list(zip(parts, sizes, strict=True)), total)
     except BaseException:  # whatever it is, it goes on; half a file must not stay
         path.unlink(missing_ok=True)
         raise
     return total
+
+
+def _write_at_once(path: Path, words: bytes, parts: list[Any], total: int) -> None:
+    # Few calls: after each a thread that computes may keep the interpreter for 5 ms.
+    crc = zlib.crc32(words)
+    for part in parts:
+        crc = zlib.crc32(part, crc)
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | _BINARY, 0o600)
+    try:
+        pieces = [_head(words, crc, total), words, *parts]
+        if hasattr(os, "writev"):
+            written = os.writev(descriptor, pieces)
+        else:
+            written = sum(os.write(descriptor, piece) for piece in pieces)
+    finally:
+        os.close(descriptor)
+    if written != total:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _write_by_parts(path: Path, words: bytes, parts: list[tuple[Any, int]], total: int) -> None:
+    with path.open("xb", buffering=0) as file:
+        file.seek(_HEAD.size)
+        crc = _put(file, words, 0)
+        for part, size in parts:
+            if isinstance(part, Path):
+                crc = _put_file(file, part, size, crc)
+            else:
+                crc = _put(file, part, crc)
+        file.seek(0)
+        file.write(_head(words, crc, total))
+
+
+def _head(words: bytes, crc: int, total: int) -> bytes:
+    crc = zlib.crc32(_LENGTHS.pack(len(words), total), crc)
+    return _HEAD.pack(_MAGIC, len(words), crc, total)
 
 
 def read(path: Path) -> tuple[Call, list[Raw]]:
@@ -132,8 +165,11 @@ def read(path: Path) -> tuple[Call, list[Raw]]:
         if len(head) < _HEAD.size or head[:8] != _MAGIC:
             raise TruncatedRecord(path, 0)
         _, length, crc, total = _HEAD.unpack(head)
-        if os.fstat(file.fileno()).st_size != total:
-            raise CorruptRecord(path, 0, total, "the file has another length than it says")
+        size = os.fstat(file.fileno()).st_size
+        if size < total:
+            raise TruncatedRecord(path, size)
+        if size > total:
+            raise CorruptRecord(path, 0, size, "the file is longer than it says")
         view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     if zlib.crc32(_LENGTHS.pack(length, total), zlib.crc32(view[_HEAD.size :])) != crc:
         raise CorruptRecord(path, 0, total, "its checksum is wrong")
