@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import foldline
-from foldline.errors import QueryError, StoreBusy, StoreNotFound, StoreTooNew
+from foldline.errors import (
+    QueryError,
+    RunNotFound,
+    StoreBusy,
+    StoreNotFound,
+    StoreTooNew,
+    ValueRejected,
+)
+from foldline.events import ArtifactLogged, ArtifactUsed, Event, StoredFile
+from foldline.layout import Layout, SegmentName
 from foldline_ingest.lease import Lease
 from foldline_views import store as store_module
 from tests.canonical import points_folded
 from tests.patience import wait_for
+from tests.segment_build import SegmentBuild
 from tests.ui.processes import up
 
 
@@ -155,3 +166,90 @@ def test_a_server_that_does_not_fold_is_not_waited_for_for_ever(
         run.track(1, name="a")
     with Lease(store / "views"), pytest.raises(StoreBusy, match="folding the store"):
         foldline.open(store).runs()
+
+
+def test_what_else_a_run_has(store: Path) -> None:
+    """Words, results, lineage and messages of a run are there, as they were logged."""
+    with foldline.Run(id="one", store=store, params={"lr": math.nan}) as run:
+        run.summary["best"] = {"accuracy": 0.5, "worst": math.inf}
+        run.log_info("hello")
+        run.track(foldline.Text("hi"), name="said", step=3)
+        run.track(1.0, name="loss", step=2, epoch=1)
+    with foldline.open(store) as opened:
+        found = opened.run("one")
+        assert math.isnan(found.params["lr"])
+        assert found.summary == {"best": {"accuracy": 0.5, "worst": math.inf}}
+        assert [message.text for message in found.messages()] == ["hello"]
+        (said,) = found.sequences("text")
+        assert [entry.values[0].inline for entry in said.entries] == [b"hi"]
+        assert found.lines() == [] and found.packages == {} and found.environment == {}
+        assert found.sources is None and found.git is None and found.parent is None
+        assert [writer.status for writer in found.writers] == ["finished"]
+        (series,) = found.metrics
+        assert (series.first_step, series.last_step) == (2, 2) and series.epochs.tolist() == [1.0]
+        assert [run.id for run in opened.runs("run.summary.best.accuracy == 0.5")] == ["one"]
+        found.summary["best"]["accuracy"] = 1.0
+        assert opened.run("one").summary["best"]["accuracy"] == 0.5, "answers share nothing"
+        with pytest.raises(RunNotFound):
+            opened.run("two")
+
+
+def test_versions_of_artifacts(store: Path, tmp_path: Path) -> None:
+    """What has one digest is one version, numbered by time, with who made it and who used it."""
+    layout = Layout(store)
+    layout.create()
+    said: dict[str, list[Event]] = {
+        "ra": [ArtifactLogged("net", "d1", [StoredFile("a", "f" * 64, 5)], "model", ["best"])],
+        "rb": [ArtifactUsed("net", "d1", "ra"), ArtifactLogged("net", "d2", aliases=["best"]),
+               ArtifactUsed("base", "d9")],
+        "rc": [ArtifactLogged("net", "d1"), ArtifactUsed("net", "d2")],
+    }  # fmt: skip
+    for place, (run, events) in enumerate(said.items()):
+        build = SegmentBuild(run, "w", window=4096, block=1024, start=1000.0 + 100 * place)
+        for event in events:
+            build.event(event)
+        path = layout.segment(SegmentName(run, "w"))
+        path.parent.mkdir(parents=True)
+        path.write_bytes(build.close())
+    with foldline.open(store) as opened:
+        base, first, second = opened.artifacts()
+        assert (base.name, base.number, base.used_by) == ("base", None, ["rb"])
+        assert (first.digest, first.number, first.aliases) == ("d1", 0, [])
+        assert (first.made_by, first.used_by) == (["ra", "rc"], ["rb"])
+        assert (first.kind, first.files, first.size) == ("model", 1, 5)
+        assert (second.digest, second.number, second.aliases) == ("d2", 1, ["best"])
+        assert opened.artifacts("net") == [first, second] and opened.artifacts("x") == []
+        (user,) = opened.runs('"base" in run.artifacts')
+        assert [(one.name, one.used) for one in user.artifacts] == [
+            ("net", True), ("net", False), ("base", True),
+        ]  # fmt: skip
+
+
+def test_data_frames(store: Path) -> None:
+    """Points are columns; runs and series are rows, with what is nested by its path."""
+    for number in range(2):
+        with foldline.Run(id=f"r{number}", store=store, params={"net": {"depth": number}}) as run:
+            for step in range(5):
+                run.track(step + number, name="loss", step=step, context={"subset": "val"})
+    with foldline.open(store) as opened:
+        (series, _) = found = opened.series("run.net.depth == 1 or run.net.depth == 0")
+        points = series.to_pandas()
+        assert list(points.columns) == ["step", "value", "epoch", "time"]
+        assert points["value"].tolist() == [1, 2, 3, 4, 5]
+        assert series.to_polars()["step"].to_list() == [0, 1, 2, 3, 4]
+        rows = found.to_pandas()
+        assert rows["context.subset"].tolist() == ["val", "val"]
+        assert rows["last"].tolist() == [5, 4] and rows["last_step"].tolist() == [4, 4]
+        runs = opened.runs().to_pandas().set_index("id")
+        assert runs["params.net.depth"].to_dict() == {"r0": 0, "r1": 1}
+        assert runs['metrics.loss{"subset":"val"}'].to_dict() == {"r0": 4, "r1": 5}
+        assert opened.runs().to_polars()["id"].to_list() == ["r1", "r0"]
+
+
+def test_a_library_that_is_not_there(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without pandas the error says what to install."""
+    with foldline.Run(store=store) as run:
+        run.track(1.0, name="loss")
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ValueRejected, match="pip install pandas"):
+        foldline.open(store).runs().to_pandas()

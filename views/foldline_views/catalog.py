@@ -124,7 +124,11 @@ class Catalog:
 
     def detail(self, row: int) -> RunDetail:
         """Return a run, whole but for its artifacts, which are rows of the views."""
-        return heads.detail(self.row(row), self.states[row], self.watermark)
+        return self.whole(self.row(row))
+
+    def whole(self, row: RunRow) -> RunDetail:
+        """Return the run of a row, whole but for its artifacts."""
+        return heads.detail(row, self.states[self.row_of[row.id]], self.watermark)
 
     def summary(self, series: int) -> Summary:
         """Return the figures of the series with this row number."""

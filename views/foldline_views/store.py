@@ -9,33 +9,53 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from collections.abc import Sequence as List
 from contextlib import closing
+from copy import deepcopy
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
 
 import anyio
 import numpy as np
 from numpy.typing import NDArray
 
 from foldline.errors import StoreBusy
+from foldline.events import SourcesCaptured
 from foldline.layout import Layout, SegmentName, store_path
 from foldline_ingest.log import Log
 from foldline_ingest.view import Progress
 
-from .answers import Point, RunRow, Summary
+from . import artifacts
+from .answers import ArtifactVersion, Point, RunDetail, Summary
 from .catalog import Catalog
 from .changes import Known, read_changes
 from .database import connect, current_generation, database_path
+from .dataframes import frame, run_record, series_record
 from .exact import ExactPoints, read_points
 from .folding import catch_up
+from .logged import (
+    Artifact,
+    Captured,
+    Line,
+    Message,
+    Sequence,
+    read_artifacts,
+    read_captured,
+    read_lines,
+    read_messages,
+    read_sequences,
+)
 from .pages import runs_page, series_page
+from .patches import tree
+from .runs import RunState
 from .viewstore import read_progress, read_version, views_version
 
-__all__ = ["Answer", "Run", "Series", "Store", "open_store"]
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
-T = TypeVar("T")
+__all__ = ["Answer", "Run", "Series", "Store", "open_store"]
 
 # How long a reader waits for the process that folds the store, in seconds. That is milliseconds
 # behind in normal times; when it rebuilds the views it takes longer.
@@ -53,7 +73,9 @@ class Series:
         self.context = summary.context
         self.count = summary.count
         self.first = _value(summary.first)
+        self.first_step = summary.first.step
         self.last = _value(summary.last)
+        self.last_step = summary.last.step
         self.min = summary.min.value if summary.min else float("nan")
         self.max = summary.max.value if summary.max else float("nan")
         self.mean = float("nan") if summary.mean is None else summary.mean
@@ -81,32 +103,141 @@ class Series:
         """When each point was tracked, in unix seconds, in the order of the steps."""
         return self.points.times
 
+    @property
+    def epochs(self) -> NDArray[np.float64]:
+        """The epoch of each point, NaN where none was given, in the order of the steps."""
+        return self.points.epochs
+
+    def to_pandas(self) -> DataFrame:
+        """Return the points as a pandas DataFrame: step, value, epoch, time.
+
+        Raises ValueRejected if pandas is not installed.
+        """
+        return cast("DataFrame", frame("pandas", self._columns()))
+
+    def to_polars(self) -> Any:
+        """Return the points as a polars DataFrame: step, value, epoch, time.
+
+        Raises ValueRejected if polars is not installed.
+        """
+        return frame("polars", self._columns())
+
+    def _columns(self) -> dict[str, NDArray[np.float64]]:
+        points = self.points
+        return {
+            "step": points.steps,
+            "value": points.values,
+            "epoch": points.epochs,
+            "time": points.times,
+        }
+
+    def record(self) -> dict[str, Any]:
+        """Return the series as a row of a table: whose it is, its context and its figures."""
+        return series_record(self)
+
 
 class Run:
-    """One run, as of when it was asked for."""
+    """One run, as of when it was asked for; what is large is read from its log when it is asked.
 
-    def __init__(self, layout: Layout, row: RunRow) -> None:
+    `params`, `summary` and `fields` are trees of what the script said. `git`, `parent` and
+    `progress` are None where there is none; `error` is what ended a run that did not finish.
+    """
+
+    def __init__(self, layout: Layout, row: RunDetail, state: RunState) -> None:
+        self._layout = layout
+        self._state = state  # a commit makes a new one, and leaves this as it is
         self.id = row.id
         self.name = row.name
         self.experiment = row.experiment
         self.description = row.description
-        self.params: dict[str, Any] = row.params
         self.tags = row.tags
         self.status = row.status
         self.created_at = row.created_at
         self.ended_at = row.ended_at
         self.duration = row.duration
         self.archived = row.archived
+        self.notes = row.notes
+        self.fields: dict[str, Any] = row.fields
+        self.host = row.host
+        self.user = row.user
+        self.git = row.git
+        self.parent = row.parent
+        self.progress = row.progress
+        self.error = row.error
+        self.alerts = row.alerts  # the newest
+        self.writers = row.writers
         self.metrics = [Series(layout, row.id, metric) for metric in row.metrics]
 
     def __repr__(self) -> str:
         return f"<Run {self.id} {self.name!r} {self.status}: {len(self.metrics)} series>"
 
+    @cached_property
+    def params(self) -> dict[str, Any]:
+        """The settings of the run, as they were logged."""
+        params: dict[str, Any] = deepcopy(tree(self._state.params))
+        return params
 
-class Answer(Sequence[T], Generic[T]):
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """The results that the script stated, as they were logged."""
+        summary: dict[str, Any] = deepcopy(tree(self._state.summary))
+        return summary
+
+    def lines(self) -> list[Line]:
+        """Return what the run's processes printed, in the order in which lines were begun."""
+        return read_lines(self._layout, self.id)
+
+    def messages(self) -> list[Message]:
+        """Return the run's messages in the order of their times."""
+        return read_messages(self._layout, self.id)
+
+    def sequences(self, kind: str | None = None) -> list[Sequence]:
+        """Return the values that are no numbers, of one kind or all, in the order of their steps.
+
+        The kinds are image, audio, video, text, distribution, figure, table, html and points3d.
+        """
+        return read_sequences(self._layout, self.id, kind)
+
+    @property
+    def artifacts(self) -> list[Artifact]:
+        """The versions of artifacts that the run made or used, in the order of their times."""
+        return read_artifacts(self._layout, self.id)
+
+    @cached_property
+    def captured(self) -> list[Captured]:
+        """What was captured of each of the run's processes, the newest last; read once."""
+        return read_captured(self._layout, self.id)
+
+    @property
+    def packages(self) -> dict[str, str]:
+        """The installed packages and their versions, of the newest process that told."""
+        found = [one.packages.packages for one in self.captured if one.packages]
+        return found[-1] if found else {}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables that were captured, of the newest process that told."""
+        found = [one.environment.variables for one in self.captured if one.environment]
+        return found[-1] if found else {}
+
+    @property
+    def sources(self) -> SourcesCaptured | None:
+        """The entry script and the modules that it imported, as blobs of the store."""
+        found = [one.sources for one in self.captured if one.sources]
+        return found[-1] if found else None
+
+    def record(self) -> dict[str, Any]:
+        """Return the run as a row of a table: params and summary by path, series' last values."""
+        return run_record(self)
+
+
+R = TypeVar("R", bound=Run | Series)
+
+
+class Answer(List[R], Generic[R]):
     """What a query found: a list, and in words what was odd about the query."""
 
-    def __init__(self, items: list[T], warnings: list[str]) -> None:
+    def __init__(self, items: list[R], warnings: list[str]) -> None:
         self._items = items
         self.warnings = warnings
 
@@ -119,14 +250,22 @@ class Answer(Sequence[T], Generic[T]):
         return len(self._items)
 
     @overload
-    def __getitem__(self, index: int) -> T: ...
+    def __getitem__(self, index: int) -> R: ...
     @overload
-    def __getitem__(self, index: slice) -> list[T]: ...
-    def __getitem__(self, index: int | slice) -> T | list[T]:
+    def __getitem__(self, index: slice) -> list[R]: ...
+    def __getitem__(self, index: int | slice) -> R | list[R]:
         return self._items[index]
 
     def __repr__(self) -> str:
         return repr(self._items)
+
+    def to_pandas(self) -> DataFrame:
+        """Return a row for each run or series. Raises ValueRejected if pandas is not installed."""
+        return cast("DataFrame", frame("pandas", [item.record() for item in self]))
+
+    def to_polars(self) -> Any:
+        """Return a row for each run or series. Raises ValueRejected if polars is not installed."""
+        return frame("polars", [item.record() for item in self])
 
 
 class Store:
@@ -141,8 +280,29 @@ class Store:
 
     def runs(self, query: str = "") -> Answer[Run]:
         """Return the runs that match, newest first. Raises QueryError."""
-        page = runs_page(self._current(), query)
-        return Answer([Run(self.layout, row) for row in page.rows], page.warnings)
+        catalog = self._current()
+        page = runs_page(catalog, query)
+        runs = [self._run(catalog, catalog.whole(row)) for row in page.rows]
+        return Answer(runs, page.warnings)
+
+    def run(self, id: str) -> Run:
+        """Return one run. Raises RunNotFound."""
+        catalog = self._current()
+        catalog.let_time_pass()
+        return self._run(catalog, catalog.detail(catalog.find(id)))
+
+    def _run(self, catalog: Catalog, row: RunDetail) -> Run:
+        return Run(self.layout, row, catalog.states[catalog.row_of[row.id]])
+
+    def artifacts(self, name: str | None = None) -> list[ArtifactVersion]:
+        """Return the versions of all artifacts, or of those of one name, by name and number.
+
+        What has one digest is one version, whichever run made it; numbers go from 0 in the order
+        of time. Each says which runs made and used it.
+        """
+        self._current()
+        assert self._db is not None  # opened just now
+        return artifacts.versions(self._db, name)
 
     def series(self, query: str = "") -> Answer[Series]:
         """Return the series that match, those of the newest runs first. Raises QueryError."""
