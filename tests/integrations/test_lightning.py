@@ -55,6 +55,7 @@ def module(pl: Any, *, raises: bool = False) -> Any:
             self.log("val/loss", self._loss(batch))
 
         def test_step(self, batch: Any, index: int) -> None:
+            """Log what the trainer's `test` asks for."""
             self.log("test_loss", self._loss(batch))
 
         def configure_optimizers(self) -> Any:

@@ -1,4 +1,4 @@
-"""Runs in notebooks: how they show, and whose cell made them.
+"""Runs in notebooks, and the cells that made them.
 
 A run shows as a card, with a link where its store is served and small curves that grow while a cell
 trains. Whoever runs a cell again begins a new run, and the one that the cell made before is let go.
