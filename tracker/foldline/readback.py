@@ -38,6 +38,7 @@ class Readback(Settings):
     id: str
     _writer: Writer
     _read_only: bool
+    _stated: dict[str, Any]
     _recalled: tuple[float, Recalled] | None = None  # when, on the monotonic clock
     _alone = False  # nobody else had written to the run when it was first asked
 
@@ -100,6 +101,7 @@ class Readback(Settings):
             mine = {} if self._read_only else self._params
             self._params = _joined(known.params, mine)  # a secret is masked in the log alone
             self._fields = {**known.fields, **({} if self._read_only else self._fields)}
+            self._stated = _joined(known.summary, {} if self._read_only else self._stated)
             self._tags = list(dict.fromkeys([*known.head.tags, *self._tags]))
 
     def _whole(self) -> Recalled:

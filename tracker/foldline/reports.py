@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from enum import Enum
 from fnmatch import fnmatchcase
+from itertools import islice
 from typing import Any
 
 from .errors import ValueRejected
@@ -29,6 +30,8 @@ DEFINITIONS_MAX = 100_000  # as many as a process may have series
 ASPECTS = ("last", "first", "min", "max", "mean", "best", "none")
 
 LEVELS = {"DEBUG": 10, "INFO": 20, "WARN": 30, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
+ASPECTS_MAX = 100  # looked at, of what is given as a summary; there are seven
+
 GOALS = {"min": "minimize", "max": "maximize"}
 
 
@@ -202,19 +205,25 @@ class Reports(Settings):
         goal: Any,
     ) -> MetricDefined:
         """Return what was asked for, in our words. Raises ValueRejected."""
-        ours = GOALS.get(goal, goal) if isinstance(goal, str) else "" if goal is None else goal
-        if not isinstance(ours, str) or ours not in ("", *GOALS.values()):
+        whole, axis, aim = (
+            plain(one.name if isinstance(one, MetricDefined) else one)
+            for one in (name, step_metric, goal)
+        )
+        if (
+            not isinstance(name, str | MetricDefined)
+            or not whole
+            or not isinstance(axis, str | None)
+        ):
+            raise ValueRejected(
+                f"define_metric({shown(name)}, step_metric={shown(step_metric)}) names no metric",
+                hint='define_metric("val/*", step_metric="epoch")',
+            )
+        ours = GOALS.get(str(aim or ""), str(aim or ""))
+        if ours not in ("", *GOALS.values()):
             raise ValueRejected(
                 f"goal={shown(goal)} is no goal", hint='goal="minimize" or "maximize"'
             )
-        axis = step_metric.name if isinstance(step_metric, MetricDefined) else step_metric
-        whole = name.name if isinstance(name, MetricDefined) else name
-        if not isinstance(whole, str) or not whole or not isinstance(axis, str | None):
-            raise ValueRejected(
-                f"define_metric({shown(whole)}, step_metric={shown(axis)}) names no metric",
-                hint='define_metric("val/*", step_metric="epoch")',
-            )
-        return MetricDefined(_text(whole), _text(axis or ""), aspects_of(summary), ours)
+        return MetricDefined(str(whole), str(axis or ""), aspects_of(summary), ours)
 
     def _definition_of(self, name: str) -> MetricDefined | None:
         """Return how a metric was defined: by its name, else by the last glob that matches."""
@@ -238,7 +247,9 @@ def aspects_of(summary: str | Iterable[str] | None) -> list[str]:
     if summary is None:
         return []
     try:
-        words = summary.split(",") if isinstance(summary, str) else list(summary)
+        words = (
+            summary.split(",") if isinstance(summary, str) else list(islice(summary, ASPECTS_MAX))
+        )
         aspects = ["last" if word == "copy" else word for word in map(str.strip, words)]
     except Exception:  # noqa: BLE001  # whatever it is, it is none of the words
         aspects = [shown(summary)]

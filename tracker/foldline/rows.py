@@ -17,6 +17,7 @@ from .events import MetricDefined
 from .notices import Notices, shown
 from .readback import Readback
 from .reports import Reports
+from .results import Results
 from .scalars import scalar, step_of
 from .series import SERIES_MAX
 from .tracking import leaves
@@ -188,6 +189,15 @@ class Rows(Artifacts, Readback, Reports):
         return [str(path) for path in files]
 
     # ------------------------------------------------------------------------------ summary
+
+    @property
+    def summary(self) -> Results:
+        """The run's results: what a script stated, and the last value of all else it logged."""
+        self._recall()
+        if self._read_only:
+            series = [one for one in self.metrics() if one and not one.context]
+            self._last = {one.name: one.values.last_value() for one in series}
+        return super().summary
 
     def _last_logged(self) -> dict[str, Any]:
         """Return the last value of each name that `log` was given, or what was defined instead."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from types import EllipsisType
 from typing import Any
 
@@ -15,6 +16,7 @@ from .secrets import mask_param
 
 __all__ = ["Key", "Settings", "several"]
 
+TAGS_MAX = 1_000  # given at once; more are no tags, and a range may be as long as it likes
 TAG_CHARS_MAX = 256  # a longer tag is a note
 LARGE_HINT = "keep what is large in a file of its own: run.log_artifact(path)"
 
@@ -232,6 +234,9 @@ class Settings:
 def several(tags: Any) -> tuple[Any, ...]:
     """Return tags as several: one alone is a text, which is iterable too, or is no tag at all."""
     try:
-        return () if tags is None else (tags,) if isinstance(tags, str) else tuple(tags)
+        if tags is None or isinstance(tags, str):
+            return () if tags is None else (tags,)
+        found = tuple(islice(tags, TAGS_MAX + 1))
+        return found if len(found) <= TAGS_MAX else (tags,)
     except Exception:  # noqa: BLE001  # whatever it is, it will be said to be no tag
         return (tags,)
