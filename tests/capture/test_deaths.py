@@ -1,4 +1,4 @@
-"""How the companion tells of a training's end, and what becomes of one that loses its own."""
+"""Ends of trainings, and of companions."""
 
 from __future__ import annotations
 
@@ -191,7 +191,8 @@ def _companion(store: Path) -> int:
 
     def found() -> int:
         for path in store.glob("runs/*/log/*.fold"):
-            opened = walk(path).of_type(1)
+            data = path.read_bytes()
+            opened = walk(data).of_type(1) if data.startswith(b"FOLDLOG") else []
             if opened and opened[0].get("role") == "companion":
                 return int(opened[0]["pid"])
         return 0

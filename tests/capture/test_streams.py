@@ -1,4 +1,4 @@
-"""Consoles of another kind: terminals, prompts, streams that somebody has redirected."""
+"""Consoles that are terminals, prompts, or redirected."""
 
 from __future__ import annotations
 
@@ -102,7 +102,8 @@ print("after")
     done = train(tmp_path, script, capture="all")
     assert (done.code, done.out, done.err) == (0, b"heard\nhalfafter\n", b" and half\n")
     (found,) = trainers(tmp_path)
-    assert len(segments(tmp_path)) == 1 and sorted(lines_of(found)) == [" and half", "half", "heard"]
+    assert len(segments(tmp_path)) == 1
+    assert sorted(lines_of(found)) == [" and half", "half", "heard"]
 
 
 @pytest.mark.parametrize("how", ["os.close(1)", "sys.stdout = None", "sys.stdout.close()"])

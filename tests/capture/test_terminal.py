@@ -112,6 +112,13 @@ def test_nested_bars_are_a_line_each() -> None:
     assert len(events) < 20
 
 
+def test_the_last_state_of_a_bar_is_told_before_it_is_out_of_reach() -> None:
+    """A bar above many plain lines stands in the log as it was seen last."""
+    bar = [f"\n\x1b[A\rbar {i}\n".encode() + b"\x1b[A" for i in range(10)]
+    events = fed([*bar, b"\n", b"line\n" * 200, b"line\n" * 200])
+    assert shown(events) == ["bar 9", *["line"] * 400]
+
+
 def test_colours_stay_with_what_they_colour() -> None:
     """Plain lines keep their sequences as they are; what is written over loses its own."""
     assert shown(fed([b"\x1b[1;32mok\x1b[0m yes\n"])) == ["\x1b[1;32mok\x1b[0m yes"]

@@ -1,4 +1,4 @@
-"""Real scripts, run with their console captured, and what the log then says."""
+"""Real scripts, run with their console captured."""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ class ConsolePrinted(Event, frozen=True, omit_defaults=True):
     """
 
     TYPE: ClassVar[int] = 13
-    stream: str  # stdout or stderr
+    stream: str  # stdout or stderr; "both" where they go to one place, and keep their order
     first: int  # counted from 0 over both streams of this segment
     text: str  # as a terminal would show it: carriage returns are carried out, colours are kept
     ended: bool = True

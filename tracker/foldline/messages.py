@@ -97,4 +97,4 @@ def _short(path: str) -> str:
 
 
 def _clean(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()

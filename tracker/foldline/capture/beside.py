@@ -48,8 +48,10 @@ class Beside:
         os.set_blocking(self._control, False)
         pidfd = own_pidfd()
         with _turn:
-            prompt = is_prompt()
-            ways = channels(subject.run, prompt=prompt) if choice.console else []
+            # With the first process of a container the kernel ends all others: the last words of
+            # one whose descriptors lead through a companion would be lost.
+            only_hear = is_prompt() or subject.pid == 1
+            ways = channels(subject.run, only_hear=only_hear) if choice.console else []
             self.console = Console(subject.run, ways)
             self.launched = launch(ways, control=self._listening, reply=reply, pidfd=pidfd)
             os.close(reply)
@@ -160,7 +162,7 @@ class Beside:
             if asked:
                 self._tell(Ping())
         with _turn:
-            if self._ended:
+            if self._is_ended():  # while this thread waited for its turn
                 return
             self._ended = self._alone = True
             # First what is in the pipes, so that nothing overtakes it.
@@ -169,6 +171,9 @@ class Beside:
             self._pass_on()
         self._tell_lost()
         self._hand_on(until_lull=False)
+
+    def _is_ended(self) -> bool:
+        return self._ended
 
     def _tell_lost(self) -> None:
         lost = FoldlineError(

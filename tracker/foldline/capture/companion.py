@@ -20,6 +20,7 @@ from .. import origin, secrets, spool
 from ..events import MessageLogged, WriterClosed, WriterLost, WriterOpened
 from ..layout import Layout, SegmentName
 from ..notices import Notices
+from ..presence import HEARTBEAT_S
 from ..version import VERSION
 from ..writer import Writer
 from .exit_status import OomKills, death, ending
@@ -31,7 +32,6 @@ from .tee import DRAIN_BYTES_MAX, Tee
 
 __all__ = ["Companion", "main"]
 
-HEARTBEAT_S = 10.0  # between two touches of a marker; other hosts take a minute's silence for death
 LIFE_CHECK_S = 1.0  # where the system has no way to wait for the end of somebody else's process
 # Who prints line by line would wake this process for each: after a little, it lets more gather.
 PACE_S = 0.004

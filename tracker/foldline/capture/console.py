@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-__all__ = ["PIPE_BYTES_MAX", "Channel", "Console", "channels", "waiting_bytes"]
+__all__ = ["PIPE_BYTES_MAX", "Channel", "Console", "channels", "flush", "hear", "waiting_bytes"]
 
 PIPE_BYTES_MAX = 256 * 1024  # of a channel: a burst of 4,000 lines; 64 of them are a user's limit
 FEED_WAIT_S = 2.0  # for a companion that is slow to read what Python wrote; then it is left out
@@ -87,14 +87,14 @@ class Channel:
 _originals: dict[int, int] = {}  # of the descriptors that are replaced in this process
 
 
-def channels(run: str, *, prompt: bool) -> list[Channel]:
+def channels(run: str, *, only_hear: bool) -> list[Channel]:
     """Return the ways to capture what this process prints for `run`; none if a parent does."""
     parents = _captured(run)
     replaced: dict[Place, Channel] = {}
     found = []
     for number, name in ((1, "stdout"), (2, "stderr")):
         stream = getattr(sys, name, None)
-        if stream is not None and (prompt or _number(stream) != number):
+        if stream is not None and (only_hear or _number(stream) != number):
             found.append(Channel(name, [], stream))
             continue
         place = _place(number)

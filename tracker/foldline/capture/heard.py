@@ -1,6 +1,7 @@
-"""What Python writes, logged by the process itself where no companion can be.
+"""What Python writes, where no companion can be.
 
-On Windows, or built into another program: there only `sys.stdout` and `sys.stderr` are heard.
+On Windows, or built into another program, the process logs it itself; only `sys.stdout` and
+`sys.stderr` are heard.
 """
 
 from __future__ import annotations

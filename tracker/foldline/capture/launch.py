@@ -1,4 +1,4 @@
-"""The start of a companion, detached from the process that it stands beside.
+"""The start of a companion, as nobody's child.
 
 A shell starts it in the background and ends, so it is nobody's child: no `os.wait()` of the
 training ever meets it. A second shell waits beside it, and should the companion be killed, goes on

@@ -81,7 +81,8 @@ class Lines:
             self._terminal.end_at(rows)
             return
         block, more, last = rest.rpartition("\n")
-        if current.number >= 0:
+        together = current.number < 0
+        if not together:
             yield self._say_ended(current)
             if more:
                 yield self._say(self._count.take(block.count("\n") + 1), block)
@@ -94,7 +95,8 @@ class Lines:
             # The newest of them may still be written over: the cursor can come back.
             kept = block.rsplit("\n", ROWS_MAX)[-ROWS_MAX:]
             first = self._count.next - len(kept)
-            rows = [Row(line, first + at, ended=True) for at, line in enumerate(kept)]
+            above = rows[: -1 if together else None]
+            rows = above + [Row(line, first + at, ended=True) for at, line in enumerate(kept)]
         begun = Row(said_at=current.said_at)
         begun.append(last if more else rest)
         self._terminal.end_at([*rows, begun])
@@ -102,19 +104,20 @@ class Lines:
     def _changed(self, now: float, *, last: bool) -> Iterator[ConsolePrinted]:
         """Yield the rows that are whole now, and those that it is time to say again."""
         terminal = self._terminal
-        rows = [*terminal.gone, *terminal.rows]
+        gone, terminal.gone = terminal.gone, []
+        rows = [*gone, *terminal.rows]
         above = rows[: len(rows) - 1]
-        terminal.gone = []
         fresh = [row for row in above if row.number < 0]
         if fresh:
             first = self._count.take(len(fresh))
             for at, row in enumerate(fresh):
                 row.number, row.ended, row.changed = first + at, True, False
             yield self._say(first, "\n".join(row.text for row in fresh))
-        for row in rows:
+        for at, row in enumerate(rows):
+            due = last or at < len(gone) or now - row.said_at >= RESAY_INTERVAL_S
             if not row.ended and row is not rows[-1]:
                 yield self._say_ended(row)
-            elif row.changed and (last or now - row.said_at >= RESAY_INTERVAL_S):
+            elif row.changed and due:
                 if row.number < 0:
                     row.number = self._count.take(1)
                 row.changed, row.said_at = False, now

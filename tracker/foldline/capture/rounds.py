@@ -1,6 +1,7 @@
-"""What a companion captures by and by: facts first, then the system.
+"""What a companion captures by and by.
 
-In a thread of its own: git may take seconds on a network disk, and what is printed can't wait.
+Facts first, then samples of the system. In a thread of its own: git may take seconds on a network
+disk, and what is printed can't wait.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import sys
 from pathlib import Path
@@ -82,7 +83,9 @@ def local_modules(subject: Subject) -> list[str]:
 
 def is_prompt() -> bool:
     """Say whether somebody types at this process: a session with a prompt, or a notebook."""
-    return hasattr(sys, "ps1") or bool(sys.flags.interactive) or "IPython" in sys.modules
+    # Imported it may be by any script; who runs in it finds its name among the built-in ones.
+    in_ipython = hasattr(builtins, "get_ipython")
+    return hasattr(sys, "ps1") or bool(sys.flags.interactive) or in_ipython
 
 
 _INSTALLED = ("site-packages", "dist-packages", f"{os.sep}lib{os.sep}python")
@@ -102,7 +105,7 @@ def _repository(folder: str) -> str:
 
 
 def _is_kernel() -> bool:
-    return "ipykernel" in sys.modules
+    return "ipykernel" in sys.modules and hasattr(builtins, "get_ipython")
 
 
 def _cwd() -> str:

@@ -1,8 +1,8 @@
-"""The last rows of a terminal, as far as progress bars need.
+"""The last rows of a terminal.
 
-Carriage returns, backspaces, cursor movements and erasures are carried out; colours are kept with
-what they colour; every other control sequence is left out. A character is taken to be one column
-wide. Pure: no clock, no file.
+As far as progress bars need it: carriage returns, backspaces, cursor movements and erasures are
+carried out; colours are kept with what they colour; every other control sequence is left out. A
+character is taken to be one column wide. Pure: no clock, no file.
 """
 
 from __future__ import annotations
@@ -161,7 +161,9 @@ class Terminal:
 
     def end_at(self, rows: list[Row]) -> None:
         """Stand at the end of the last of `rows`, which were written as they are."""
-        self.rows, self.at = rows[-ROWS_MAX:], len(rows[-ROWS_MAX:]) - 1
+        self.gone += rows[:-ROWS_MAX]
+        self.rows = rows[-ROWS_MAX:]
+        self.at = len(self.rows) - 1
         self._column, self._style = -1, ""
 
     def write(self, text: str) -> None:
