@@ -1,4 +1,4 @@
-"""Answers as data frames, where pandas or polars is installed."""
+"""Answers as data frames of pandas or polars."""
 
 from __future__ import annotations
 
