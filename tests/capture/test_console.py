@@ -90,6 +90,18 @@ def test_lines_are_what_a_terminal_would_show(tmp_path: Path) -> None:
     assert found[-1].endswith("and no newline")
 
 
+def test_c_code_that_keeps_the_interpreter_may_print(tmp_path: Path) -> None:
+    """Megabytes from C code that holds the interpreter's lock: a thread would wait for ever."""
+    script = """
+import ctypes
+libc = ctypes.PyDLL(None)  # does not let go of the lock
+for i in range(200): libc.write(1, b"x" * 9_999 + b"\\n", 10_000)
+"""
+    done = train(tmp_path, RUN + script)
+    assert (done.code, done.out) == (0, (b"x" * 9_999 + b"\n") * 200)
+    assert lines(tmp_path) == ["x" * 9_999] * 200
+
+
 def test_a_million_lines_are_a_million_lines(tmp_path: Path) -> None:
     """Nothing is dropped, and nothing is kept back, however much is printed."""
     with (tmp_path / "out").open("wb") as file:
