@@ -21,6 +21,7 @@ __all__ = [
     "TruncatedRecord",
     "Unsupported",
     "ValueRejected",
+    "ViewDamaged",
 ]
 
 
@@ -65,6 +66,10 @@ class RunNotFound(FoldlineError):
 
 class BlobMissing(FoldlineError):
     """The bytes of a value or an artifact are not in the store."""
+
+
+class ViewDamaged(FoldlineError):
+    """A view can't be used: damaged, or made by another version; it is made again from the log."""
 
 
 class ValueRejected(FoldlineError):

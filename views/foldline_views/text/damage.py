@@ -1,0 +1,36 @@
+"""Errors of the text index, as ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from foldline.errors import StoreBusy, ViewDamaged
+
+__all__ = ["damaged", "guarded"]
+
+
+@contextmanager
+def guarded(folder: Path) -> Iterator[None]:
+    """Turn whatever tantivy raises into an error of ours."""
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError, SystemError) as error:
+        if "LockBusy" in str(error):
+            hint = "one process writes at a time; stop the other, or wait for it"
+            raise StoreBusy(f"{folder}: another process writes the index", hint=hint) from error
+        raise damaged(folder, str(error)) from error
+    except BaseException as error:
+        # A panic in Rust is no Exception in Python, and has no public name to catch it by.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise damaged(folder, str(error)) from error
+
+
+def damaged(folder: Path, reason: str) -> ViewDamaged:
+    """Return the error of an index that can't be used, and why."""
+    return ViewDamaged(
+        f"{folder}: the text index can't be used: {reason.partition(chr(10))[0]}",
+        hint="nothing is lost: `foldline rebuild` makes it again from the log",
+    )
