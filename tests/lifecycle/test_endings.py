@@ -112,6 +112,18 @@ def test_who_can_say_how_it_ends_does(
     assert len(ours) == found.err.count("oldline:") == script.count("late")
 
 
+@pytest.mark.parametrize(("code", "status"), [(0, "finished"), (4, "failed")])
+def test_a_code_that_python_tells_nobody_is_seen(tmp_path: Path, code: int, status: str) -> None:
+    """A script that ends in `raise SystemExit(main())` failed if its exit code says so."""
+    script = f"def main(): return {code}\nraise SystemExit(main())"
+    store = tmp_path / "store"
+    assert end(tmp_path, "all", script).code == code
+    with foldline.open(store) as opened:
+        wait_for(lambda: opened.runs()[0].status == status, "the run's status")
+        (run,) = opened.runs()
+    assert (run.error is None) == (code == 0)
+
+
 def test_a_traceback_comes_with_a_failure(tmp_path: Path) -> None:
     """What Python prints of an exception is what the run keeps of it."""
     found = end(tmp_path, "all", "def step(): raise ValueError('bad')\nstep()")

@@ -136,6 +136,7 @@ class WriterClosed(Event, frozen=True, omit_defaults=True):
     error_type: str = ""
     error_message: str = ""
     traceback: str = ""
+    at_exit: bool = False  # said as the interpreter ended, which an exit code may still follow
 
 
 class WriterLost(Event, frozen=True, omit_defaults=True):

@@ -39,6 +39,7 @@ class _Ending(Protocol):
 
 _runs: WeakSet[_Ending] = WeakSet()
 _watching = False
+_ending = False  # whether the interpreter is: nobody tells it the code of a SystemExit of one's own
 _leaving: list[object] = []  # the code of the exit that is under way
 
 
@@ -140,7 +141,9 @@ def closed_by_code(code: object) -> WriterClosed:
 
 def closed_by_now() -> WriterClosed:
     """Return how a run ends of which nobody says more: as the process does, if that is ending."""
-    return closed_by_code(_leaving[-1]) if _leaving else WriterClosed("finished")
+    if _leaving:
+        return closed_by_code(_leaving[-1])
+    return WriterClosed("finished", at_exit=_ending)
 
 
 def _message(error: BaseException) -> str:
@@ -170,6 +173,8 @@ def _unhandled() -> BaseException | None:
 
 
 def _end_all() -> None:
+    global _ending  # noqa: PLW0603  # a process ends once
+    _ending = True
     error = _unhandled()
     closed = closed_by(error) if error is not None else None
     for run in tuple(_runs):

@@ -188,9 +188,11 @@ class Run(Rows, Artifacts):
         with self._lock:
             if not self._writer.closed:
                 self._tell_lost()
-            self._writer.close(closed or self._failure or process.closed_by_now())
+            said = closed or self._failure or process.closed_by_now()
+            self._writer.close(said)
         if self._captured is not None:
-            self._captured.end()  # last: whoever prints until then is heard
+            # Last: whoever prints until then is heard.
+            self._captured.end(at_exit=said.at_exit)
 
     def note_failure(self, thread: int, error: BaseException) -> None:
         """Remember that `error` ended the thread which began this run."""

@@ -88,11 +88,14 @@ def outcome(writer: WriterState) -> Outcome:
     """Return how a process stands.
 
     What it said itself is worth more than what was seen of it, and a signal or an exit code more
-    than that it was missed. A process that was found again was not gone.
+    than that it was missed. A process that was found again was not gone. Only a process that
+    finished as its interpreter ended may have failed after all: nobody told it the exit code.
     """
     if writer.closed is not None:
         closed, time = writer.closed
-        return Outcome(closed.status, time)
+        lost = writer.ended[0] if writer.ended is not None and closed.at_exit else None
+        if closed.status != "finished" or lost is None or not lost.exit_code:
+            return Outcome(closed.status, time)
     if writer.ended is not None:
         lost, _ = writer.ended
         status = "killed" if lost.signal else "failed" if lost.exit_code else "finished"

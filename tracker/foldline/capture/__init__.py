@@ -34,8 +34,10 @@ class Capture:
         if messages is not None:
             messages.end()
 
-    def end(self) -> None:
+    def end(self, *, at_exit: bool = False) -> None:
         """Have all that was printed handed on, and let the companion go; at most once.
+
+        `at_exit` has it stay to see the exit code.
 
         After the writer is closed: until its segment says how it ended, the companion would tell
         of a death.
@@ -43,7 +45,7 @@ class Capture:
         beside, self.beside = self.beside, None
         if beside is not None:
             with suppress(OSError):  # no descriptors left, say; the run is ended all the same
-                beside.end()
+                beside.end(at_exit=at_exit)
 
     def after_fork(self) -> None:
         """Leave all but the messages to the parent."""

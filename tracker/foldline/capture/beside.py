@@ -66,14 +66,14 @@ class Beside:
                 self._take()
         self._watch()
 
-    def end(self) -> None:
-        """Have all that was printed handed on, and let the companion go."""
+    def end(self, *, at_exit: bool = False) -> None:
+        """Have all that was printed handed on, and let the companion go, soon or at the exit."""
         with _turn:
             if self._ended or not self.launched:
                 return
             self._ended = True
             self._give_back()
-        self._tell(End(local_modules(self._subject)))
+        self._tell(End(local_modules(self._subject), at_exit))
         self._await_answer()
         with _turn:
             self._close()

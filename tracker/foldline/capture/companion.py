@@ -67,6 +67,7 @@ class Companion:
         self._death = death(subject.pid, self._pidfd)
         self._rounds = Rounds(subject, begin.choice, self._writer, self.fail)
         self._give_up_at = float("inf")
+        self._awaits_code = False  # of a training that ended, as far as its interpreter knew
         self._next_beat = 0.0
         self._poll = select.poll()
         for descriptor in (CONTROL, self._death, *(tee.reading for tee in self._tees)):
@@ -145,6 +146,7 @@ class Companion:
                 _answer(ANSWER_HERE)
             elif isinstance(order, End):
                 self._drain()
+                self._awaits_code = order.at_exit and self._death >= 0
                 self._leave(order.modules)
                 self._writer.flush(durable=False)
                 _answer(ANSWER_DONE)
@@ -163,13 +165,15 @@ class Companion:
         """Log nothing more but the facts that are still gathered."""
         self._rounds.end(modules)
         self._give_up_at = time.monotonic() + FACTS_WAIT_S_MAX
-        if self._death >= 0:
+        if self._death >= 0 and not self._awaits_code:
             with suppress(KeyError):
                 self._poll.unregister(self._death)
-        self._death = -1
+            self._death = -1
 
     def _mourn(self) -> None:
         """Log how the training ended that did not say so itself."""
+        if self._awaits_code:
+            self._note_code()
         if self._subject_ended:
             return
         seen, subject = time.time(), self._subject
@@ -184,6 +188,16 @@ class Companion:
             WriterLost(subject.writer, seen, reason, signal=end.signal, exit_code=end.exit_code)
         )
         self._leave(subject.modules)
+
+    def _note_code(self) -> None:
+        """Log an exit code that belies the end which the interpreter told."""
+        self._awaits_code = False
+        self._poll.unregister(self._death)
+        self._death = -1
+        end, subject = ending(self._subject.pid, self._pidfd), self._subject
+        if end.exit_code and self._writing:
+            lost = WriterLost(subject.writer, time.time(), end.reason, exit_code=end.exit_code)
+            self._writer.event(lost)
 
     def _is_gone(self) -> bool:
         """Say whether the process is gone, where there is nothing to wait on."""
@@ -208,6 +222,7 @@ class Companion:
             self._next_beat = now + HEARTBEAT_S
             self._beat()
         over = not self._rounds.running
+        over &= not self._awaits_code
         if self._subject_ended and self._writing and (over or now > self._give_up_at):
             self._writer.close(WriterClosed("finished"))
 

@@ -41,6 +41,7 @@ class End(msgspec.Struct, frozen=True, tag="end"):
     """The run is ended here on purpose: all that was printed is in the pipes by now."""
 
     modules: list[str] = []  # as in Subject, once more: imports come late
+    at_exit: bool = False  # the interpreter is ending, and its exit code is to be seen
 
 
 class Ping(msgspec.Struct, frozen=True, tag="ping"):
