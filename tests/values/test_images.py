@@ -36,24 +36,6 @@ class Duck:
         return NOISE
 
 
-def torch_chw() -> Any:
-    import torch
-
-    return torch.from_numpy(NOISE.transpose(2, 0, 1).astype(np.float32) / 255)
-
-
-def torch_hwc() -> Any:
-    import torch
-
-    return torch.from_numpy(NOISE.copy()).requires_grad_(False)
-
-
-def torch_bfloat16() -> Any:
-    import torch
-
-    return torch.from_numpy((NOISE > 127).astype(np.float32)).to(torch.bfloat16)
-
-
 SOURCES: list[tuple[str, Callable[[], Any], Any]] = [
     ("HWC levels", lambda: NOISE, NOISE),
     ("CHW levels", lambda: NOISE.transpose(2, 0, 1), NOISE),
@@ -69,9 +51,6 @@ SOURCES: list[tuple[str, Callable[[], Any], Any]] = [
     ("big-endian", lambda: GREY.astype(">u2"), GREY.astype(np.uint16)),
     ("nested lists", GREY.tolist, GREY),
     ("any array", Duck, NOISE),
-    ("torch CHW", torch_chw, NOISE),
-    ("torch HWC", torch_hwc, NOISE),
-    ("torch bfloat16", torch_bfloat16, (NOISE > 127) * np.uint8(255)),
     ("PIL", lambda: pillow.fromarray(NOISE), NOISE),
     ("PIL grey", lambda: pillow.fromarray(GREY), GREY),
     ("PNG bytes", lambda: png(NOISE), NOISE),
