@@ -314,6 +314,24 @@ def test_settings_are_read_back_and_logged(store: Path) -> None:
     assert found.of_type(10) == [{"path": ["hparams", "sizes"]}]
 
 
+def test_settings_read_back_as_they_were_logged(store: Path) -> None:
+    """Whoever changes what was read changes a copy: a run never says what its log does not."""
+    with foldline.Run(store=store, params={"model": {"sizes": [1, 2]}}) as run:
+        run["model"]["sizes"].append(3)
+        run["model"]["depth"] = 4
+        run[...]["lr"] = 0.1
+        run.config["model"]["sizes"].append(3)
+        assert run[...] == {"model": {"sizes": [1, 2]}}
+        run.summary["best"] = {"epochs": [1]}
+        run.summary["best"]["epochs"].append(2)
+        assert run.summary["best"] == {"epochs": [1]}
+    stored = foldline.open(store).run(run.id)
+    assert (stored.params, stored.summary) == (
+        {"model": {"sizes": [1, 2]}},
+        {"best": {"epochs": [1]}},
+    )
+
+
 def test_words_and_tags_are_logged(store: Path) -> None:
     """Name, experiment, description, notes, archived and tags are read back and logged."""
     with foldline.Run(

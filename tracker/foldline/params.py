@@ -19,7 +19,7 @@ from typing import Any
 from .errors import ValueRejected
 from .notices import shown
 
-__all__ = ["Param", "assign", "lookup", "path_of", "plain", "remove", "translated"]
+__all__ = ["Param", "assign", "copied", "lookup", "path_of", "plain", "remove", "translated"]
 
 Param = None | bool | int | float | str | list["Param"] | dict[str, "Param"]
 
@@ -70,6 +70,13 @@ def assign(tree: dict[str, Param], path: list[str], value: Param) -> None:
             below = tree[part] = {}
         tree = below
     tree[last] = value
+
+
+def copied(tree: Param) -> Param:
+    """Return a tree that nobody changes who changes this one."""
+    if isinstance(tree, dict):
+        return {key: copied(value) for key, value in tree.items()}
+    return [copied(value) for value in tree] if isinstance(tree, list) else tree
 
 
 def lookup(tree: Param, path: list[str]) -> Param:

@@ -77,9 +77,12 @@ class Settings:
         return tree
 
     def __getitem__(self, key: Key) -> Any:
-        """Return a setting of this process, as it was kept. Raises KeyError."""
+        """Return a setting of this process, as it was kept. Raises KeyError.
+
+        A tree is a copy: to change it is to set it, by `run["hparams", "lr"] = 0.1`.
+        """
         try:
-            return params.lookup(self._params, params.path_of(key))
+            return params.copied(params.lookup(self._params, params.path_of(key)))
         except ValueRejected as error:
             raise KeyError(key) from error
 

@@ -118,4 +118,5 @@ class Branch(dict[str, Any]):
 
 
 def _grown(root: Tree, path: list[str], value: Any) -> Any:
-    return Branch(root, path, value) if isinstance(value, dict) else value
+    mine = params.copied(value)
+    return Branch(root, path, mine) if isinstance(mine, dict) else mine
