@@ -109,7 +109,7 @@ def test_what_is_kept_is_whole(tmp_path: Path, make: Callable[[], Any]) -> None:
 @pytest.mark.parametrize(
     ("call", "says", "hint"),
     [
-        (lambda run: run.track("x", name="loss"), "track('loss'): the text 'x'", "settings"),
+        (lambda run: run.track("x", name="loss"), "track('loss'): the text 'x'", "Text"),
         (lambda run: run.track(1.0, name="n" * 10_000), "no name of a metric", "run.track"),
         (lambda run: run.track(1.0, name=""), "no name of a metric", "run.track"),
         (lambda run: run.track(1.0, name="a", step=math.nan), "step=nan", "step=0"),

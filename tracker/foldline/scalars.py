@@ -126,7 +126,7 @@ def _rejected(value: Any) -> ValueRejected:
     if isinstance(value, str):
         return ValueRejected(
             f"the text {shown(value)} is not a number",
-            hint='keep texts as settings: run["key"] = "text"',
+            hint='run.track(foldline.Text("..."), name="..."), or a setting: run["key"] = "..."',
         )
     if isinstance(value, list | tuple | set):
         return ValueRejected(
