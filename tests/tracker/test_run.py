@@ -132,6 +132,13 @@ def test_what_is_no_number_is_counted_and_named(store: Path, value: object, word
     assert told["count"] == 2
 
 
+def test_a_warning_of_any_part_shows_the_line_of_the_script(store: Path) -> None:
+    """What a part in a folder of its own has to say is said of the call that caused it."""
+    with pytest.warns(FoldlineWarning, match="consle") as told:
+        foldline.Run(store=store, capture="consle").finish()
+    assert [warning.filename for warning in told] == [__file__]
+
+
 def test_strict_mode_raises(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """FOLDLINE_MODE=strict turns the warning into an error at the very call."""
     monkeypatch.setenv("FOLDLINE_MODE", "strict")

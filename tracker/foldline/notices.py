@@ -62,6 +62,10 @@ def shown(value: Any, limit: int = SHOWN_CHARS_MAX) -> str:
 def _callers_level() -> int:
     """Return the stack level, as seen by `give`, of the first frame outside this package."""
     level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__package__") == __package__:
+    while frame.f_back is not None and _is_ours(frame.f_globals.get("__package__")):
         level, frame = level + 1, frame.f_back
     return level
+
+
+def _is_ours(package: Any) -> bool:
+    return isinstance(package, str) and package.partition(".")[0] == __package__
