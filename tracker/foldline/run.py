@@ -146,7 +146,10 @@ class Run(Rows, Artifacts):
         if not (isinstance(said, str) and said in ("finished", "failed")):
             self._notices.give(
                 "status",
-                ValueRejected(f"{shown(status)} is no way to end", hint='"finished" or "failed"'),
+                ValueRejected(
+                    f"{shown(status)} is no way to end: the run counts as failed",
+                    hint='"finished" or "failed"',
+                ),
             )
             said = "failed"
         self.end(WriterClosed(said))
