@@ -133,7 +133,14 @@ class Naive:
         tree = self.alone(self.settled(tree))
         if self.about_run(tree):
             return [piece for piece in self.runs.values() if self.holds(tree, piece)]
-        return [piece for piece in self.pieces if self.holds(tree, piece)]
+        texts = tree
+        if tree[0] == "any":  # what is said of runs is then no reason to show their lines
+            texts = ("any", [part for part in tree[1] if not self.about_run(part)])
+        return [
+            piece
+            for piece in self.pieces
+            if self.holds(tree if piece.kind == "run" else texts, piece)
+        ]
 
     def holds(self, tree: Tree, piece: Piece) -> bool:
         """Whether a part of a question holds for a piece."""

@@ -96,6 +96,7 @@ def test_what_is_wrong_is_shown(text: str, at: tuple[int, int], hint: str) -> No
         ("nmae:resnet", "did you mean name:?"),
         ("param:lr>0.1", "run.hparams.lr > 0.1"),
         ("a*", "too short"),
+        ("123*", "too short"),
         ("(cuda", "never closed"),
         ('"cuda', "never closed"),
         ("cuda)", "never opened"),

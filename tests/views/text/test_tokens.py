@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from foldline_views.text.highlight import EXCERPT_CHARS_MAX, excerpt, is_near
 from foldline_views.text.schema import analyzer
-from foldline_views.text.tokens import WORD_CHARS_MAX, prepared, tokens, words
+from foldline_views.text.tokens import WORD_CHARS_MAX, prepared, prepared_lines, tokens, words
 
 
 @pytest.mark.parametrize(
@@ -45,8 +45,16 @@ ANALYZER = analyzer()
 @given(st.text() | st.text("aB1_- é日ガ\u0301ß\ue000\ud800"))
 def test_the_index_sees_the_same_words(text: str) -> None:
     """What the index makes of a prepared text is what `tokens` finds, for any text at all."""
-    expected = [token.word for token in tokens(text)]
-    assert ANALYZER.analyze(prepared(text)) == [word.lower() for word in expected] == expected
+    assert ANALYZER.analyze(prepared(text)) == list(words(text))
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.text("aB1_- é\n\r\x01") | st.text() | st.just("A" * 300), max_size=5))
+def test_lines_are_parted_in_the_index(lines: list[str]) -> None:
+    """Between the words of two lines there is one that nobody can ask for."""
+    found = ANALYZER.analyze(prepared_lines(lines))
+    expected = [word for line in lines for word in (*words(line), "\x01")]
+    assert found == expected[:-1]
 
 
 @given(st.text())

@@ -39,7 +39,9 @@ TEXT_CHARS_MAX = 1 << 20
 VALUE_CHARS_MAX = 4096
 
 PAIR_CHARS_MAX = 256  # of path and value together, to be found by `param:path=value`
-PAIR_PATHS_MAX = 4  # endings of one path: deeper ones are found by their last parts
+PAIR_PARTS_MAX = 4  # of an ending of a path, besides the whole of it
+
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII)
 
 
 class RunWords(msgspec.Struct, frozen=True, omit_defaults=True, tag="run"):
@@ -178,23 +180,25 @@ def param_texts(params: object, path: str = "") -> dict[str, str]:
 
 def pairs(path: str, value: str) -> list[str]:
     """Return what finds a param by its value: `lr=0.1` and `hparams.lr=0.1`."""
-    parts = path.split(".")
-    shortest = max(0, len(parts) - PAIR_PATHS_MAX)
-    endings = [".".join(parts[start:]) for start in range(len(parts) - 1, shortest - 1, -1)]
-    if path not in endings:
-        endings.append(path)
-    made = (pair(ending, value) for ending in endings)
-    return [text for text in made if len(text) <= PAIR_CHARS_MAX]
+    parts = path.strip().casefold().split(".")
+    endings = {".".join(parts[-count:]) for count in range(1, PAIR_PARTS_MAX + 1)}
+    worth = _worth(value)
+    made = [f"{ending}={worth}" for ending in (*endings, ".".join(parts))]
+    return [text for text in dict.fromkeys(made) if len(text) <= PAIR_CHARS_MAX]
 
 
 def pair(path: str, value: str) -> str:
     """Return a path and a value as one word: without case, and numbers by what they are worth."""
+    return f"{path.strip().casefold()}={_worth(value)}"
+
+
+def _worth(value: str) -> str:
     value = value.strip().casefold()
-    if re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", value, re.ASCII):
+    if _NUMBER.fullmatch(value):
         number = float(value)
         if abs(number) < 2**53:  # beyond, whole numbers that differ are one as floats
-            value = str(int(number)) if number.is_integer() else repr(number)
-    return f"{path.strip().casefold()}={value}"
+            return str(int(number)) if number.is_integer() else repr(number)
+    return value
 
 
 def _text(value: object) -> str:

@@ -45,6 +45,9 @@ TERMS_MAX = 64  # words and phrases: each is looked up in every field
 DEPTH_MAX = 16  # parentheses in one another: more than a person counts
 
 PREFIX_CHARS_MIN = 2  # one letter begins a good part of all words
+NUMBER_PREFIX_CHARS_MIN = (
+    4  # and two digits a good part of all numbers, of which there are millions
+)
 FUZZY_CHARS_MIN = 3  # of two letters one is half
 EDITS_MAX = 2  # letters: the most that the index looks for
 
@@ -266,7 +269,8 @@ class _Reader:
             if text.strip():
                 self.warnings.append(f'"{text}" has no letters or digits to search for')
             return None
-        if match == "prefix" and len(found) == 1 and _is_short(found[0], PREFIX_CHARS_MIN):
+        least = NUMBER_PREFIX_CHARS_MIN if found[-1][0].isdigit() else PREFIX_CHARS_MIN
+        if match == "prefix" and len(found) == 1 and _is_short(found[0], least):
             self.warnings.append(f'"{text}*" is too short, and searched as a whole word')
             match = "whole"
         if match != "fuzzy":

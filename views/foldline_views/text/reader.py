@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tantivy
@@ -11,10 +12,17 @@ from .damage import guarded
 from .documents import Document
 from .schema import decoded
 
-__all__ = ["Reader"]
+__all__ = ["Place", "Reader"]
 
 # Runs that the index counts in one answer; it refuses more, and they are counted here.
 COUNTED_MAX = 60_000
+
+
+class Place(NamedTuple):
+    """Where a document is, and which run's it is."""
+
+    run: int
+    address: tantivy.DocAddress
 
 
 class Reader:
@@ -34,11 +42,18 @@ class Reader:
             found = self._searcher.search(query, 1, count=True)
             return found.count or 0  # type: ignore[attr-defined]  # its stub has forgotten it
 
-    def newest(self, query: tantivy.Query, limit: int) -> list[Document]:
-        """Return the newest documents that a query finds, the newest first."""
+    def newest(self, query: tantivy.Query, limit: int) -> list[Place]:
+        """Return where the newest documents are that a query finds, the newest first."""
         with guarded(self.folder):
             found = self._searcher.search(query, limit, count=False, order_by_field="time_ms")
-            return [decoded(self._searcher.doc(address)) for _, address in found.hits]
+            addresses = [address for _, address in found.hits]
+            runs = self._searcher.fast_field_values("run", addresses)
+        return [Place(int(run or 0), address) for run, address in zip(runs, addresses, strict=True)]
+
+    def document(self, place: Place) -> Document:
+        """Return a document: to read it takes longer than to find it."""
+        with guarded(self.folder):
+            return decoded(self._searcher.doc(place.address))
 
     def runs(self, query: tantivy.Query) -> set[int]:
         """Return the runs that a query finds documents of."""

@@ -20,7 +20,7 @@ from .documents import (
     pairs,
 )
 from .terms import RUN_FIELDS
-from .tokens import INDEX_PATTERN, LINE_END, prepared
+from .tokens import prepared, prepared_lines
 
 __all__ = [
     "BODY",
@@ -75,8 +75,7 @@ def schema() -> tantivy.Schema:
 
 def analyzer() -> tantivy.TextAnalyzer:
     """Return what splits prepared texts; an index has to be given it each time it is opened."""
-    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(INDEX_PATTERN))
-    return builder.filter(tantivy.Filter.lowercase()).build()
+    return tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
 
 
 def indexed(document: Document) -> tantivy.Document:
@@ -90,11 +89,11 @@ def indexed(document: Document) -> tantivy.Document:
         case RunWords():
             _add_run(found, document)
         case ConsoleLines(lines=lines):
-            found.add_text(BODY, LINE_END.join(map(prepared, lines)))
+            found.add_text(BODY, prepared_lines(lines))
             found.add_integer("since_ms", milliseconds(document.since))
             document = msgspec.structs.replace(document, lines=())
         case SourceLines(lines=lines):
-            found.add_text(BODY, LINE_END.join(map(prepared, lines)))
+            found.add_text(BODY, prepared_lines(lines))
             document = msgspec.structs.replace(document, lines=())
         case Message():
             document = msgspec.structs.replace(document, text=document.text[:TEXT_CHARS_MAX])

@@ -8,30 +8,37 @@ before what was said, printed or captured. Among equals the newest comes first.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import islice
 
 from .documents import ConsoleLines, Document, RunWords, SourceLines
 from .hits import TIERS, Found, Hit, RunHits, hit_of, hits_of_run
 from .index import TextIndex
 from .plan import Plan, Query, both, either
 from .question import Question
+from .reader import Place
 from .schema import KINDS, milliseconds
-from .terms import Term, Words, is_about_run, positive
-from .unit import Unit, needles, units
+from .terms import Term, Words, is_about_run, positive, said
+from .unit import Unit, units
 
 __all__ = ["Fetch", "search", "search_ids"]
 
 # Blocks of lines that are read for a list of hits. Each costs some 0.2 ms, so this bounds an
-# answer to a fraction of a second.
-READ_MAX = 400
+# answer to a tenth of a second or so.
+READ_MAX = 200
 
 # Blocks that are read to count runs whose words have to be on one line. A query's filter is exact
 # for longer than the number above a list of hits: it is asked less often.
-COUNT_READ_MAX = 100
+COUNT_READ_MAX = 50
 FILTER_READ_MAX = 2_000
 
 # Documents of one run that are looked through for its hits: the newest ones.
 DOCUMENTS_MAX = 32
+
+# Documents that are found at once, to be looked through as far as need be; finding is cheap.
+PLACES_MAX = 2_000
+
+RUNS_AT_ONCE = 20  # whose texts are found together: a list of hits has as many
 
 # Returns the lines of a block, which the index does not keep; none where they are gone.
 Fetch = Callable[[SourceLines | ConsoleLines], Sequence[str]]
@@ -80,6 +87,7 @@ class _Look:
     def __init__(self, index: TextIndex, term: Term, fetch: Fetch | None) -> None:
         self.reader = index.reader
         self.term = term
+        self.said = said(term)
         self.cut_short = False
         self.plan = Plan(index.reader, self._having)
         self._fetch = fetch
@@ -98,20 +106,18 @@ class _Look:
         sure = self.reader.runs(both(query, but=[self.plan.blocks()]))
         blocks = both(query, self.plan.blocks())
         unsure = self.reader.runs(blocks) - sure
-        left = read_max if self._fetch else 0
-        for run in sorted(unsure, reverse=True):
-            documents = self.reader.newest(both(blocks, self.plan.within([run])), left + 1)
-            readable, more = documents[:left], len(documents) > left
-            for document in readable:
-                left -= 1
-                if self._found_in(document, term):
-                    sure.add(run)
-                    break
-            else:
-                if more:
-                    break
-            unsure.discard(run)
-        return sure, unsure
+        if not unsure or self._fetch is None:
+            return sure, unsure
+        places = self.reader.newest(blocks, PLACES_MAX)
+        for place in places:
+            if place.run in sure:
+                continue
+            if read_max == 0:
+                return sure, unsure - sure
+            read_max -= 1
+            if any(self._found_in(self.reader.document(place), term)):
+                sure.add(place.run)
+        return sure, unsure - sure if len(places) == PLACES_MAX else set()
 
     def _having(self, term: Term) -> set[int]:
         sure, unsure = self.having(term, FILTER_READ_MAX)
@@ -124,28 +130,47 @@ class _Look:
         own = {run.run: self._own_hits(run) for run in self._found_by_words(limit)}
         if is_about_run(self.term):
             return [RunHits(run, found[:hits], len(found) > hits) for run, found in own.items()]
-        texts = both(self.plan.query(self.term), but=[self._runs])
-        for run, found in own.items():
-            if len(found) <= hits:
-                found.extend(self._text_hits(texts, run, hits + 1 - len(found)))
-        own |= self._said(texts, limit - len(own), hits, own)
+        texts = both(self.plan.query(self.said), but=[self._runs])
+        short = [run for run, found in own.items() if len(found) <= hits]
+        for run, documents in self._texts_of(texts, short):
+            own[run] += self._hits_in(documents, hits + 1 - len(own[run]))
+        own |= self._newest_said(texts, limit - len(own), hits, own)
         return [RunHits(run, found[:hits], len(found) > hits) for run, found in own.items()]
 
-    def _said(
+    def _newest_said(
         self, texts: Query, count: int, hits: int, but: Collection[int]
     ) -> dict[int, list[Hit]]:
         """Return the newest runs by what was said in them, with one hit more than is shown."""
-        said: list[tuple[int, int, list[Hit]]] = []  # by when the newest hit was, negated
-        for run, newest in self._newest_runs(texts, count, but):
+        best: list[tuple[int, int, list[Hit]]] = []  # by when the newest hit was, negated
+        candidates = dict(self._newest_runs(texts, count, but))
+        for run, documents in self._texts_of(texts, list(candidates)):
             # Texts that only may hold are as new or newer than those that do.
-            if len(said) >= count and -said[count - 1][0] >= newest:
+            if len(best) >= count and -best[count - 1][0] >= candidates[run]:
                 break
             if len(self._lines) >= READ_MAX:
                 self.cut_short = True
                 break
-            if found := self._text_hits(texts, run, hits + 1):
-                insort(said, (-milliseconds(found[0].time), run, found), key=lambda one: one[0])
-        return {run: found for _, run, found in said[:count]}
+            if found := self._hits_in(documents, hits + 1):
+                insort(best, (-milliseconds(found[0].time), run, found), key=lambda one: one[0])
+        return {run: found for _, run, found in best[:count]}
+
+    def _texts_of(self, texts: Query, runs: Sequence[int]) -> Iterator[tuple[int, list[Place]]]:
+        """Yield the places of the newest texts of each run.
+
+        One search for many runs: what a query costs is mostly the same for one run and for all.
+        """
+        for some in (runs[at : at + RUNS_AT_ONCE] for at in range(0, len(runs), RUNS_AT_ONCE)):
+            of_run: dict[int, list[Place]] = {run: [] for run in some}
+            places = self.reader.newest(both(texts, self.plan.within(some)), PLACES_MAX)
+            for place in places:
+                of_run[place.run].append(place)
+            for run in some:
+                found = of_run[run]
+                if len(found) < DOCUMENTS_MAX and len(places) == PLACES_MAX:
+                    # Others have said so much since that not all of this run's was seen.
+                    query = both(texts, self.plan.within([run]))
+                    found = self.reader.newest(query, DOCUMENTS_MAX)
+                yield run, found[:DOCUMENTS_MAX]
 
     def _found_by_words(self, limit: int) -> list[RunWords]:
         """Return the runs that are found by their own words, by tier and then the newest."""
@@ -161,7 +186,8 @@ class _Look:
             wanted = query if tier is None else both(query, self._in_tier(tier))
             if found:
                 wanted = both(wanted, but=[self.plan.within(found)])
-            for document in self.reader.newest(wanted, limit - len(found)):
+            for place in self.reader.newest(wanted, limit - len(found)):
+                document = self.reader.document(place)
                 assert isinstance(document, RunWords)
                 found[document.run] = document
         return list(found.values())
@@ -177,7 +203,7 @@ class _Look:
         return either(queries) if queries else Query.empty_query()
 
     def _own_hits(self, run: RunWords) -> list[Hit]:
-        (unit,) = units(run, ())
+        (unit,) = units(run, (), self.term)
         return hits_of_run(unit, self.term)
 
     def _newest_runs(self, texts: Query, count: int, but: Collection[int]) -> list[tuple[int, int]]:
@@ -187,29 +213,26 @@ class _Look:
         if but:
             texts = both(texts, but=[self.plan.within(but)])
         return self.reader.newest_runs(
-            texts, count if self.plan.settles(self.term) else count + READ_MAX
+            texts, count if self.plan.settles(self.said) else count + READ_MAX
         )
 
-    def _text_hits(self, texts: Query, run: int, count: int) -> list[Hit]:
-        found: list[Hit] = []
-        for document in self.reader.newest(both(texts, self.plan.within([run])), DOCUMENTS_MAX):
-            for unit in self._found_in(document, self.term):
-                marked = [(value, value.marks(self.term)) for value in unit.values]
-                value, marks = next((pair for pair in marked if pair[1]), marked[0])
-                found.append(hit_of(unit, value, marks))
-            if len(found) >= count:
-                break
-        return found[:count]
+    def _hits_in(self, places: list[Place], count: int) -> list[Hit]:
+        documents = map(self.reader.document, places)
+        found = (unit for document in documents for unit in self._found_in(document, self.said))
+        return [self._hit(unit) for unit in islice(found, count)]
 
-    def _found_in(self, document: Document, term: Term) -> list[Unit]:
-        """Return the units of a document in which a part holds."""
+    def _hit(self, unit: Unit) -> Hit:
+        marked = ((value, value.marks(self.term)) for value in unit.values)
+        value, marks = next((pair for pair in marked if pair[1]), (unit.values[0], []))
+        return hit_of(unit, value, marks)
+
+    def _found_in(self, document: Document, term: Term) -> Iterator[Unit]:
+        """Yield the units of a document in which a part holds."""
         lines: Sequence[str] = ()
         if isinstance(document, SourceLines | ConsoleLines) and self._fetch:
             if document.key not in self._lines:
                 self._lines[document.key] = self._fetch(document)
             lines = self._lines[document.key]
-        return [
-            unit
-            for unit in units(document, lines, needles(term))
-            if unit.holds(term, self.plan.of_runs)
-        ]
+        for unit in units(document, lines, term):
+            if unit.holds(term, self.plan.of_runs):
+                yield unit

@@ -29,6 +29,7 @@ __all__ = [
     "any_of",
     "is_about_run",
     "positive",
+    "said",
     "settled",
 ]
 
@@ -155,6 +156,17 @@ def settled(term: Term) -> Term:
     if isinstance(term, Not) and not is_about_run(term):
         return Absent(term.at, term.part)
     return term
+
+
+def said(term: Term) -> Term:
+    """Return what a question asks of all texts but the words of runs.
+
+    Who looks for a run's name or else for a word wants no lines of that run without the word.
+    """
+    if not isinstance(term, Any):
+        return term
+    parts = tuple(part for part in term.parts if not is_about_run(part))
+    return Any(term.at, parts) if parts else term
 
 
 def positive(term: Term) -> Iterator[Words | Setting]:

@@ -11,22 +11,18 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
-__all__ = ["INDEX_PATTERN", "LINE_END", "WORD_CHARS_MAX", "Token", "prepared", "tokens", "words"]
+__all__ = ["WORD_CHARS_MAX", "Token", "prepared", "prepared_lines", "tokens", "words"]
 
 # Characters of one word: a longer run of letters is several. The index drops words over 64 KiB.
 WORD_CHARS_MAX = 128
 
-# How the index splits what `prepared` gives it. Of ASCII this is what `tokens` does; everything
-# else has been split before, for tables of letters differ between versions of Unicode.
-INDEX_PATTERN = r"[0-9A-Za-z\u{80}-\u{10FFFF}]+"
-
-# Stands between two lines of a block in the index, so that no phrase reaches over it. A character
-# for private use: no text has it as a word.
-LINE_END = " \ue000 "
+# Stands between two lines of a block in the index, so that no phrase reaches over it. It is no
+# letter, so no text has it as a word.
+LINE_END = " \x01 "
 
 _ASCII = re.compile(rf"[0-9A-Za-z]{{1,{WORD_CHARS_MAX}}}")
 _LONG = re.compile(rf"[0-9A-Za-z]{{{WORD_CHARS_MAX + 1}}}")
@@ -36,6 +32,11 @@ _ALONE = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
 )
+# What makes words of ASCII, all else being blanks: letters in lower case, and digits.
+_SIMPLE = {
+    code: chr(code).lower() if chr(code).isalnum() else " " for code in range(128) if code != 10
+}
+
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _NO_LETTER = re.compile(r"[\x00-/:-@\[-`{-\x7f]+")  # of ASCII: what the index would split at
 
@@ -66,10 +67,22 @@ def words(text: str) -> tuple[str, ...]:
 
 
 def prepared(text: str) -> str:
-    """Return a text that the index splits into the words of this one."""
+    """Return the words of a text with blanks between them, which is what the index splits at.
+
+    It is given nothing else to do: its own splitting by a pattern takes twice as long as all the
+    rest, and tables of letters differ between versions of Unicode.
+    """
     if text.isascii() and (len(text) <= WORD_CHARS_MAX or not _LONG.search(text)):
-        return text
+        return text.translate(_SIMPLE)
     return " ".join(token.word for token in tokens(text))
+
+
+def prepared_lines(lines: Sequence[str]) -> str:
+    """Return the words of lines, so that nothing follows from one line to the next."""
+    text = "\n".join(lines)
+    if text.isascii() and text.count("\n") < len(lines) and not _LONG.search(text):
+        return text.translate(_SIMPLE).replace("\n", LINE_END)
+    return LINE_END.join(map(prepared, lines))
 
 
 def _wide_tokens(text: str) -> Iterator[Token]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from .documents import ConsoleLines, Document, Message, RunWords, SourceLines, Text, pairs
@@ -23,27 +25,41 @@ from .terms import (
 )
 from .tokens import Token, tokens
 
-__all__ = ["Unit", "Value", "needles", "units"]
+__all__ = ["Unit", "Value", "needles", "pieces", "units"]
+
+PIECES_KEPT = 256  # words of a few questions
 
 
-class Value(NamedTuple):
+class Value:
     """One of the texts that make up a unit."""
 
-    field: str  # as a question names it
-    name: str  # the path of a param
-    text: str
-    tokens: Sequence[Token]
+    __slots__ = ("_lower", "_tokens", "field", "name", "text")
+
+    def __init__(self, field: str, name: str, text: str) -> None:
+        self.field = field  # as a question names it
+        self.name = name  # the path of a param
+        self.text = text
+        self._lower = text.lower() if text.isascii() else None
+        self._tokens: Sequence[Token] | None = None
 
     def marks(self, term: Term) -> list[Span]:
         """Return the ranges of the text that a question is found by."""
         return [mark for words in positive(term) for mark in self._marks(words)]
+
+    def may_have(self, needles: Collection[str]) -> bool:
+        """Whether one of these may be in the text: a quick look, where all is ASCII."""
+        return self._lower is None or any(needle in self._lower for needle in needles)
 
     def _marks(self, words: Words | Setting) -> list[Span]:
         if isinstance(words, Setting):
             value = self.text.removeprefix(f"{self.name} = ")
             found = self.field == "param" and words.pair in pairs(self.name, value)
             return [(0, len(self.text))] if found else []
-        return find(words, self.tokens) if words.field in {"", self.field} else []
+        if words.field not in {"", self.field} or not self.may_have(pieces(words)):
+            return []
+        if self._tokens is None:
+            self._tokens = tokens(self.text)
+        return find(words, self._tokens)
 
 
 class Unit(NamedTuple):
@@ -82,35 +98,34 @@ class Unit(NamedTuple):
         return until is None or milliseconds(first) < milliseconds(until)
 
 
-def units(
-    document: Document, lines: Sequence[str], needles: frozenset[str] | None = None
-) -> Iterator[Unit]:
+def units(document: Document, lines: Sequence[str], term: Term) -> Iterator[Unit]:
     """Yield the units of a document; of a block of lines the last comes first.
 
-    Lines that have none of `needles` are passed over.
+    Some lines in which the term can't hold are passed over.
     """
     match document:
         case ConsoleLines(first=first):
-            yield from _lines(document, "line", first, lines, needles)
+            yield from _lines(document, "line", first, lines, term)
         case SourceLines(first=first):
-            yield from _lines(document, "code", first, lines, needles)
+            yield from _lines(document, "code", first, lines, term)
         case RunWords():
-            values = [_value(*value) for value in document.values() if value[2]]
-            yield Unit(document, None, values)
+            yield Unit(document, None, [Value(*value) for value in document.values() if value[2]])
         case Message(text=text, logger=logger):
-            yield Unit(document, None, [_value("message", "", text) for text in (text, logger)])
+            yield Unit(document, None, [Value("message", "", text) for text in (text, logger)])
         case Text(text=text, name=name, context=context):
-            yield Unit(document, None, [_value("text", "", text) for text in (text, name, context)])
+            yield Unit(document, None, [Value("text", "", text) for text in (text, name, context)])
 
 
 def needles(term: Term) -> frozenset[str] | None:
-    """Return words one of which begins a word of every line that is found; None if there are none.
+    """Return texts one of which is in every line where a part holds; None if there are none.
 
-    Most lines of a block have nothing to do with a question, and this is a quick look at them.
+    Most lines of a block have nothing to do with a question, and this tells at a glance.
     """
+    if is_about_run(term):
+        return None
     match term:
-        case Words(words=words, match=match) if match != "fuzzy" and not is_about_run(term):
-            return frozenset({max(words, key=len)})
+        case Words():
+            return pieces(term)
         case Any(parts=parts):
             found = [known for part in parts if (known := needles(part))]
             return frozenset().union(*found) if len(found) == len(parts) else None
@@ -120,17 +135,22 @@ def needles(term: Term) -> frozenset[str] | None:
             return None
 
 
+@lru_cache(maxsize=PIECES_KEPT)
+def pieces(words: Words) -> frozenset[str]:
+    """Return texts one of which is wherever the words are."""
+    if words.match != "fuzzy":
+        return frozenset({max(words.words, key=len)})
+    # An edit spoils one piece, or two where it swaps letters: one piece is always left.
+    word, count = words.words[0], 2 * words.edits + 1
+    cuts = [len(word) * place // count for place in range(count + 1)]
+    return frozenset(word[start:end] for start, end in pairwise(cuts))
+
+
 def _lines(
-    document: Document, field: str, first: int, lines: Sequence[str], needles: frozenset[str] | None
+    document: Document, field: str, first: int, lines: Sequence[str], term: Term
 ) -> Iterator[Unit]:
+    sought = needles(term)
     for place in range(len(lines) - 1, -1, -1):
-        line = lines[place]
-        if needles is not None and line.isascii():
-            lower = line.lower()
-            if not any(needle in lower for needle in needles):
-                continue
-        yield Unit(document, first + place, (_value(field, "", line),))
-
-
-def _value(field: str, name: str, text: str) -> Value:
-    return Value(field, name, text, tokens(text))
+        value = Value(field, "", lines[place])
+        if sought is None or value.may_have(sought):
+            yield Unit(document, first + place, (value,))
