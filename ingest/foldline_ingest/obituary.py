@@ -18,13 +18,14 @@ from foldline.events import Event, WriterClosed, WriterFound, WriterLost, Writer
 from foldline.ids import run_id
 from foldline.layout import Layout, SegmentName
 from foldline.notices import Notices
+from foldline.packs import is_there
 from foldline.segment import Segment, open_file
 from foldline.writer import Writer
 
 from .log import LOST_S, Lost
 from .reader import SegmentReader
 
-__all__ = ["bury", "find"]
+__all__ = ["bury", "find", "is_buried"]
 
 
 def bury(layout: Layout, lost: Lost) -> list[SegmentName]:
@@ -37,7 +38,7 @@ def bury(layout: Layout, lost: Lost) -> list[SegmentName]:
     name = lost.segment
     if not lost.silent:
         dead = _named(name, "lost")
-        if layout.segment(dead).exists():
+        if is_there(layout, dead):
             return [dead]
         left = _finish(layout, name)
         return [*left, _say(layout, dead, WriterLost(name.writer, lost.last_seen))]
@@ -47,6 +48,11 @@ def bury(layout: Layout, lost: Lost) -> list[SegmentName]:
     event = WriterLost(name.writer, lost.last_seen, f"no sign of life for {LOST_S:.0f} s",
                        silent=True)  # fmt: skip
     return [_say(layout, _named(name, "silent", _count(layout, name)), event, after=heard)]
+
+
+def is_buried(layout: Layout, name: SegmentName) -> bool:
+    """Say whether it was logged that the writer of a segment is gone for good."""
+    return is_there(layout, _named(name, "lost"))
 
 
 def find(layout: Layout, name: SegmentName) -> list[SegmentName]:
@@ -70,7 +76,7 @@ def _named(name: SegmentName, word: str, number: int | None = None) -> SegmentNa
 def _count(layout: Layout, name: SegmentName) -> int:
     """Return how often the writer was said to be silent."""
     count = 0
-    while layout.segment(_named(name, "silent", count)).exists():
+    while is_there(layout, _named(name, "silent", count)):
         count += 1
     return count
 
@@ -81,7 +87,7 @@ def _last(layout: Layout, name: SegmentName) -> tuple[SegmentName | None, Segmen
     if not count:
         return None, None
     heard = _named(name, "found", count - 1)
-    return _named(name, "silent", count - 1), heard if layout.segment(heard).exists() else None
+    return _named(name, "silent", count - 1), heard if is_there(layout, heard) else None
 
 
 def _finish(layout: Layout, name: SegmentName) -> list[SegmentName]:

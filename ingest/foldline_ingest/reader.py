@@ -8,7 +8,6 @@ proves it; nothing is ever repaired or deleted.
 
 from __future__ import annotations
 
-import os
 import zlib
 from math import nan
 from pathlib import Path
@@ -40,6 +39,7 @@ from foldline.events import PointTracked, StepsRewound, decode
 from foldline.layout import SegmentName
 
 from .batch import NO_POINTS, Batch, Damage, Points
+from .stored import SegmentBytes, open_segment
 
 __all__ = ["READ_BYTES", "SegmentReader"]
 
@@ -87,17 +87,18 @@ class SegmentReader:
         self.events_only = events_only
         self.behind = 0  # bytes that were there to read beyond what the last read returned
         self._header: Header | None = None
-        self._file: int | None = None
+        self._bytes: SegmentBytes | None = None
+        self._told: set[int] = set()  # offsets of damage in a pack that a batch has told of
 
     def close(self) -> None:
         """Give back the file descriptor; the next read opens it again."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        if self._bytes is not None:
+            self._bytes.close()
+            self._bytes = None
 
     def size(self) -> int:
         """Return the bytes that the file has now, written or only allocated."""
-        size = os.fstat(self._open()).st_size
+        size = self._open().size
         return size if self.end is None else min(size, self.end)
 
     def read(self, *, final: bool = False, limit: int = READ_BYTES) -> Batch:
@@ -108,12 +109,12 @@ class SegmentReader:
         """
         header = self._read_header()
         if header is None:
-            return self.nothing()
+            return self.nothing()._replace(damage=self._damage())
         self.behind = 0
         at = self.offset or HEADER_BYTES
         if self.end is not None and at >= self.end:
             return self.nothing()
-        cell = os.pread(self._open(), CELL_BYTES, at)
+        cell = self._open().pread(CELL_BYTES, at)
         if len(cell) < CELL_BYTES or (cell[0] == 0 and self.offset and not final):
             return self.nothing()
         walk = self._walk(header, final=final, limit=limit)
@@ -126,6 +127,8 @@ class SegmentReader:
             return self.read(final=final, limit=limit * 4)
         end = walk.settle(full=full)
         batch = walk.batch(self.segment, self.offset, end, events_only=self.events_only)
+        if lost := self._damage():
+            batch = batch._replace(damage=[*lost, *batch.damage])
         self.offset = end
         # What lies behind the tail is only allocated.
         self.behind = max(0, self.size() - end) if full and not walk.tail else 0
@@ -134,21 +137,29 @@ class SegmentReader:
     def _walk(self, header: Header, *, final: bool, limit: int) -> _Walk:
         # The first block begins with the header, which its seal covers.
         length = limit if self.end is None else min(limit, self.end - self.offset)
-        data = os.pread(self._open(), length, self.offset)
+        data = self._open().pread(length, self.offset)
         name = f"{self.segment.run}/{self.segment.writer}"
         walk = _Walk(data, self.offset, header, str(self.path), name)
         walk.run(final=final)
         return walk
 
-    def _open(self) -> int:
-        if self._file is None:
-            self._file = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        return self._file
+    def _open(self) -> SegmentBytes:
+        if self._bytes is None:
+            self._bytes = open_segment(self.segment, self.path)
+        return self._bytes
+
+    def _damage(self) -> list[Damage]:
+        """Return what of a pack has turned out to be damaged since the last batch."""
+        new = {at: n for at, n in self._open().damaged.items() if at not in self._told}
+        self._told.update(new)
+        name = f"{self.segment.run}/{self.segment.writer}"
+        reason = "its part of a pack can't be unpacked"
+        return [Damage(name, at, length, reason) for at, length in sorted(new.items())]
 
     def _read_header(self) -> Header | None:
         if self._header is None:
             try:
-                data = os.pread(self._open(), HEADER_BYTES, 0)
+                data = self._open().pread(HEADER_BYTES, 0)
                 header = decode_header(data, str(self.path))
             except TruncatedRecord:
                 return None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 
 from foldline.errors import CorruptRecord
 from foldline.layout import SEGMENT_SUFFIX, Layout, SegmentName
+from foldline.packs import PACK_SUFFIX, packed_names, read_index
 
 from .batch import Batch, Damage
 from .reader import SegmentReader
@@ -40,10 +41,12 @@ def verify(layout: Layout, progress: Callable[[float], None] | None = None) -> R
     Nothing is changed, and a log that is being written may be verified too.
     """
     report = Report()
-    files = sorted(layout.runs.glob(f"*/log/*{SEGMENT_SUFFIX}"))
-    for done, file in enumerate(files):
-        name = SegmentName(file.parent.parent.name, file.stem)
-        reader = SegmentReader(name, file)
+    files = layout.runs.glob(f"*/log/*{SEGMENT_SUFFIX}")
+    found = {SegmentName(file.parent.parent.name, file.stem) for file in files}
+    names = sorted(found | packed_names(layout))
+    report.damage += _damaged_packs(layout)
+    for done, name in enumerate(names):
+        reader = SegmentReader(name, layout.segment(name))
         report.segments += 1
         finished = False
         try:
@@ -61,5 +64,14 @@ def verify(layout: Layout, progress: Callable[[float], None] | None = None) -> R
         if not finished:
             report.torn.append(f"{name.run}/{name.writer}")
         if progress is not None:
-            progress((done + 1) / len(files))
+            progress((done + 1) / len(names))
     return report
+
+
+def _damaged_packs(layout: Layout) -> Iterator[Damage]:
+    """Yield the packs whose index can't be read: what is in them is in no other answer."""
+    for path in sorted(layout.packs.glob(f"*{PACK_SUFFIX}")):
+        try:
+            read_index(path)
+        except CorruptRecord as error:
+            yield Damage(f"packs/{path.name}", error.offset, error.length, error.reason)

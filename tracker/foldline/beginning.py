@@ -10,11 +10,11 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from . import origin
+from . import origin, packs
 from .errors import FoldlineError, RunNotFound, ValueRejected
 from .events import RunForked
 from .ids import new_id, run_id
-from .layout import SEGMENT_SUFFIX, Layout, SegmentName, store_path
+from .layout import Layout, store_path
 from .notices import Notices, shown
 from .scalars import step_of
 from .series import series_key
@@ -129,8 +129,7 @@ def _exists(layout: Layout, run: str) -> bool:
 
 def _writers(layout: Layout, run: str) -> list[str]:
     """Return the writers that have a segment of the run by now."""
-    folder = layout.segment(SegmentName(run, "")).parent
-    return [path.stem for path in folder.glob(f"*{SEGMENT_SUFFIX}")]
+    return [name.writer for name in packs.segments(layout, run)]
 
 
 def _fork(notices: Notices, layout: Layout, fork_from: Any) -> RunForked | None:

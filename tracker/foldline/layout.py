@@ -2,6 +2,7 @@
 
 store.json                     the format's version
 runs/<run>/log/<writer>.fold   the log: one segment for each process that wrote
+packs/<id>.pack                finished segments, many to a file: see PACK.md
 active/<run>.<writer>          a marker: this segment may still grow
 blobs/<aa>/<sha256>            the bytes of a large value, named by what they are
 spool/<run>.<writer>.<n>       a value that was tracked and waits to be encoded
@@ -57,6 +58,11 @@ class Layout(NamedTuple):
     def runs(self) -> Path:
         """The folder of all logs, one folder a run."""
         return self.root / "runs"
+
+    @property
+    def packs(self) -> Path:
+        """The folder of packs."""
+        return self.root / "packs"
 
     @property
     def active(self) -> Path:

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from foldline.events import EVENTS, ConsolePrinted, PointTracked, SeriesDefined, ValuesTracked
-from foldline.layout import SEGMENT_SUFFIX, Layout, SegmentName
+from foldline.layout import Layout
+from foldline.packs import segments
 
 from .answers import RunHead
 from .arrays import Columns
@@ -76,8 +77,7 @@ class RecordedMessage(NamedTuple):
 
 def others(layout: Layout, run: str, mine: str | None) -> bool:
     """Say whether the run has a segment of a writer that is not `mine`."""
-    folder = layout.segment(SegmentName(run, "")).parent
-    return any(file.stem != mine for file in folder.glob(f"*{SEGMENT_SUFFIX}"))
+    return any(name.writer != mine for name in segments(layout, run))
 
 
 def recall(layout: Layout, run: str) -> Recalled:

@@ -10,14 +10,14 @@ import json
 import time
 from contextlib import suppress
 from itertools import islice
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from foldline.errors import CorruptRecord
 from foldline.events import SeriesDefined
-from foldline.layout import SEGMENT_SUFFIX, Layout, SegmentName
+from foldline.layout import Layout, SegmentName
+from foldline.packs import segments
 from foldline_ingest.batch import Batch, facts
 from foldline_ingest.reader import SegmentReader
 
@@ -47,9 +47,9 @@ class Sparklines:
     """Follows the first LINES_MAX series of a run."""
 
     def __init__(self, layout: Layout, run: str) -> None:
-        self._folder = layout.segment(SegmentName(run, "")).parent
+        self._layout = layout
         self._run = run
-        self._segments: dict[Path, tuple[SegmentReader, dict[int, Key]]] = {}
+        self._segments: dict[SegmentName, tuple[SegmentReader, dict[int, Key]]] = {}
         self._lines: dict[Key, buckets.Level] = {}
         self.more = 0  # series that are not followed
 
@@ -59,10 +59,10 @@ class Sparklines:
         What can't be read within READ_S_MAX is left for the next look.
         """
         end = time.monotonic() + READ_S_MAX
-        for file in sorted(self._folder.glob(f"*{SEGMENT_SUFFIX}")):
-            if file not in self._segments:
-                self._segments[file] = SegmentReader(SegmentName(self._run, file.stem), file), {}
-            reader, numbers = self._segments[file]
+        for name in segments(self._layout, self._run):
+            if name not in self._segments:
+                self._segments[name] = SegmentReader(name, self._layout.segment(name)), {}
+            reader, numbers = self._segments[name]
             # What is no segment holds nothing; the fold reports it.
             with suppress(CorruptRecord, FileNotFoundError):
                 while time.monotonic() < end and (batch := reader.read()).bytes:
