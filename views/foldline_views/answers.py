@@ -15,10 +15,19 @@ __all__ = [
     "Alert",
     "Artifact",
     "ArtifactVersion",
+    "Best",
+    "BestRun",
+    "ColumnFigures",
+    "ColumnFound",
     "ColumnsFound",
+    "ColumnsPage",
     "Extreme",
     "FramesRequest",
     "Git",
+    "GroupOf",
+    "GroupRow",
+    "GroupSort",
+    "GroupsPage",
     "Machine",
     "MetricColumn",
     "MetricDefinition",
@@ -36,8 +45,10 @@ __all__ = [
     "Sort",
     "Summary",
     "Totals",
+    "ValueCount",
     "Writer",
     "number",
+    "plain",
 ]
 
 Number = float | str
@@ -51,6 +62,15 @@ def number(value: float) -> Number:
     if math.isnan(value):
         return "NaN"
     return "Infinity" if value > 0 else "-Infinity"
+
+
+def plain(value: Any) -> Any:
+    """Return a tree of values with its floats as JSON can hold them."""
+    if isinstance(value, float):
+        return number(value)
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
 
 
 class Point(msgspec.Struct):
@@ -104,6 +124,7 @@ class RunHead(msgspec.Struct):
     duration: float
     archived: bool
     params: dict[str, Any]
+    deleted_at: float | None = None  # when a person deleted it; its log is kept for a while
 
 
 class Git(msgspec.Struct):
@@ -297,6 +318,118 @@ class Sort(msgspec.Struct, forbid_unknown_fields=True):
 
     by: str
     desc: bool = False
+
+
+class GroupOf(msgspec.Struct, forbid_unknown_fields=True):
+    """One group of runs: what they were grouped by, and the id that the group was given."""
+
+    by: list[str]
+    id: str
+
+
+class GroupSort(msgspec.Struct, forbid_unknown_fields=True):
+    """One key to sort groups by: `key`, `runs`, or a figure of a column."""
+
+    by: str
+    figure: Literal["count", "mean", "std", "min", "max", "median", "distinct"] = "mean"
+    desc: bool = False
+
+    @property
+    def is_column(self) -> bool:
+        """Whether `by` names a column of the runs."""
+        return self.by not in {"key", "runs"}
+
+
+class Best(msgspec.Struct, forbid_unknown_fields=True):
+    """What makes a run the best one of its group."""
+
+    by: str
+    goal: Literal["minimize", "maximize"] = "minimize"
+
+
+class BestRun(msgspec.Struct):
+    """The best run of a group, and the number that makes it so."""
+
+    run: str
+    value: float
+
+
+class ColumnFigures(msgspec.Struct):
+    """What all members of a group have in one column.
+
+    The figures are of the finite numbers alone, which are `count`; `missing` members have nothing
+    there, and the rest have something else. `std` is the sample's, with n - 1.
+    """
+
+    count: int
+    missing: int
+    distinct: int
+    mean: float | None
+    std: float | None
+    min: float | None
+    max: float | None
+    median: float | None
+    value: Any = None  # what all members have, if it is the same
+
+
+class GroupRow(msgspec.Struct):
+    """One group: what its members share, and their figures in the order of the columns."""
+
+    key: list[Any]
+    id: str
+    runs: int
+    figures: list[ColumnFigures]
+    best: BestRun | None = None
+
+
+class GroupsPage(msgspec.Struct):
+    """Some of the groups that the matching runs fall into; `cursor` asks for the next ones."""
+
+    groups: list[GroupRow]
+    by: list[str]
+    columns: list[str]
+    total: int
+    runs: int
+    cursor: str | None
+    watermark: int
+    warnings: list[str]
+
+
+class ValueCount(msgspec.Struct):
+    """A value, and how many runs have it."""
+
+    value: Any
+    runs: int
+
+
+class ColumnFound(msgspec.Struct):
+    """A column that matching runs have, as a query writes it, and what is in it.
+
+    `min` and `max` are of its numbers, infinities among them; `values` are the most frequent ones.
+    Of a list of texts, such as tags, they are its items. A run without a cell is `missing`, and
+    counts as one more of the `distinct` values when it is asked whether runs differ.
+    """
+
+    column: str
+    source: str  # field, param, summary, metric
+    kind: str  # number, text, bool, time, list, dict, mixed
+    runs: int
+    missing: int
+    distinct: int
+    min: Number | None
+    max: Number | None
+    values: list[ValueCount]
+
+
+class ColumnsPage(msgspec.Struct):
+    """Some of the columns that matching runs have; `cursor` asks for the next ones."""
+
+    columns: list[ColumnFound]
+    total: int
+    runs: int
+    cursor: str | None
+    watermark: int
+    warnings: list[str]
 
 
 class Totals(msgspec.Struct):

@@ -73,6 +73,7 @@ class Catalog:
         self.series = SeriesColumns()
         self.slots: list[list[int]] = []  # of each series, in the order of their writers
         self._series_of: list[list[int]] = []  # of each run
+        self._unended: set[int] = set()  # rows of runs whose durations grow
         self._found: ColumnsFound | None = None
 
     def take(self, changes: Changes) -> None:
@@ -97,15 +98,16 @@ class Catalog:
     def _take_run(self, row: int, state: RunState) -> None:
         self.states[row] = state
         head = self.heads[row] = heads.head(self.heads[row].id, state)
+        (self._unended.discard if head.ended_at is not None else self._unended.add)(row)
         self.runs.replace(row, heads.cells(head, state))
 
     def let_time_pass(self) -> None:
         """Bring the durations of running runs up to now."""
         now = time.time()
-        for row, head in enumerate(self.heads):
-            if head.ended_at is None:
-                head.duration = max(0.0, now - head.created_at)
-                self.runs.set(("duration",), row, head.duration)
+        for row in self._unended:
+            head = self.heads[row]
+            head.duration = max(0.0, now - head.created_at)
+            self.runs.set(("duration",), row, head.duration)
 
     def find(self, run: str) -> int:
         """Return the row of a run. Raises RunNotFound."""

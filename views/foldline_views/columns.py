@@ -445,6 +445,19 @@ class Columns:
                 found.append(PathSummary(path, cells.view(self._rows).kind, count))
         return found
 
+    def held(self, path: Path) -> tuple[Rows, Column]:
+        """Return the rows that have a cell at a path itself, in no order, and their cells.
+
+        Unlike a column it takes no more memory than the cells do, however many rows there are.
+        """
+        cells = self._cells[path]
+        if type(cells) is _LooseCells:
+            rows = np.fromiter(cells.cells, np.intp, len(cells.cells))
+            return rows, column_of(list(cells.cells.values()))
+        whole = cells.view(self._rows)
+        rows = np.flatnonzero(whole.present)
+        return rows, whole.take(rows)
+
     def known_paths(self) -> Iterable[Path]:
         """Return the paths that were ever set, to suggest one of them."""
         return self._cells

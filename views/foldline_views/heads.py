@@ -23,7 +23,7 @@ from .answers import (
     RunRow,
     Summary,
     Writer,
-    number,
+    plain,
 )
 from .column import Path
 from .patches import tree
@@ -44,6 +44,7 @@ def head(run: str, state: RunState) -> RunHead:
     closed = [end for writer in trained if (end := outcome(writer).closed_at) is not None]
     now = status(state.writers.values())
     seen = state.seen_at if state.seen_at < float("inf") else 0.0
+    deleted, stamp = state.fields.get("deleted", (False, (0.0, "", 0)))
     created = min((w.opened_at for w in trained if w.opened_at is not None), default=seen)
     ended = max(closed, default=None) if now != "running" else None
     return RunHead(
@@ -57,7 +58,8 @@ def head(run: str, state: RunState) -> RunHead:
         ended_at=ended,
         duration=max(0.0, (ended if ended is not None else time.time()) - created),
         archived=bool(words.get("archived", False)),
-        params=_jsonable(tree(state.params)),
+        params=plain(tree(state.params)),
+        deleted_at=stamp[0] if deleted else None,
     )
 
 
@@ -66,13 +68,19 @@ def cells(head: RunHead, state: RunState) -> dict[Path, Any]:
     found: dict[Path, Any] = {
         (name,): getattr(head, name)
         for name in RunHead.__struct_fields__
-        if name != "params"
+        if name not in {"params", "deleted_at"}
     }  # fmt: skip
+    found["deleted",] = head.deleted_at is not None
     notes, _ = state.fields.get("notes", ("", None))
     found["notes",] = notes or None
     found["host",] = _host(state) or None
     found["user",] = _user(state) or None
     found["parent",] = state.forked[0].run if state.forked else None
+    found["forked_step",] = state.forked[0].step if state.forked else None
+    found["alerts",] = state.alerts_total
+    found["goals",] = _goals(state) or None
+    if (ended := _error(head.status, state)) is not None:
+        found["error", "type"], found["error", "message"] = ended.type, ended.message
     found["artifacts",] = state.artifacts or None
     if state.git is not None:
         git, _ = state.git
@@ -82,6 +90,12 @@ def cells(head: RunHead, state: RunState) -> dict[Path, Any]:
     found.update(_leaves(("params",), tree(state.params)))
     found.update(_leaves(("summary",), tree(state.summary)))
     return found
+
+
+def _goals(state: RunState) -> dict[str, str]:
+    """Return what is best of metrics, by name or glob, what was said last at the end."""
+    said = sorted(state.metrics.values(), key=lambda told: tuple(told[1]))
+    return {metric.name: metric.goal for metric, _ in said if metric.goal}
 
 
 def row(head: RunHead, state: RunState, metrics: list[Summary]) -> RunRow:
@@ -98,7 +112,7 @@ def row(head: RunHead, state: RunState, metrics: list[Summary]) -> RunRow:
     return RunRow(
         **msgspec.structs.asdict(head),
         metrics=metrics,
-        summary=_jsonable(tree(state.summary)),
+        summary=plain(tree(state.summary)),
         fields=_other_fields(state),
         host=_host(state),
         user=_user(state),
@@ -195,11 +209,3 @@ def _leaves(path: Path, branch: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]
             yield from _leaves((*path, key), value)
         else:
             yield (*path, key), value
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, float):
-        return number(value)
-    if isinstance(value, dict):
-        return {key: _jsonable(item) for key, item in value.items()}
-    return [_jsonable(item) for item in value] if isinstance(value, list) else value

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
 
-import msgspec
 import numpy as np
 
-from foldline.errors import QueryError
-
-from .answers import RunsPage, SeriesPage, Sort
-from .catalog import Catalog, RunTable, SeriesTable
+from .answers import GroupOf, RunsPage, SeriesPage, Sort
+from .catalog import Catalog, SeriesTable
 from .column import Rows
+from .cursor import Cursor, after, belonging, places, read_cursor, write_cursor
+from .grouping import members
 from .query import order, parse, sort_key
+from .selection import Selection
 
 __all__ = ["matching_series", "runs_page", "series_page"]
 
@@ -28,23 +26,34 @@ def runs_page(
     sort: Sequence[Sort] = (),
     limit: int | None = None,
     cursor: str | None = None,
+    group: GroupOf | None = None,
 ) -> RunsPage:
-    """Return the runs that match, in order, from the cursor on. Raises QueryError."""
-    catalog.let_time_pass()
-    table = RunTable(catalog)
-    parsed = parse(query, "run")
-    matching = np.flatnonzero(parsed.mask(table))
+    """Return the runs that match, in order, from the cursor on; of one group, if it is given.
+
+    Raises QueryError.
+    """
+    selection = Selection.of(catalog, query)
+    chosen = selection.rows if group is None else members(selection, group.by, group.id)
     keys = [(sort_key(key.by), key.desc) for key in sort or (NEWEST_FIRST,)]
-    rows = order(table, keys, matching)
-    start = _after(rows, cursor, catalog)
+    rows = order(selection.table, keys, chosen)
+    columns = [key.column(selection.table) for key, _ in keys]
+    question = belonging(query, [(key.text, down) for key, down in keys], group)
+    start = 0
+    if cursor is not None:
+        last = read_cursor(cursor, question)
+        start = after(last, rows, columns, [down for _, down in keys], catalog.row_of.get(last.id))
     end = len(rows) if limit is None else min(start + limit, len(rows))
     page = rows[start:end].tolist()
+    following = None
+    if page and end < len(rows):
+        last = Cursor(question, catalog.heads[page[-1]].id, places(columns, page[-1]))
+        following = write_cursor(last)
     return RunsPage(
         rows=[catalog.row(row) for row in page],
         total=len(rows),
-        cursor=_cursor(end, catalog.heads[page[-1]].id) if page and end < len(rows) else None,
+        cursor=following,
         watermark=catalog.watermark,
-        warnings=list(parsed.warnings),
+        warnings=selection.warnings,
         columns=catalog.columns_found(),
     )
 
@@ -74,26 +83,3 @@ def matching_series(catalog: Catalog, query: str) -> tuple[Rows, list[str]]:
     if len(found):
         found = found[np.lexsort((found, -created[catalog.series.run[found]]))]
     return found, list(parsed.warnings)
-
-
-def _cursor(place: int, run: str) -> str:
-    return base64.urlsafe_b64encode(msgspec.msgpack.encode((place, run))).decode()
-
-
-def _after(rows: Rows, cursor: str | None, catalog: Catalog) -> int:
-    """Return where the page after a cursor starts: behind the run it names, wherever that is now.
-
-    So runs that arrive meanwhile neither repeat nor hide a row.
-    """
-    if cursor is None:
-        return 0
-    try:
-        raw = base64.urlsafe_b64decode(cursor)
-        place, run = msgspec.msgpack.decode(raw, type=tuple[int, str])
-    except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
-        raise QueryError(
-            "the cursor is not one of ours", at=(0, 0), hint="ask for the first page again"
-        ) from error
-    row = catalog.row_of.get(run)
-    found = np.flatnonzero(rows == row) if row is not None else np.empty(0)
-    return int(found[0]) + 1 if len(found) else min(place, len(rows))

@@ -19,14 +19,15 @@ __all__ = ["Query", "SortKey", "Subject", "Table", "order", "parse", "sort_key"]
 
 Subject = Literal["run", "metric"]
 
-ARCHIVED = ("archived",)
+# What hides a run, and the fields whose mention in a query shows it.
+HIDDEN = {("archived",): {("archived",), ("deleted",)}, ("deleted",): {("deleted",)}}
 
 
 class Query:
     """A query that was understood. It may be asked of many tables, one after another.
 
-    `mentions_archived` tells whether it speaks of `run.archived`; if not, archived runs are left
-    out. `warnings` holds what the last `mask` found odd: sentences for the user.
+    Runs that are archived or deleted are left out, unless it speaks of `run.archived` or
+    `run.deleted`. `warnings` holds what the last `mask` found odd: sentences for the user.
     """
 
     def __init__(self, source: Source, subject: Subject, root: Node | None, zone: tzinfo) -> None:
@@ -37,9 +38,8 @@ class Query:
         self._root = root
         self._zone = zone
         parts = () if root is None else tuple(walk(root))
-        self.mentions_archived = any(
-            isinstance(part, Field) and part.path == ARCHIVED for part in parts
-        )
+        spoken = {part.path for part in parts if isinstance(part, Field)}
+        self._hidden = [path for path, shown_by in HIDDEN.items() if not spoken & shown_by]
 
     def mask(self, table: Table, *, now: float | None = None) -> Mask:
         """Return the rows that match; `now` is the moment of `datetime.now()`, in unix seconds.
@@ -54,9 +54,8 @@ class Query:
                 if self._root is None
                 else evaluation.holds(self._root)
             )
-            if not self.mentions_archived:
-                archived = evaluation.holds(Field((0, 0), ARCHIVED))
-                mask = mask & ~archived
+            for path in self._hidden:
+                mask = mask & ~evaluation.holds(Field((0, 0), path))
         self.warnings = tuple(evaluation.warnings)
         return mask
 

@@ -21,8 +21,8 @@ __all__ = [
 # What `run.` knows by itself; any other name is a param.
 RUN_FIELDS = frozenset(
     {
-        "active", "archived", "created_at", "description", "duration", "ended_at", "experiment",
-        "host", "id", "name", "notes", "status", "tags",
+        "active", "archived", "created_at", "deleted", "description", "duration", "ended_at",
+        "experiment", "host", "id", "name", "notes", "status", "tags",
     }
 )  # fmt: skip
 
