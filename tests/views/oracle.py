@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from foldline_views.column import Column, Path
+from foldline_views.column import Column, Numbers, Path, Rows, column_of
 from foldline_views.columns import Columns
 
 COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
@@ -56,6 +56,7 @@ class RowTable(Columns):
         self.add_rows(len(rows))
         self.summaries = Columns()
         self.summaries.add_rows(len(rows))
+        self.all_series: list[tuple[int, str, str]] = []  # row, name and context, as asked for
         for number, row in enumerate(rows):
             for path, cell in row.cells.items():
                 self.set(path, number, cell)
@@ -63,8 +64,27 @@ class RowTable(Columns):
                 for part, value in summary.items():
                     self.summaries.set((name, key, part), number, value)
 
-    def contexts(self, name: str) -> Sequence[Mapping[str, Any]]:
-        return [json.loads(key) for key in contexts_of(self.summaries.known_paths(), name)]
+    def pairs(self, name: str) -> tuple[Rows, Rows]:
+        found: list[tuple[int, int]] = []
+        for row in range(self.rows):
+            for key in contexts_of(self.summaries.known_paths(), name):
+                if any(
+                    path[:2] == (name, key) and self.summaries.cell(path, row) is not None
+                    for path in self.summaries.known_paths()
+                ):
+                    found.append((row, len(self.all_series)))
+                    self.all_series.append((row, name, key))
+        rows, series = zip(*found, strict=True) if found else ((), ())
+        return np.array(rows, np.intp), np.array(series, np.intp)
+
+    def figures(self, series: Rows, field: str) -> Numbers:
+        cells = []
+        for number in series.tolist():
+            row, name, key = self.all_series[number] if number >= 0 else (0, "", "")
+            cells.append(self.summaries.cell((name, key, field), row))
+        column = column_of(cells)
+        assert isinstance(column, Numbers)
+        return column
 
     def metric(self, name: str, context: Mapping[str, Any], field: str) -> Column | None:
         return self.summaries.column((name, context_key(context), field))
@@ -86,8 +106,6 @@ class Oracle:
         self.row = rows[0] if rows else Row({})
         self.chosen: dict[str, str] = {}
         self.names: dict[str, Any] = {}
-        keys = {(name, key, "") for row in rows for name, key in row.series}
-        self.all_contexts = {name: contexts_of(keys, name) for name, _, _ in keys}
 
     def matches(self, text: str) -> list[int]:
         tree = ast.parse(f"({text})", mode="eval").body
@@ -118,7 +136,8 @@ class Oracle:
             return ask()
         before = dict(self.chosen)
         answer = False
-        for choice in product(*(self.all_contexts.get(name, ["{}"]) for name in names)):
+        own = [[key for of, key in self.row.series if of == name] or ["none"] for name in names]
+        for choice in product(*own):
             self.chosen = {**before, **dict(zip(names, choice, strict=True))}
             answer = answer or ask()
         self.chosen = before

@@ -89,8 +89,33 @@ def test_names_sort_alike_after_new_ones_came() -> None:
     assert order(table, key)[-1] == 6
 
 
-@pytest.mark.parametrize("text", ["", "run.lr > 1", "run.lr + 1", "1", "run", "metric.last"])
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("run.a * run.b", [1, 0, 2]),
+        ("run.b > 4", [1, 0, 2]),
+        ("not run.a", [0, 1, 2]),
+        ('run.metrics["loss"].last - run.metrics["loss"].first', [1, 2, 0]),
+        ("run.name.lower()", [2, 1, 0]),
+        ("len(run.name) if run.a > 1 else -1", [0, 1, 2]),
+    ],
+)
+def test_rows_are_sorted_by_whatever_can_be_asked(text: str, rows: list[int]) -> None:
+    """An expression is as good a key as a field; a condition sorts false before true."""
+    series = {("loss", '{"s": "a"}'): {"first": 2.0, "last": 1.0}}
+    table = RowTable(
+        [
+            Row({("params", "a"): 1, ("params", "b"): 9, ("name",): "C"}),
+            Row({("params", "a"): 2, ("params", "b"): 4, ("name",): "b"}, series),
+            Row({("params", "a"): 3, ("params", "b"): 5, ("name",): "Aaa"},
+                {("loss", "{}"): {"first": 1.0, "last": 1.5}}),
+        ]
+    )  # fmt: skip
+    assert order(table, [(sort_key(text), False)]).tolist() == rows
+
+
+@pytest.mark.parametrize("text", ["", "1", "len('abc')", "run", "metric.last", "datetime.now()"])
 def test_what_is_no_key_is_refused(text: str) -> None:
-    """Rows are sorted by a field, a param or a metric, and by nothing else."""
+    """Rows are sorted by what differs between them, and by nothing else."""
     with pytest.raises(QueryError):
         sort_key(text)

@@ -11,7 +11,7 @@ import pytest
 
 from foldline_views.column import Path
 from foldline_views.query import parse
-from foldline_views.words import METRIC_FIELDS, RUN_BRANCHES, RUN_FIELDS
+from foldline_views.words import FUNCTIONS, METHODS, METRIC_FIELDS, RUN_BRANCHES, RUN_FIELDS
 from tests.views.oracle import Row, RowTable
 
 PAGE = (FilePath(__file__).parents[2] / "docs" / "query.md").read_text(encoding="utf-8")
@@ -31,20 +31,26 @@ def row(name: str, day: int, series: dict[tuple[str, str], dict[str, Any]], **ce
 
 def runs() -> list[Row]:
     a = row(
-        "a", 0, {("loss", VAL): {"last": 0.05, "nonfinite": 0}, ("loss", TRAIN): {"last": 0.2}},
+        "a", 0, {
+            ("loss", VAL): {"last": 0.05, "min": 0.04, "max": 0.9, "nonfinite": 0, "count": 9},
+            ("loss", TRAIN): {"last": 0.2, "count": 9},
+            ("__system__/gpu0_percent", "{}"): {"last": 97.0, "count": 9},
+        },
         lr=0.1, opt="ADAM", layers=[64, 64], _experiment="mnist", _tags=["sweep"],
-        _status="finished", _duration=7200.0, _artifacts=["net"], _user="ann",
+        _status="finished", _duration=7200.0, _artifacts=["net"], _user="ann", _host="node7",
+        _alerts=0, _goals={"loss": "minimize"},
     )  # fmt: skip
     a.cells.update({("git", "branch"): "main", ("git", "dirty"): True})
     a.cells["summary", "best", "acc"] = 0.9
     a.cells[("params", "seed")] = 7
     b = row(
-        "b", 1, {("loss", VAL): {"last": 0.7, "nonfinite": 2}},
+        "b", 1, {("loss", VAL): {"last": 0.7, "nonfinite": 2, "count": 9}},
         lr=0.001, opt="sgd", _experiment="mnist", _status="running", _duration=60.0,
-        _parent="a", _group="g1",
+        _parent="a", _forked_step=500.0, _group="g1", _alerts=1,
     )  # fmt: skip
     b.cells[("params", "hparams", "weird-key")] = 1
     c = row("c", 2, {}, lr="auto", _experiment="cifar", _tags=["base"], _status="failed")
+    c.cells.update({("error", "type"): "ValueError", ("error", "message"): "bad batch"})
     return [a, b, c, row("d", 3, {}, lr=0.1, _archived=True)]
 
 
@@ -78,7 +84,7 @@ def test_an_example_matches_what_the_page_says(
     else:
         names, table = ["a", "b", "c", "d"], RowTable(runs())
         query = parse(example)
-    mask = query.mask(table, now=NOW)
+    mask = query.mask(table, now=NOW, search={"out of memory": {"c"}}.__getitem__)
     assert [name for name, matched in zip(names, mask, strict=True) if matched] == matches
 
 
@@ -89,6 +95,6 @@ def test_the_page_has_an_example_for_every_rule() -> None:
 
 
 def test_the_page_names_every_field() -> None:
-    """A field that the language knows is on the page."""
-    for name in RUN_FIELDS | RUN_BRANCHES | METRIC_FIELDS:
-        assert f"`{name}`" in PAGE
+    """What the language knows is on the page: fields, functions and methods."""
+    for name in {*RUN_FIELDS, *RUN_BRANCHES, *METRIC_FIELDS, *FUNCTIONS, *METHODS}:
+        assert re.search(rf"`{re.escape(name.removeprefix('math.'))}(\(\))?`", PAGE), name

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foldline.errors import QueryError
+from foldline_views import evaluation
 from foldline_views.grammar import DEPTH_MAX, NODES_MAX
 from foldline_views.query import order, parse, sort_key
 from foldline_views.source import TEXT_CHARS_MAX
@@ -31,7 +32,7 @@ WRONG = [
     ("f'{run.name}' == 'x'", "f'{run.name}'", "f-string", ""),
     ("{x for x in run.tags}", "{x for x in run.tags}", "set comprehension", ""),
     ("[*run.tags]", "*run.tags", "unpacking", ""),
-    ("run.tags[0:1]", "run.tags[0:1]", "slice", ""),
+    ("run.tags[0:2:2]", "run.tags[0:2:2]", "no step", ""),
     ("run.a & run.b", "run.a & run.b", "bit operators", '"and"'),
     ("~run.a", "~run.a", "no operator", '"not"'),
     ("run.a is True", "run.a is True", "for None only", '"=="'),
@@ -53,11 +54,19 @@ WRONG = [
     ("run", "run", "alone", ""),
     ("lr > 3", "lr", "not known", "run.lr"),
     ("rnu.lr > 3", "rnu", "not known", "run"),
-    ("images.name == 'x'", "images", "images", ""),
+    ("images.name == 'x'", "images.name", "images are searched", "`run`"),
+    ("range(10 ** 9)", "range(10 ** 9)", "plain whole numbers", "range(0, 10)"),
+    ("run.seed in range(99999)", "range(99999)", "at most", "<"),
+    ("isinstance(run.lr, complex)", "isinstance(run.lr, complex)", "types", "float"),
+    ("run.parent.metrics['loss'].last > 1", "run.parent.metrics", "parent", ""),
+    ("run.__system_params.packages.x > 1", "run.__system_params.packages.x", "no param here", ""),
+    ("sorted(run.tags, key=len)", "key=len", "no names", ""),
+    ("search(run.name)", "search(run.name)", "one plain text", ""),
+    ("1 in run.metrics", "1 in run.metrics", "no value", '"loss" in'),
+    ("SELECT run IF run.lr >", "", "can't be read", ""),
     ("abs(run.a, 2) > 1", "abs(run.a, 2)", "takes 1", ""),
     ("round(run.a, ndigits=2) > 1", "ndigits=2", "no names", ""),
     ("any(x for y in run.a for x in y)", "(x for y in run.a for x in y)", "another", ""),
-    ('search("x")', 'search("x")', "not available yet", ""),
     ("run.a == 1\n  and run.é == é(2)", "é", "no function", ""),
     ("run.a == '\x00'", "\x00", "character", "again"),
     ("run.a == '\ud800'", "\ud800", "character", "again"),
@@ -103,11 +112,43 @@ def test_literal_lists_may_be_long() -> None:
     assert not parse(f"run.id in ({ids})").mask(RowTable([Row({("id",): "x"})])).any()
 
 
-def test_too_many_series_are_refused_when_the_table_is_known() -> None:
-    """A metric with thousands of contexts must be named with one."""
-    series = {("loss", f'{{"rank": {rank}}}'): {"last": 1.0} for rank in range(1100)}
-    with pytest.raises(QueryError, match="series"):
-        parse("run.metrics['loss'].last < 1").mask(RowTable([Row({}, series)]))
+def test_too_many_pairs_of_series_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two metrics that each have thousands of contexts can't all be compared with one another."""
+    monkeypatch.setattr(evaluation, "PAIRS_MAX", 100)
+    names = [(name, f'{{"rank": {rank}}}') for name in ("loss", "acc") for rank in range(11)]
+    table = RowTable([Row({}, {name: {"last": 1.0} for name in names})])
+    assert parse("run.metrics['loss'].last > 0").mask(table).all()
+    with pytest.raises(QueryError, match="121 combinations"):
+        parse("run.metrics['loss'].last < run.metrics['acc'].last").mask(table)
+
+
+def test_what_would_take_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Python is asked cell by cell is counted; numbers that arrays compare are not."""
+    monkeypatch.setattr(evaluation, "CELLS_MAX", 1000)
+    table = RowTable([Row({("params", "x"): [n], ("params", "n"): n}) for n in range(200)])
+    assert parse(" or ".join(["run.n > 5"] * 60)).mask(table).any()
+    with pytest.raises(QueryError, match="cells one by one"):
+        parse(" or ".join(["any(y > run.n for y in run.x)"] * 10)).mask(table)
+
+
+def test_a_search_that_nobody_answers_is_refused() -> None:
+    """Where there is no full-text search, a query that wants it says so."""
+    with pytest.raises(QueryError, match="full-text search") as caught:
+        parse('run.lr > 1 or search("x")').mask(RowTable([Row({})]))
+    assert caught.value.at == (14, 25)
+
+
+def test_a_mistake_in_the_text_of_a_search_has_its_place_in_the_query() -> None:
+    """The search box has a language of its own; what is wrong in it is pointed at."""
+
+    def search(text: str) -> set[str]:
+        raise QueryError("a quotation is never closed", at=(4, 7), hint="close it")
+
+    query = "run.lr > 1 and search('abc \"de')"
+    with pytest.raises(QueryError, match="quotation") as caught:
+        parse(query).mask(RowTable([Row({})]), search=search)
+    start, end = caught.value.at
+    assert query[start:end] == '"de'
 
 
 @given(st.text(max_size=60))

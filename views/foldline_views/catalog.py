@@ -7,6 +7,7 @@ with what each commit changed. One event loop owns a catalog: nothing here waits
 from __future__ import annotations
 
 import time
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -118,6 +119,10 @@ class Catalog:
             )
         return row
 
+    def series_of(self, row: int) -> Sequence[int]:
+        """Return the rows of a run's series, in the order in which they were defined."""
+        return self._series_of[row]
+
     def row(self, row: int) -> RunRow:
         """Return a run with the figures of its series."""
         metrics = [self.summary(series) for series in self._series_of[row]]
@@ -183,6 +188,8 @@ class SeriesColumns:
         self._contexts: dict[str, list[int]] = {}  # the kinds of a name
         self._summary = fields.fresh(0)
         self._columns: dict[tuple[int, str, int], Column] = {}
+        self._members: list[array[int]] = []  # of each kind, its series
+        self._pairs: dict[str, tuple[int, Rows]] = {}  # of a name, when it had so many series
 
     @property
     def summary(self) -> NDArray[np.float64]:
@@ -198,12 +205,14 @@ class SeriesColumns:
             same_name = self._contexts.setdefault(name, [])
             same_name.append(kind)
             same_name.sort(key=lambda k: len(self.kinds[k][1]) > 0)  # no context comes first
+            self._members.append(array("q"))
         if self.count == len(self.run):
             more = max(self.count, 1024)
             self.run = np.concatenate((self.run, np.empty(more, dtype=np.int64)))
             self.kind = np.concatenate((self.kind, np.empty(more, dtype=np.int64)))
             self._summary = np.concatenate((self._summary, fields.fresh(more)), axis=1)
         self.run[self.count], self.kind[self.count] = run, kind
+        self._members[kind].append(self.count)
         self.count += 1
         return self.count - 1
 
@@ -235,16 +244,32 @@ class SeriesColumns:
             return None
         held = self._columns.get((kind, field, rows))
         if held is None:
-            chosen = np.flatnonzero(self.kind[: self.count] == kind)
+            chosen = np.array(self._members[kind], dtype=np.intp)
             values, tags = self._field(chosen, field)
             whole = Numbers(np.full(rows, np.nan), np.zeros(rows, dtype=np.uint8))
             whole.values[self.run[chosen]], whole.tags[self.run[chosen]] = values, tags
             held = self._columns[kind, field, rows] = whole
         return held
 
-    def figures(self, field: str) -> Numbers:
-        """Return a figure of every series."""
-        return Numbers(*self._field(np.arange(self.count), field))
+    def named(self, name: str) -> Rows:
+        """Return the series of a name in the order of their runs, of each {} first."""
+        kinds = self._contexts.get(name, ())
+        count = sum(len(self._members[kind]) for kind in kinds)
+        held, found = self._pairs.get(name, (0, np.empty(0, dtype=np.intp)))
+        if held != count:
+            # A kind at a time, so that a stable sort leaves each run's series in their order.
+            found = np.concatenate([np.array(self._members[kind], np.intp) for kind in kinds])
+            found = found[np.argsort(self.run[found], kind="stable")]
+            self._pairs[name] = count, found
+        return found
+
+    def figures(self, field: str, series: Rows | None = None) -> Numbers:
+        """Return a figure of every series, or of some of them, of which -1 stands for none."""
+        chosen = np.arange(self.count) if series is None else series
+        values, tags = self._field(np.maximum(chosen, 0), field)
+        if series is not None:
+            values, tags = np.where(series < 0, np.nan, values), np.where(series < 0, 0, tags)
+        return Numbers(values, tags.astype(np.uint8))
 
     def _field(
         self, series: NDArray[np.intp], field: str
@@ -278,9 +303,26 @@ class RunTable:
         """Return the column at a path, or None if no run has it."""
         return self._catalog.runs.column(path)
 
+    def branch(self, path: Path) -> NDArray[np.bool_] | None:
+        """Return which runs have anything under a path."""
+        return self._catalog.runs.branch(path)
+
+    def cells_under(self, path: Path) -> int:
+        """Return how many cells lie under a path."""
+        return self._catalog.runs.cells_under(path)
+
     def known_paths(self) -> Iterable[Path]:
         """Return the paths that some run has."""
         return self._catalog.runs.known_paths()
+
+    def pairs(self, name: str) -> tuple[Rows, Rows]:
+        """Return each run with each of its series of this name."""
+        series = self._catalog.series.named(name)
+        return self._catalog.series.run[series], series
+
+    def figures(self, series: Rows, field: str) -> Numbers:
+        """Return a figure of each of these series; -1 stands for none."""
+        return self._catalog.series.figures(field, series)
 
     def contexts(self, name: str) -> Sequence[Mapping[str, Any]]:
         """Return the contexts of all series of this name."""
@@ -317,6 +359,22 @@ class SeriesTable(RunTable):
             found = Objects(cells) if len(path) == 2 else column_of(cells)
             return found.take(kind) if any(cell is not None for cell in cells) else None
         return series.figures(path[1]) if path[1] in METRIC_ROWS else None
+
+    def branch(self, path: Path) -> NDArray[np.bool_] | None:
+        """Return which series' runs have anything under a path."""
+        whole = self._catalog.runs.branch(path)
+        return None if whole is None else whole[self._runs()]
+
+    def pairs(self, name: str) -> tuple[Rows, Rows]:
+        """Return each series with each of its run's series of this name."""
+        runs, series = RunTable.pairs(self, name)
+        counts = np.bincount(runs, minlength=self._catalog.runs.rows)
+        starts = np.cumsum(counts) - counts
+        own = self._runs()
+        many = counts[own]
+        rank = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many)
+        rows = np.repeat(np.arange(self.rows), many)
+        return rows, series[np.repeat(starts[own], many) + rank]
 
     def metric(self, name: str, context: Mapping[str, Any], field: str) -> Column | None:
         """Return a figure of another series of each series' run."""

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .lexicon import Lexicon
+
 __all__ = [
     "ABSENT",
     "BOOL",
@@ -93,17 +95,20 @@ def _typed(value: float, tag: int) -> bool | int | float | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Texts:
-    """Texts, each a code into `words`; a missing cell's code is -1.
+    """Texts, each a code into the words of a lexicon; a missing cell's code is -1.
 
     `index` is the way back from a word to its code. It is None where words may repeat, as they do
-    after `lower()`. Words that no cell uses may be among them. `memo` keeps the words' order for
-    the next column that is made of the same words; words are only ever added.
+    after `lower()`. Words that no cell uses may be among them.
     """
 
     codes: NDArray[np.int32]
-    words: Sequence[str]
+    lexicon: Lexicon
     index: Mapping[str, int] | None = None
-    memo: dict[int, NDArray[np.float64]] | None = None
+
+    @property
+    def words(self) -> Sequence[str]:
+        """The words that codes stand for."""
+        return self.lexicon.words
 
     def __len__(self) -> int:
         """Return how many rows there are."""
@@ -126,20 +131,11 @@ class Texts:
 
     def take(self, rows: Rows) -> Texts:
         """Return the cells of these rows, in this order; a row may come more than once."""
-        return Texts(self.codes[rows], self.words, self.index, self.memo)
+        return Texts(self.codes[rows], self.lexicon, self.index)
 
     def ranks(self) -> NDArray[np.float64]:
         """Return each cell's place in alphabetical order, whatever the case; NaN if missing."""
-        count = len(self.words)
-        table = None if self.memo is None else self.memo.get(count)
-        if table is None:
-            words = sorted(set(self.words), key=lambda word: (word.casefold(), word))
-            places = {word: place for place, word in enumerate(words)}
-            table = np.array([*(places[word] for word in self.words), np.nan], np.float64)
-            if self.memo is not None:
-                self.memo.clear()
-                self.memo[count] = table
-        ranks: NDArray[np.float64] = table[self.codes]
+        ranks: NDArray[np.float64] = self.lexicon.ranks()[self.codes]
         return ranks
 
     @property
@@ -234,7 +230,7 @@ def column_of(cells: Iterable[Any]) -> Column:
     if held and all(issubclass(kind, str) for kind in held):
         index: dict[str, int] = {}
         codes = [-1 if cell is None else index.setdefault(cell, len(index)) for cell in listed]
-        return Texts(np.array(codes, np.int32), list(index), index)
+        return Texts(np.array(codes, np.int32), Lexicon(list(index)), index)
     tags = [tag_of(cell) for cell in listed]
     if len(tags) - tags.count(ABSENT) == len(listed) - listed.count(None):
         values = [np.nan if cell is None else float(cell) for cell in listed]

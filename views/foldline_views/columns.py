@@ -14,35 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .column import (
-    ABSENT,
-    BOOL,
-    FLOAT,
-    INT,
-    Column,
-    Numbers,
-    Objects,
-    Path,
-    Rows,
-    Texts,
-    column_of,
-    tag_of,
-)
+from .cells import Cells, LooseCells, NumberCells
+from .column import BOOL, FLOAT, INT, Column, Numbers, Objects, Path, Rows, column_of
 
 __all__ = ["Columns", "PathSummary"]
-
-# Cells: below this many, a dict is as fast as an array and smaller.
-DENSE_CELLS = 16
-
-# A path becomes an array when it has a cell in at least one row of this many: an array costs 9
-# bytes a row and a dict about 100 bytes a cell.
-DENSE_SHARE = 16
-
-# Rows: the least that an array grows to, so that small tables do not grow at every row.
-FIRST_CAPACITY = 64
-
-# Words that no cell uses any more are dropped when they are more than this share of the rows.
-STALE_SHARE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,234 +27,6 @@ class PathSummary:
     path: Path
     kind: str
     rows: int
-
-
-def _capacity(row: int) -> int:
-    return max(FIRST_CAPACITY, 1 << row.bit_length())
-
-
-class _NumberCells:
-    """Numbers in arrays that grow."""
-
-    __slots__ = ("tags", "values")
-
-    def __init__(self) -> None:
-        self.values: NDArray[np.float64] = np.empty(0, np.float64)
-        self.tags: NDArray[np.uint8] = np.empty(0, np.uint8)
-
-    def reserve(self, rows: int) -> None:
-        old = len(self.values)
-        if rows <= old:
-            return
-        size = _capacity(rows - 1)
-        values, tags = np.full(size, np.nan), np.zeros(size, np.uint8)
-        values[:old], tags[:old] = self.values, self.tags
-        self.values, self.tags = values, tags
-
-    def put(self, row: int, value: Any) -> bool:
-        """Set a cell; False, with nothing changed, if the value is no exact float64."""
-        kind = type(value)
-        if kind is float:
-            tag = FLOAT
-        else:
-            tag = tag_of(value)
-            if tag == ABSENT:
-                return False
-        try:
-            self.values[row] = value
-        except IndexError:
-            self.reserve(row + 1)
-            self.values[row] = value
-        self.tags[row] = tag
-        return True
-
-    def drop(self, row: int) -> None:
-        if row < len(self.values):
-            self.values[row] = np.nan
-            self.tags[row] = ABSENT
-
-    def has(self, row: int) -> bool:
-        return row < len(self.values) and bool(self.tags[row])
-
-    def view(self, rows: int) -> Column:
-        self.reserve(rows)
-        return Numbers(self.values[:rows], self.tags[:rows])
-
-    def count(self) -> int:
-        return int(np.count_nonzero(self.tags))
-
-
-class _CodedCells:
-    """Values as codes into a dictionary that grows."""
-
-    __slots__ = ("codes", "index", "memo", "words")
-
-    def __init__(self) -> None:
-        self.codes: NDArray[np.int32] = np.empty(0, np.int32)
-        self.words: list[Any] = []
-        self.index: dict[str, int] = {}
-        self.memo: dict[int, NDArray[np.float64]] = {}
-
-    def reserve(self, rows: int) -> None:
-        old = len(self.codes)
-        if rows <= old:
-            return
-        codes = np.full(_capacity(rows - 1), -1, np.int32)
-        codes[:old] = self.codes
-        self.codes = codes
-
-    def key(self, value: Any) -> str | None:
-        """Return what equal values share, or None for a value that does not belong here."""
-        raise NotImplementedError
-
-    def put(self, row: int, value: Any) -> bool:
-        """Set a cell; False, with nothing changed, if the value does not belong here."""
-        key = self.key(value)
-        if key is None:
-            return False
-        code = self.index.get(key)
-        if code is None:
-            if len(self.words) > STALE_SHARE * len(self.codes) + FIRST_CAPACITY:
-                self._forget()
-            code = self.index[key] = len(self.words)
-            self.words.append(value)
-        try:
-            self.codes[row] = code
-        except IndexError:
-            self.reserve(row + 1)
-            self.codes[row] = code
-        return True
-
-    def _forget(self) -> None:
-        """Drop the words that no cell uses; new lists, as columns handed out hold the old ones."""
-        used, codes = np.unique(self.codes, return_inverse=True)
-        kept = used[used >= 0]
-        self.codes = (codes.reshape(-1) - (len(used) - len(kept))).astype(np.int32)
-        self.words = [self.words[code] for code in kept.tolist()]
-        self.index = {self.key(word) or "": code for code, word in enumerate(self.words)}
-        self.memo = {}
-
-    def drop(self, row: int) -> None:
-        if row < len(self.codes):
-            self.codes[row] = -1
-
-    def has(self, row: int) -> bool:
-        return row < len(self.codes) and bool(self.codes[row] >= 0)
-
-    def view(self, rows: int) -> Column:
-        raise NotImplementedError
-
-    def count(self) -> int:
-        return int(np.count_nonzero(self.codes >= 0))
-
-
-class _TextCells(_CodedCells):
-    """Texts."""
-
-    __slots__ = ()
-
-    def key(self, value: Any) -> str | None:
-        return value if isinstance(value, str) else None
-
-    def view(self, rows: int) -> Column:
-        self.reserve(rows)
-        return Texts(self.codes[:rows], self.words, self.index, self.memo)
-
-
-class _TreeCells(_CodedCells):
-    """Lists and dicts: many rows have the same few."""
-
-    __slots__ = ()
-
-    def key(self, value: Any) -> str | None:
-        # Unlike equality, the text tells 1 from 1.0 and True, so each cell comes back as it was.
-        return repr(value) if isinstance(value, list | dict) else None
-
-    def view(self, rows: int) -> Column:
-        self.reserve(rows)
-        return Objects(self.words, self.codes[:rows])
-
-
-class _LooseCells:
-    """Cells of any type in a dict: few of them, or of types that no array holds."""
-
-    __slots__ = ("cells", "made", "numbers", "texts", "trees")
-
-    def __init__(self) -> None:
-        self.cells: dict[int, Any] = {}
-        self.numbers = 0
-        self.texts = 0
-        self.trees = 0
-        self.made: Column | None = None
-
-    def put(self, row: int, value: Any) -> bool:
-        self.drop(row)
-        self.cells[row] = value
-        self._tally(value, 1)
-        return True
-
-    def _tally(self, value: Any, by: int) -> None:
-        if isinstance(value, str):
-            self.texts += by
-        elif isinstance(value, list | dict):
-            self.trees += by
-        elif tag_of(value) != ABSENT:
-            self.numbers += by
-
-    def drop(self, row: int) -> None:
-        self.made = None
-        if row in self.cells:
-            self._tally(self.cells.pop(row), -1)
-
-    def has(self, row: int) -> bool:
-        return row in self.cells
-
-    def view(self, rows: int) -> Column:
-        """Return the narrowest column; made once, and again after a change."""
-        if self.made is not None and len(self.made) == rows:
-            return self.made
-        count = len(self.cells)
-        places = np.fromiter(self.cells, np.intp, count)
-        if count and self.numbers == count:
-            numbers = np.full(rows, np.nan)
-            numbers[places] = np.fromiter(map(float, self.cells.values()), np.float64, count)
-            tags = np.zeros(rows, np.uint8)
-            tags[places] = np.fromiter(map(tag_of, self.cells.values()), np.uint8, count)
-            self.made = Numbers(numbers, tags)
-        elif count and self.texts == count:
-            words = list(dict.fromkeys(self.cells.values()))
-            index = {word: code for code, word in enumerate(words)}
-            codes = np.full(rows, -1, np.int32)
-            codes[places] = [index[word] for word in self.cells.values()]
-            self.made = Texts(codes, words, index)
-        else:
-            get = self.cells.get
-            self.made = Objects([get(row) for row in range(rows)])
-        return self.made
-
-    def count(self) -> int:
-        return len(self.cells)
-
-    def settled(self, rows: int) -> _NumberCells | _CodedCells | None:
-        """Return the same cells in arrays, if they are many and of one kind."""
-        count = len(self.cells)
-        if count < DENSE_CELLS or count * DENSE_SHARE < rows:
-            return None
-        dense: _NumberCells | _CodedCells
-        if self.numbers == count:
-            dense = _NumberCells()
-        elif self.texts == count:
-            dense = _TextCells()
-        elif self.trees == count:
-            dense = _TreeCells()
-        else:
-            return None
-        for row, value in self.cells.items():
-            dense.put(row, value)
-        return dense
-
-
-_Cells = _NumberCells | _CodedCells | _LooseCells
 
 
 def _copied(cell: Any) -> Any:
@@ -295,7 +42,7 @@ class Columns:
     def __init__(self) -> None:
         """Make a table without rows and paths."""
         self._rows = 0
-        self._cells: dict[Path, _Cells] = {}
+        self._cells: dict[Path, Cells] = {}
         # Which paths lie under a path: `hparams` is asked for though only its leaves have cells.
         self._below: dict[Path, dict[Path, None]] = {}
         self._trees: dict[Path, Column] = {}
@@ -324,21 +71,21 @@ class Columns:
                 cells.drop(row)
             return
         if cells is None:
-            cells = self._open(path, _LooseCells())
+            cells = self._open(path, LooseCells())
         if not cells.put(row, value):
             cells = self._cells[path] = self._loosened(cells)
             cells.put(row, value)
-        if type(cells) is _LooseCells and (dense := cells.settled(self._rows)) is not None:
+        if type(cells) is LooseCells and (dense := cells.settled(self._rows)) is not None:
             self._cells[path] = dense
 
-    def _open(self, path: Path, cells: _Cells) -> _Cells:
+    def _open(self, path: Path, cells: Cells) -> Cells:
         self._cells[path] = cells
         for depth in range(len(path)):
             self._below.setdefault(path[:depth], {})[path] = None
         return cells
 
-    def _loosened(self, cells: _Cells) -> _LooseCells:
-        loose = _LooseCells()
+    def _loosened(self, cells: Cells) -> LooseCells:
+        loose = LooseCells()
         for row, value in enumerate(cells.view(self._rows).cells()):
             if value is not None:
                 loose.put(row, value)
@@ -361,14 +108,14 @@ class Columns:
         cells = self._cells.get(path)
         floats = values.astype(np.float64)
         exact = tag != INT or bool((abs(floats) <= 2.0**53).all())
-        if cells is not None and type(cells) is _LooseCells and cells.numbers == cells.count():
-            numbers = _NumberCells()
+        if cells is not None and type(cells) is LooseCells and cells.numbers == cells.count():
+            numbers = NumberCells()
             for row, value in cells.cells.items():
                 numbers.put(row, value)
             cells = self._cells[path] = numbers
         if cells is None:
-            cells = self._open(path, _NumberCells())
-        if type(cells) is _NumberCells and exact:
+            cells = self._open(path, NumberCells())
+        if type(cells) is NumberCells and exact:
             cells.reserve(self._rows)
             cells.values[rows] = floats
             cells.tags[rows] = tag
@@ -383,7 +130,7 @@ class Columns:
             rows = np.flatnonzero(column.present)
             self.fill(path, rows, column.values[rows])
             numbers = self._cells.get(path)
-            if type(numbers) is _NumberCells:
+            if type(numbers) is NumberCells:
                 numbers.tags[rows] = column.tags[rows]
             self._rows = max(self._rows, len(column))
             return
@@ -419,7 +166,37 @@ class Columns:
             return self._trees[path]
         return None if cells is None or not cells.count() else cells.view(self._rows)
 
-    def _tree(self, path: Path, own: _Cells | None) -> Column:
+    def branch(self, path: Path) -> NDArray[np.bool_] | None:
+        """Return which rows have anything under a path.
+
+        None if none has, or if something else than what lies under it lies at the path itself.
+        """
+        leaves = [self._cells[leaf] for leaf in self._below.get(path, {})]
+        own = self._cells.get(path)
+        if not any(leaf.count() for leaf in leaves):
+            return None
+        mask = np.zeros(self._rows, np.bool_)
+        if own is not None and own.count():
+            column = own.view(self._rows)
+            if not isinstance(column, Objects) or any(
+                cell or cell == [] for cell in column.objects
+            ):
+                return None  # a list, or a dict that was set whole
+            mask |= column.present
+        for leaf in leaves:
+            if isinstance(leaf, LooseCells):  # few cells: no array is made of them
+                mask[list(leaf.cells)] = True
+            else:
+                mask |= leaf.view(self._rows).present
+        return mask
+
+    def cells_under(self, path: Path) -> int:
+        """Return how many cells lie under a path; 0 once they were made into dicts."""
+        if path in self._trees:
+            return 0
+        return sum(self._cells[leaf].count() for leaf in self._below.get(path, {}))
+
+    def _tree(self, path: Path, own: Cells | None) -> Column:
         objects: list[Any] = [None] * self._rows
         if own is not None:
             # Dicts are copied: the tree is written into, and what is stored is not ours to change.
@@ -451,7 +228,7 @@ class Columns:
         Unlike a column it takes no more memory than the cells do, however many rows there are.
         """
         cells = self._cells[path]
-        if type(cells) is _LooseCells:
+        if type(cells) is LooseCells:
             rows = np.fromiter(cells.cells, np.intp, len(cells.cells))
             return rows, column_of(list(cells.cells.values()))
         whole = cells.view(self._rows)

@@ -8,6 +8,7 @@ from typing import Any
 
 from foldline.errors import QueryError
 
+from .functions import unique
 from .source import Source
 from .syntax import Constant, Node, Now, Span
 from .words import STRFTIME, nearest
@@ -17,7 +18,7 @@ __all__ = ["DATE_CALLS", "NOT_A_LITERAL", "check_format", "date_call", "literal"
 DATE_CALLS = frozenset(
     {
         "datetime", "datetime.fromisoformat", "datetime.now", "datetime.today", "datetime.utcnow",
-        "timedelta",
+        "time.time", "timedelta",
     }
 )  # fmt: skip
 
@@ -31,9 +32,12 @@ def literal(tree: ast.expr) -> Any:
             return tree.value
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
             return -number
-        case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
+        case ast.List(elts=items) | ast.Tuple(elts=items):
             values = [literal(item) for item in items]
             return NOT_A_LITERAL if NOT_A_LITERAL in values else values
+        case ast.Set(elts=items):
+            values = [literal(item) for item in items]
+            return NOT_A_LITERAL if NOT_A_LITERAL in values else unique(values)
         case ast.Dict(keys=keys, values=items):
             names = [NOT_A_LITERAL if key is None else literal(key) for key in keys]
             values = [literal(item) for item in items]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Collection as Some
+from copy import copy
 from datetime import tzinfo
-from itertools import islice, product
-from math import prod
-from typing import Any, Protocol
+from typing import Any, Self
 
 import numpy as np
 
 from foldline.errors import QueryError
 
-from .column import Column, Numbers, Objects, Path, Rows, Texts, column_of
-from .functions import CELL_FUNCTIONS, TEXT_FUNCTIONS, date_function
+from .calls import called
+from .column import Column, Numbers, Objects, Rows, Texts, column_of
+from .lookup import Lookup
 from .source import Source
 from .syntax import (
     Arithmetic,
@@ -31,101 +32,94 @@ from .syntax import (
     Node,
     Not,
     Now,
+    Search,
     Series,
     Span,
     Variable,
     walk,
 )
+from .table import Table
 from .values import (
     Mask,
     Scalar,
     Value,
-    absolute,
     arithmetic,
     cells_of,
     compare,
     contains,
     flags,
     is_missing,
+    looked_up,
     mapped,
     negative,
     select,
     truth,
 )
-from .words import RUN_BRANCHES, RUN_FIELDS, nearest
 
-__all__ = ["CHOICES_MAX", "ELEMENTS_MAX", "Evaluation", "Table"]
+__all__ = ["CELLS_MAX", "PAIRS_MAX", "Evaluation", "SearchRuns", "Table"]
 
-# Series that one comparison is tried with, where a metric is named without a context. Each costs a
-# pass over the rows.
-CHOICES_MAX = 1024
+# Cells that a query may ask Python for one by one: two or three seconds, in which a server answers
+# nobody else. What arrays answer costs a hundredth of it.
+CELLS_MAX = 5_000_000
 
-# Elements that a loop in a query may run over, in all rows together: tens of megabytes.
-ELEMENTS_MAX = 2_000_000
+# Rows that a comparison may have where each run counts once for each of its series of a name, or
+# of several: a column of them is 40 MB.
+PAIRS_MAX = 4_000_000
 
-# Names offered to find a nearest one: comparing with more takes longer than the query.
-SUGGESTED_MAX = 2000
-
-
-class Table(Protocol):
-    """What a query is asked over: runs, or series with their run's columns taken per series.
-
-    A path is `("name",)` for a field of the run, `("params", "hparams", "lr")` for a param, and in
-    a table of series also `("metric", "name")`, `("metric", "context")` (dicts),
-    `("metric", "context", "subset")` and `("metric", "last")`. Every column has `rows` rows.
-    """
-
-    @property
-    def rows(self) -> int:
-        """How many rows there are."""
-        ...
-
-    def column(self, path: Path) -> Column | None:
-        """Return the column at a path, or None if no row has it."""
-        ...
-
-    def known_paths(self) -> Iterable[Path]:
-        """Return the paths that some row has, to suggest one."""
-        ...
-
-    def contexts(self, name: str) -> Sequence[Mapping[str, Any]]:
-        """Return the contexts of all series of this name; {} first, if it is among them."""
-        ...
-
-    def metric(self, name: str, context: Mapping[str, Any], field: str) -> Column | None:
-        """Return a summary field of each row's run's series of exactly this name and context.
-
-        `field` is one of words.METRIC_FIELDS but for `has_nan`, which is made of `nonfinite`.
-        """
-        ...
-
-    def known_metrics(self) -> Iterable[str]:
-        """Return the names of all metrics, to suggest one."""
-        ...
+# The ids of the runs in which a text is found. Raises QueryError, whose range is one of the text.
+SearchRuns = Callable[[str], Some[str]]
 
 
 class Evaluation:
-    """One evaluation of a query over a table; `warnings` gathers what the user shall hear."""
+    """One evaluation of a query over a table; `lookup.warnings` has what the user shall hear."""
 
-    def __init__(self, source: Source, table: Table, now: float, zone: tzinfo) -> None:
+    def __init__(
+        self,
+        source: Source,
+        table: Table,
+        now: float,
+        zone: tzinfo,
+        search: SearchRuns | None = None,
+    ) -> None:
         self.source = source
         self.table = table
         self.now = now
         self.zone = zone
         self.rows = table.rows
-        self.warnings: dict[str, None] = {}
-        self._columns: dict[Path, Column | None] = {}
-        self._contexts: dict[str, Mapping[str, Any]] = {}  # chosen for metrics without a context
-        self._rows: Rows | None = None  # inside a loop: the table's row of each element
+        self.cells = [0]  # that Python was asked for; one count for all loops in it
+        self.lookup = Lookup(source, table, self._spend)
+        self._search = search
+        self._series: dict[
+            str, Rows
+        ] = {}  # of metrics without a context, the one that each row has
+        self._rows: Rows | None = (
+            None  # inside a loop and the like: the table's row of each of ours
+        )
         self._elements: Column | None = None
 
-    def warn(self, message: str) -> None:
-        """Tell the user something once."""
-        self.warnings[message] = None
+    def _spend(self, cells: int) -> None:
+        """Count cells that Python is going to be asked for. Raises QueryError if they are many."""
+        self.cells[0] += cells
+        if self.cells[0] > CELLS_MAX:
+            raise QueryError(
+                f"this query asks Python for more than {CELLS_MAX:,} cells one by one",
+                at=(0, len(self.source.text)),
+                hint="`explain` shows what is costly; compare numbers, or whole texts, instead",
+            )
 
     def _mismatch(self, at: Span) -> Callable[[], None]:
         words = self.source.words(at)
-        return lambda: self.warn(f"{words}: where the types differ, this is never true")
+        return lambda: self.lookup.warn(f"{words}: where the types differ, this is never true")
+
+    def _spread(self, places: Rows) -> Self:
+        """Return an evaluation whose rows are some of ours, each as often as it comes."""
+        inner = copy(self)
+        inner.rows = len(places)
+        inner._rows = places if self._rows is None else self._rows[places]
+        inner._series = {name: series[places] for name, series in self._series.items()}
+        if self._elements is not None:
+            inner._elements = self._elements.take(places)
+        return inner
 
     # --- conditions -------------------------------------------------------------------------------
 
@@ -140,63 +134,149 @@ class Evaluation:
                 return mask
             case Not(operand=operand):
                 return ~self.holds(operand)
+            case Search():
+                return self._searched(node)
             case Comparison(links=(Link(op="is" | "is not" as op, left=left),)):
-                present = self._any_series(left, lambda: ~is_missing(self.value(left), self.rows))
-                return present if op == "is not" else ~present
+                missing = ~self._for_any_series(left, lambda asked: asked.present(left))
+                return missing if op == "is" else ~missing
             case Comparison(links=links):
-                return self._any_series(node, lambda: self._chain(links))
+                return self._for_any_series(node, lambda asked: asked.all_hold(links))
             case _:
-                return self._any_series(node, lambda: truth(self.value(node), self.rows))
+                return self._for_any_series(
+                    node, lambda asked: truth(asked.value(node), asked.rows)
+                )
 
-    def _any_series(self, node: Node, ask: Callable[[], Mask]) -> Mask:
-        """Return where `ask` holds for any choice of series for the metrics without a context.
+    def present(self, node: Node) -> Mask:
+        """Return the rows in which a node is not missing."""
+        if isinstance(node, Field) and (held := self.lookup.branch(node)) is not None:
+            return held if self._rows is None else held[self._rows]
+        return ~is_missing(self.value(node), self.rows)
 
-        A name means the same series wherever it stands in the node.
-        """
-        open_names = {
-            part.name: part
-            for part in walk(node)
-            if isinstance(part, Series) and part.context is None and part.name not in self._contexts
-        }
-        if not open_names:
-            return ask()
-        known = [self._contexts_of(part) for part in open_names.values()]
-        count = prod(map(len, known))
-        if count > CHOICES_MAX:
-            raise QueryError(
-                f"{count} combinations of series would have to be tried",
-                at=next(iter(open_names.values())).at,
-                hint='name a context: run.metrics["loss", {"subset": "val"}]',
-            )
-        mask = np.zeros(self.rows, np.bool_)
-        for choice in product(*known):
-            chosen = dict(zip(open_names, choice, strict=True))
-            self._contexts.update(chosen)
-            mask |= ask()
-            for name in chosen:
-                del self._contexts[name]
-        return mask
-
-    def _contexts_of(self, node: Series) -> Sequence[Mapping[str, Any]]:
-        # A name that nothing logs still gives one choice, in which all its fields are missing.
-        return self.table.contexts(node.name) or [{}]
-
-    def _chain(self, links: tuple[Link, ...]) -> Mask:
+    def all_hold(self, links: tuple[Link, ...]) -> Mask:
+        """Return the rows in which all links of a chain hold."""
         mask = self._link(links[0])
         for link in links[1:]:
             mask = mask & self._link(link)
         return mask
 
     def _link(self, link: Link) -> Mask:
-        left, mismatch = self.value(link.left), self._mismatch(link.at)
         if link.op in {"is", "is not"}:
-            missing = is_missing(left, self.rows)
+            missing = ~self.present(link.left)
             return missing if link.op == "is" else ~missing
-        right = self.value(link.right)
         if link.op in {"in", "not in"}:
-            holds, asked = contains(left, right, self.rows, mismatch)
+            holds, asked = self._contained(link)
             return holds if link.op == "in" else asked & ~holds
-        return compare(link.op, left, right, self.rows, mismatch)
+        left, right = self.value(link.left), self.value(link.right)
+        return compare(link.op, left, right, self.rows, self._costly(left, right, link.at))
+
+    def _costly(self, left: Value, right: Value, at: Span) -> Callable[[], None]:
+        """Count what it costs to compare two values; return whom to tell that types differ."""
+        sides = [side for side in (left, right) if not isinstance(side, Scalar)]
+        if len(sides) == 2 and not all(isinstance(side, Numbers) for side in sides):
+            self._spend(self.rows)
+        elif len(sides) == 1 and isinstance(sides[0], Objects):
+            self._spend(len(sides[0].objects))
+        return self._mismatch(at)
+
+    def _contained(self, link: Link) -> tuple[Mask, Mask]:
+        """Return where an item is in its place, and where that could be asked."""
+        place = link.right
+        if isinstance(place, Field) and isinstance(link.left, Constant):
+            key, held = link.left.value, self.lookup.branch(place)
+            if held is not None and isinstance(key, str):
+                inside = self.lookup.in_branch(place, key)
+                return (
+                    (inside, held) if self._rows is None else (inside[self._rows], held[self._rows])
+                )
+        item, holder = self.value(link.left), self.value(link.right)
+        return contains(item, holder, self.rows, self._costly(item, holder, link.at))
+
+    def _searched(self, node: Search) -> Mask:
+        if self._search is None:
+            message = "the full-text search is not to be had here"
+            raise QueryError(message, at=node.at, hint='try "text" in run.name')
+        try:
+            found = self._search(node.text)
+        except QueryError as error:
+            at, plain = node.text_at, self.source.text[node.text_at[0] + 1 : node.text_at[1] - 1]
+            if plain == node.text:  # no escapes: what is wrong in the text can be pointed at
+                at = at[0] + 1 + error.at[0], at[0] + 1 + error.at[1]
+            raise QueryError(error.message, at=at, hint=error.hint) from None
+        ids = self.table.column(("id",))
+        if not isinstance(ids, Texts):
+            return np.zeros(self.rows, np.bool_)
+        index = ids.index or {word: code for code, word in enumerate(ids.words)}
+        answers = np.zeros(len(ids.words), np.bool_)
+        answers[[index[run] for run in found if run in index]] = True
+        mask = looked_up(ids.codes, answers)
+        return mask if self._rows is None else mask[self._rows]
+
+    # --- metrics without a context ----------------------------------------------------------------
+
+    def _for_any_series(self, node: Node, ask: Callable[[Self], Mask]) -> Mask:
+        """Return where `ask` holds for any of the series that metrics without a context may mean.
+
+        A name means the same series wherever it stands in the node. A run that has no series of it
+        is asked once, and there its figures are missing.
+        """
+        names = self._open_names(node)
+        if not names:
+            return ask(self)
+        owner = np.arange(self.rows, dtype=np.intp)
+        inner = self
+        for name in names:
+            inner, places = inner._joined(name)
+            owner = owner[places]
+        mask = np.zeros(self.rows, np.bool_)
+        mask[owner[ask(inner)]] = True
+        return mask
+
+    def _open_names(self, node: Node) -> list[str]:
+        found = {
+            part.name: None
+            for part in walk(node)
+            if isinstance(part, Series) and part.context is None and part.name not in self._series
+        }
+        return list(found)
+
+    def _joined(self, name: str) -> tuple[Self, Rows]:
+        """Return an evaluation with a row for each of our rows and each of its series of a name."""
+        starts, counts, series = self._pairs(name)
+        many = np.maximum(counts, 1)
+        total = int(many.sum())
+        if total > PAIRS_MAX:
+            raise QueryError(
+                f"{total:,} combinations of runs and series would have to be tried",
+                at=(0, len(self.source.text)),
+                hint='name a context: run.metrics["loss", {"subset": "val"}]',
+            )
+        places = np.repeat(np.arange(self.rows, dtype=np.intp), many)
+        rank = np.arange(total) - np.repeat(np.cumsum(many) - many, many)
+        place = np.where(counts[places] > 0, starts[places] + rank, -1)
+        inner = self if total == self.rows else self._spread(places)
+        inner = copy(inner)
+        inner._series = {**inner._series, name: np.append(series, -1)[place]}
+        return inner, places
+
+    def _pairs(self, name: str) -> tuple[Rows, Rows, Rows]:
+        """Return where each row's series of a name start, how many it has, and all of them."""
+        rows, series = self.table.pairs(name)
+        if not len(series):
+            self.lookup.warn_metric(name)
+        counts = np.bincount(rows, minlength=self.table.rows).astype(np.intp)
+        starts = np.cumsum(counts) - counts
+        if self._rows is not None:
+            starts, counts = starts[self._rows], counts[self._rows]
+        return starts, counts, series
+
+    def with_first_series(self, node: Node) -> Self:
+        """Return an evaluation in which metrics without a context mean the first that a row has."""
+        found = copy(self)
+        found._series = dict(self._series)
+        for name in self._open_names(node):
+            starts, counts, series = self._pairs(name)
+            found._series[name] = np.append(series, -1)[np.where(counts > 0, starts, -1)]
+        return found
 
     # --- values -----------------------------------------------------------------------------------
 
@@ -212,7 +292,7 @@ class Evaluation:
                 return arithmetic(op, *sides, self.rows, self._mismatch(at))
             case Logic(op=op, parts=parts):
                 return self._decided(op, parts)
-            case Comparison() | Not():
+            case Comparison() | Not() | Search():
                 return flags(self.holds(node))
             case Choice(test=test_node, yes=yes, no=no):
                 return select(self.holds(test_node), self.value(yes), self.value(no))
@@ -232,6 +312,7 @@ class Evaluation:
         return found
 
     def _leaf(self, node: Constant | Now | Field | Series | Variable | Element) -> Value:
+        column: Column | None
         match node:
             case Constant(value=value):
                 return Scalar(value)
@@ -242,75 +323,15 @@ class Evaluation:
                 return self._elements
             case Element(at=at, of=of, key=key):
                 return self._element(self.value(of), key, at)
+            case Series(name=name, context=None, field=field):
+                return self.lookup.figure(name, field, self._series[name], self._rows)
             case Series():
-                column = self._series(node)
+                column = self.lookup.metric(node)
             case Field():
-                column = self._field(node)
+                column = self.lookup.field(node)
         if column is None:
             return Scalar(None)
         return column if self._rows is None else column.take(self._rows)
-
-    def _field(self, node: Field) -> Column | None:
-        path = node.path
-        if path not in self._columns:
-            self._columns[path] = self._found(node, path)
-        return self._columns[path]
-
-    def _found(self, node: Field, path: Path) -> Column | None:
-        column = self.table.column(path)
-        if path == ("metric", "has_nan"):
-            return _has_nan(self.table.column(("metric", "nonfinite")))
-        if isinstance(column, Objects) and path == ("tags",):
-            return _untagged(column)
-        if column is not None:
-            return column
-        if path == ("tags",):
-            return Objects([[]], np.zeros(self.table.rows, np.int32))
-        if path == ("active",):
-            status = self.table.column(("status",)) or Texts(
-                np.full(self.table.rows, -1, np.int32), ()
-            )
-            return flags(compare("==", status, Scalar("running"), len(status), lambda: None))
-        if path[0] in RUN_BRANCHES | {"params"}:
-            # Somebody's params may lie under the key "params", or "summary".
-            column = self.table.column(("params", *path))
-        if column is None and path[0] in {"params", "metric", "summary"} and self.table.rows:
-            self._warn_unknown(node)
-        return column
-
-    def _warn_unknown(self, node: Field) -> None:
-        written = self.source.words(node.at)
-        own = node.path[0]
-        if own == "params":
-            prefix = "run.params." if written.startswith("run.params") else "run."
-            known = {prefix + ".".join(p[1:]) for p in self._known() if p[0] == "params"}
-            known |= {f"run.{field}" for field in RUN_FIELDS} if prefix == "run." else set()
-            asked = prefix + ".".join(node.path[1:])
-            near = nearest(asked, known)
-            subject = "run"
-        else:
-            subject, prefix = ("metric", "") if own == "metric" else ("run", "run.")
-            known = {prefix + ".".join(p) for p in self._known() if p[0] == own}
-            near = nearest(prefix + ".".join(node.path), known)
-        self.warn(f"no {subject} has {written}" + (f"; did you mean {near}?" if near else ""))
-
-    def _known(self) -> list[Path]:
-        return list(islice(self.table.known_paths(), SUGGESTED_MAX))
-
-    def _series(self, node: Series) -> Column | None:
-        context = self._contexts.get(node.name) if node.context is None else node.context
-        if context is None:
-            context = next(iter(self._contexts_of(node)))
-        field = "nonfinite" if node.field == "has_nan" else node.field
-        column = self.table.metric(node.name, context, field)
-        if column is None and self.table.rows:
-            near = nearest(node.name, self.table.known_metrics())
-            if near == node.name:
-                self.warn(f'no run has the metric "{near}" with this context')
-            else:
-                better = f'; did you mean "{near}"?' if near else ""
-                self.warn(f'no run has the metric "{node.name}"{better}')
-        return _has_nan(column) if node.field == "has_nan" else column
 
     def _element(self, value: Value, key: int | str, at: Span) -> Value:
         mismatch = self._mismatch(at)
@@ -327,61 +348,55 @@ class Evaluation:
         if isinstance(value, Scalar):
             return Scalar(pick(value.cell))
         if isinstance(value, Numbers):
+            self._spend(len(value))
             return column_of(map(pick, value.cells()))
+        self._spend(len(value.words if isinstance(value, Texts) else value.objects))
         return mapped(value, pick)
 
     def _call(self, node: Call) -> Value:
-        args = [self.value(arg) for arg in node.args]
-        if node.name == "abs" and isinstance(args[0], Numbers):
-            return absolute(args[0])
-        function = CELL_FUNCTIONS.get(node.name) or date_function(node.name, self.zone)
-        mismatch = self._mismatch(node.at)
-
-        def call(*cells: Any) -> Any:
-            if None in cells:
-                return None
-            try:
-                return function(*cells)
-            except (TypeError, ValueError, OverflowError, OSError):
-                mismatch()
-                return None
-
-        first, *rest = args
-        constants = [arg.cell for arg in rest if isinstance(arg, Scalar)]
-        if len(constants) == len(rest):
-            if isinstance(first, Scalar):
-                return Scalar(call(first.cell, *constants))
-            method = TEXT_FUNCTIONS.get(node.name)
-            if isinstance(first, Texts) and method and all(type(c) is str for c in constants):
-                return mapped(first, lambda word: method(word, *constants))
-            if isinstance(first, Texts | Objects):
-                return mapped(first, lambda word: call(word, *constants))
-        return column_of(map(call, *(cells_of(arg, self.rows) for arg in args)))
+        return called(
+            node.name,
+            [self.value(arg) for arg in node.args],
+            rows=self.rows,
+            zone=self.zone,
+            mismatch=self._mismatch(node.at),
+            spend=self._spend,
+        )
 
     def _collected(self, items: tuple[Node, ...]) -> Value:
+        self._spend(self.rows)
         columns = [cells_of(self.value(item), self.rows) for item in items]
         return column_of([list(cells) for cells in zip(*columns, strict=True)])
 
+    # --- loops ------------------------------------------------------------------------------------
+
     def _each(self, node: Each) -> Value:
         """Return a list for every row: all rows' elements are evaluated at once, as one column."""
-        lists = cells_of(self.value(node.source), self.rows)
+        source = self.value(node.source)
+        rest = (node.item,) if node.where is None else (node.item, node.where)
+        if isinstance(source, Objects) and source.codes is not None and _closed(rest):
+            # Many rows have the same few lists, and nothing else of a row is asked for.
+            lists = self._looped(node, list(source.objects), None)
+            return column_of([*lists, None]).take(source.codes.astype(np.intp))
+        if isinstance(source, Scalar) and _closed(rest):
+            return Scalar(self._looped(node, [source.cell], None)[0])
+        all_lists = cells_of(source, self.rows)
+        return column_of(self._looped(node, all_lists, np.arange(self.rows, dtype=np.intp)))
+
+    def _looped(self, node: Each, lists: Sequence[Any], rows: Rows | None) -> list[Any]:
+        """Return the list that is made of each list; `rows` are ours that the lists belong to."""
         sizes = [len(cell) if isinstance(cell, list) else 0 for cell in lists]
-        if sum(sizes) > ELEMENTS_MAX:
-            hint = "filter on something else first"
-            message = f"the loop would run over {sum(sizes)} elements"
-            raise QueryError(message, at=node.at, hint=hint)
-        inner = Evaluation(self.source, self.table, self.now, self.zone)
-        inner.warnings, inner._columns = self.warnings, self._columns
-        inner._contexts = dict(self._contexts)
-        inner._rows = np.repeat(np.arange(self.rows, dtype=np.intp), sizes)
+        self._spend(len(lists) + 2 * sum(sizes))
+        owner = np.repeat(np.arange(len(lists), dtype=np.intp), sizes)
+        inner = self._spread(owner) if rows is not None else copy(self)
+        inner.rows = len(owner)
         inner._elements = column_of(
             [item for cell in lists if isinstance(cell, list) for item in cell]
         )
-        inner.rows = len(inner._rows)
         made = cells_of(inner.value(node.item), inner.rows)
         kept = inner.holds(node.where).tolist() if node.where else [True] * inner.rows
         found: list[list[Any] | None] = [[] if isinstance(cell, list) else None for cell in lists]
-        for row, keep, cell in zip(inner._rows.tolist(), kept, made, strict=True):
+        for row, keep, cell in zip(owner.tolist(), kept, made, strict=True):
             place = found[row]
             if keep and place is not None:
                 place.append(cell)
@@ -389,17 +404,11 @@ class Evaluation:
             cell is None and given is not None for cell, given in zip(found, lists, strict=True)
         ):
             self._mismatch(node.source.at)()
-        return column_of(found)
+        return found
 
 
-def _untagged(tags: Objects) -> Column:
-    """Return tags with an empty list where a run has none: it has no tags, they aren't missing."""
-    if tags.codes is None:
-        return Objects([[] if cell is None else cell for cell in tags.objects])
-    return Objects([*tags.objects, []], np.where(tags.codes < 0, len(tags.objects), tags.codes))
-
-
-def _has_nan(nonfinite: Column | None) -> Column | None:
-    if not isinstance(nonfinite, Numbers):
-        return None
-    return select(nonfinite.present, flags(nonfinite.values > 0), nonfinite)
+def _closed(nodes: tuple[Node, ...]) -> bool:
+    """Whether nodes ask for nothing of a row but the element of their loop."""
+    return not any(
+        isinstance(part, Field | Series | Search) for node in nodes for part in walk(node)
+    )

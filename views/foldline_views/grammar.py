@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
 
-from foldline.errors import QueryError
-
+from .chains import Chains, dotted, is_instant, refusal
 from .dates import DATE_CALLS, NOT_A_LITERAL, check_format, date_call, literal, moment
+from .functions import TYPES
 from .source import Source
 from .syntax import (
     Arithmetic,
@@ -23,37 +22,31 @@ from .syntax import (
     Comparison,
     Constant,
     Each,
-    Element,
-    Field,
     Link,
     Logic,
     Negative,
     Node,
     Not,
-    Now,
+    Search,
     Series,
     Span,
     Variable,
 )
-from .words import (
-    ALIASES,
-    DATE_PARTS,
-    FUNCTIONS,
-    INSTANTS,
-    METHODS,
-    METRIC_FIELDS,
-    RUN_BRANCHES,
-    RUN_FIELDS,
-    nearest,
-)
+from .words import CONSTANTS, DATE_METHODS, FUNCTIONS, METHODS, SEQUENCES, nearest
 
-__all__ = ["DEPTH_MAX", "NODES_MAX", "Grammar", "is_instant"]
+__all__ = ["DEPTH_MAX", "NODES_MAX", "Grammar"]
 
 # Levels: a filter of a person has five; each level is a frame on the evaluator's stack.
 DEPTH_MAX = 32
 
 # Nodes: bounds the arrays that one query makes. Literal lists count as one.
 NODES_MAX = 200
+
+# Numbers of a `range`: it is a list here, which `in` looks through.
+RANGE_MAX = 10_000
+
+# Functions that do the same here.
+SAME = {"frozenset": "set", "tuple": "list"}
 
 REFUSED = {
     ast.Lambda: "a lambda",
@@ -63,7 +56,6 @@ REFUSED = {
     ast.SetComp: "a set comprehension",
     ast.DictComp: "a dict comprehension",
     ast.Starred: "unpacking with *",
-    ast.Slice: "a slice",
     ast.Await: "await",
     ast.Yield: "yield",
     ast.YieldFrom: "yield from",
@@ -80,36 +72,8 @@ OPERATORS = {
 }  # fmt: skip
 
 
-def is_instant(node: Node) -> bool:
-    """Whether a node's numbers are moments, in unix seconds."""
-    match node:
-        case Now():
-            return True
-        case Constant(instant=instant):
-            return instant
-        case Field(path=path):
-            return len(path) == 1 and path[0] in INSTANTS
-        case Arithmetic(op="+" | "-", left=left, right=right):
-            return is_instant(left) != is_instant(right)
-        case Choice(yes=yes, no=no):
-            return is_instant(yes) and is_instant(no)
-        case Call(name="min" | "max", args=args):
-            return all(map(is_instant, args))
-        case _:
-            return False
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """One `.name` or `[key]` of a chain."""
-
-    tree: ast.expr  # the chain up to and with this step
-    key: Any  # a name, or a literal
-    dotted: bool
-
-
 class Grammar:
-    """Checks a source against the language; `subject` is "run" or "metric".
+    """Checks a source against the language; `subject` is "run", "metric" or one of SEQUENCES.
 
     `zone` is what dates without a zone are in.
     """
@@ -118,6 +82,7 @@ class Grammar:
         self.source = source
         self.subject = subject
         self.zone = zone
+        self.chains = Chains(source, subject)
         self._nodes = 0
         self._depth = 0
         self._variables: list[str] = []
@@ -128,9 +93,9 @@ class Grammar:
         self._nodes += 1
         self._depth += 1
         if self._nodes > NODES_MAX:
-            raise _refusal(at, f"the query has more than {NODES_MAX} parts", "shorten it")
+            raise refusal(at, f"the query has more than {NODES_MAX} parts", "shorten it")
         if self._depth > DEPTH_MAX:
-            raise _refusal(at, f"the query is nested more than {DEPTH_MAX} levels deep", "split it")
+            raise refusal(at, f"the query is nested more than {DEPTH_MAX} levels deep", "split it")
         value = literal(tree)
         if value is not NOT_A_LITERAL:
             found: Node = Constant(at, value)
@@ -138,7 +103,7 @@ class Grammar:
             check = self._CHECKS.get(type(tree))
             if check is None:
                 what = REFUSED.get(type(tree), "this")
-                raise _refusal(
+                raise refusal(
                     at, f"{what} can't be used in a query", "see the query language's page"
                 )
             found = check(self, tree, at)
@@ -153,7 +118,7 @@ class Grammar:
 
     def _unary(self, tree: ast.UnaryOp, at: Span) -> Node:
         if isinstance(tree.op, ast.Invert):
-            raise _refusal(at, '"~" is no operator here', 'write "not"')
+            raise refusal(at, '"~" is no operator here', 'write "not"')
         operand = self.node(tree.operand)
         if isinstance(tree.op, ast.Not):
             return Not(at, operand)
@@ -163,16 +128,16 @@ class Grammar:
         op = OPERATORS.get(type(tree.op))
         if op is None:
             hint = 'write "and" for "&", "or" for "|"'
-            raise _refusal(at, "bit operators can't be used in a query", hint)
+            raise refusal(at, "bit operators can't be used in a query", hint)
         left, right = self.node(tree.left), self.node(tree.right)
         if is_instant(left) and is_instant(right) and op != "-":
-            raise _refusal(
-                at, f'two dates have no "{op}" between them', "subtract them, or compare"
-            )
+            raise refusal(at, f'two dates have no "{op}" between them', "subtract them, or compare")
         return Arithmetic(at, op, left, right)
 
     def _comparison(self, tree: ast.Compare, at: Span) -> Node:
         trees = [tree.left, *tree.comparators]
+        if len(trees) == 2 and ast.unparse(trees[1]) == "run.metrics":
+            return self._logged(tree, at)
         nodes = [self.node(part) for part in trees]
         links = []
         for place, kind in enumerate(tree.ops):
@@ -183,9 +148,18 @@ class Grammar:
             if op in {"==", "!="} and _is_none(right):
                 op = "is" if op == "==" else "is not"
             if op in {"is", "is not"} and not _is_none(right):
-                raise _refusal(span, f'"{op}" is for None only', 'write "==" to compare values')
+                raise refusal(span, f'"{op}" is for None only', 'write "==" to compare values')
             links.append(Link(span, op, self._dated(left, right), self._dated(right, left)))
         return Comparison(at, tuple(links))
+
+    def _logged(self, tree: ast.Compare, at: Span) -> Node:
+        """Return `"loss" in run.metrics`: whether the run has any series of the name."""
+        name, op = literal(tree.left), COMPARES[type(tree.ops[0])]
+        if not isinstance(name, str) or op not in {"in", "not in"}:
+            raise refusal(at, "`run.metrics` is no value", 'write "loss" in run.metrics')
+        count = Series(self.source.at(tree.left), name, None, "count")
+        is_there = "is not" if op == "in" else "is"
+        return Comparison(at, (Link(at, is_there, count, Constant(at, None)),))
 
     def _dated(self, node: Node, other: Node) -> Node:
         """Return a text that stands beside a date as a date."""
@@ -197,18 +171,19 @@ class Grammar:
         return Choice(at, self.node(tree.test), self.node(tree.body), self.node(tree.orelse))
 
     def _collection(self, tree: ast.List | ast.Tuple | ast.Set, at: Span) -> Node:
-        return Collection(at, tuple(self.node(item) for item in tree.elts))
+        found = Collection(at, tuple(self.node(item) for item in tree.elts))
+        return Call(at, "set", (found,)) if isinstance(tree, ast.Set) else found
 
     def _each(self, tree: ast.GeneratorExp | ast.ListComp, at: Span) -> Node:
         loop, *more = tree.generators
         if more or loop.is_async or self._variables:
-            raise _refusal(at, "a loop can't be inside another", "write one `for`")
+            raise refusal(at, "a loop can't be inside another", "write one `for`")
         if not isinstance(loop.target, ast.Name):
             span = self.source.at(loop.target)
-            raise _refusal(span, "a loop has one plain name", "write `for x in ...`")
+            raise refusal(span, "a loop has one plain name", "write `for x in ...`")
         name = loop.target.id
-        if name in {"run", "metric"}:
-            raise _refusal(self.source.at(loop.target), f"`{name}` is taken", "choose another name")
+        if name in {"run", "metric", *SEQUENCES}:
+            raise refusal(self.source.at(loop.target), f"`{name}` is taken", "choose another name")
         source = self.node(loop.iter)
         self._variables.append(name)
         item = self.node(tree.elt)
@@ -220,167 +195,87 @@ class Grammar:
     # --- names ------------------------------------------------------------------------------------
 
     def _chain(self, tree: ast.expr, at: Span) -> Node:
-        steps: list[_Step] = []
-        inner = tree
-        while isinstance(inner, ast.Attribute | ast.Subscript):
-            steps.append(self._step(inner))
-            inner = inner.value
-        steps.reverse()
+        inner, steps = self.chains.steps(tree, self._slice)
         if len(steps) > DEPTH_MAX:
-            raise _refusal(at, f"a path has at most {DEPTH_MAX} parts", "shorten it")
+            raise refusal(at, f"a path has at most {DEPTH_MAX} parts", "shorten it")
         if not isinstance(inner, ast.Name):
-            return self._within(self.node(inner), steps)
+            start = self.node(inner) if isinstance(inner, ast.expr) else inner
+            return self.chains.within(start, steps)
+        if dotted(tree) in CONSTANTS:
+            return Constant(at, CONSTANTS[dotted(tree)])
         if inner.id in self._variables:
-            return self._within(Variable(self.source.at(inner), inner.id), steps)
-        if inner.id == "run":
-            return self._run(steps, at)
-        if inner.id == "metric":
-            return self._metric(steps, at)
-        raise self._unknown_name(inner)
+            return self.chains.within(Variable(self.source.at(inner), inner.id), steps)
+        return self.chains.named(inner, steps, at)
 
-    def _unknown_name(self, tree: ast.Name) -> QueryError:
-        at, name = self.source.at(tree), tree.id
-        if name in {"images", "audios", "texts", "figures", "distributions"}:
-            return _refusal(at, f"{name} can't be queried", f"ask for `{self.subject}`")
-        if name in FUNCTIONS or name in {"datetime", "math", "search", "timedelta"}:
-            return _refusal(at, f"`{name}` is a function", f"call it, like {name}(...)")
-        near = nearest(name, ["run", "metric", *FUNCTIONS, "datetime", "timedelta", "search"])
-        hint = f"did you mean {near}?" if near else f"a param is written run.{name}"
-        return _refusal(at, f"`{name}` is not known", hint)
-
-    def _step(self, tree: ast.Attribute | ast.Subscript) -> _Step:
-        if isinstance(tree, ast.Attribute):
-            return _Step(tree, tree.attr, dotted=True)
-        if isinstance(tree.slice, ast.Slice):
-            raise _refusal(
-                self.source.at(tree), "a slice can't be used in a query", "use one index"
-            )
-        key = literal(tree.slice)
-        if key is NOT_A_LITERAL:
-            at = self.source.at(tree.slice)
-            raise _refusal(at, "what stands in [ ] is a text or a number", 'like run["lr"]')
-        return _Step(tree, key, dotted=False)
-
-    def _name_at(self, step: _Step) -> Span:
-        """Return the range of the last name of a chain, without what it is taken from."""
-        start, end = self.source.at(step.tree)
-        return (end - len(step.key) if step.dotted else start), end
-
-    def _run(self, steps: list[_Step], at: Span) -> Node:
-        if not steps:
-            raise _refusal(at, "`run` alone is no value", "write run.name, or run.hparams.lr")
-        first, rest = steps[0], steps[1:]
-        if first.dotted and first.key == "metrics":
-            return self._series(rest, at)
-        name = ALIASES.get(first.key, first.key) if first.dotted else ""
-        if name in RUN_FIELDS:
-            return self._within(Field(self.source.at(first.tree), (name,)), rest)
-        if first.dotted and first.key in RUN_BRANCHES | {"params"}:
-            return self._branch([first.key], first, rest)
-        return self._branch(["params", *self._keys(first)], first, rest)
-
-    def _keys(self, step: _Step) -> list[str]:
-        keys = step.key if isinstance(step.key, list) else [step.key]
-        if not keys or not all(isinstance(key, str) for key in keys):
-            at = self.source.at(step.tree)
-            raise _refusal(at, "a param's name is a text", 'write run["hparams", "lr"]')
-        return keys
-
-    def _branch(self, path: list[str], last: _Step, rest: list[_Step]) -> Node:
-        """Return the column of a param or the like; from the first number on, items of its list."""
-        for place, step in enumerate(rest):
-            if isinstance(step.key, int):
-                found = Field(self.source.at(last.tree), tuple(path))
-                return self._within(found, rest[place:])
-            path = [*path, *self._keys(step)]
-            last = step
-        return Field(self.source.at(last.tree), tuple(path))
-
-    def _within(self, node: Node, steps: list[_Step]) -> Node:
-        """Return what `steps` lead to inside a value."""
-        for step in steps:
-            at = self.source.at(step.tree)
-            if step.dotted:
-                if is_instant(node) and step.key in DATE_PARTS:
-                    node = Call(at, f"date.{step.key}", (node,))
-                    continue
-                known = (*METHODS, *DATE_PARTS) if is_instant(node) else METHODS
-                near = nearest(step.key, known)
-                what = self.source.words(node.at)
-                call = "" if near in DATE_PARTS else "()"
-                hint = f"did you mean .{near}{call}?" if near else "it has no parts"
-                raise _refusal(self._name_at(step), f"{what} has no `{step.key}`", hint)
-            if isinstance(step.key, bool) or not isinstance(step.key, int | str):
-                raise _refusal(at, "an item has a number or a name", "like [0]")
-            node = Element(at, node, step.key)
-        return node
-
-    def _series(self, steps: list[_Step], at: Span) -> Node:
-        example = 'write run.metrics["loss"].last'
-        if not steps or steps[0].dotted:
-            raise _refusal(at, "`run.metrics` needs a metric's name in [ ]", example)
-        key = steps[0].key
-        name, context = key if isinstance(key, list) and len(key) == 2 else (key, None)
-        if not isinstance(name, str) or not (context is None or isinstance(context, dict)):
-            hint = 'write run.metrics["loss", {"subset": "val"}].last'
-            raise _refusal(self.source.at(steps[0].tree), "a metric has a name and a context", hint)
-        if len(steps) == 1:
-            raise _refusal(at, "a metric is a line, not a value", example)
-        step = steps[1]
-        if not step.dotted or step.key not in METRIC_FIELDS:
-            raise self._no_metric_field(step, METRIC_FIELDS)
-        span = self.source.at(step.tree)
-        return self._within(Series(span, name, context, step.key), steps[2:])
-
-    def _no_metric_field(self, step: _Step, known: frozenset[str]) -> QueryError:
-        near = nearest(str(step.key), known)
-        hint = f"did you mean .{near}?" if near else f"it has {', '.join(sorted(known))}"
-        return _refusal(self._name_at(step), f"a metric has no `{step.key}`", hint)
-
-    def _metric(self, steps: list[_Step], at: Span) -> Node:
-        if self.subject != "metric":
-            hint = 'write run.metrics["loss"].last'
-            raise _refusal(at, "`metric` is known where metrics are searched, not runs", hint)
-        if not steps:
-            raise _refusal(at, "`metric` alone is no value", "write metric.name, or metric.last")
-        first, rest = steps[0], steps[1:]
-        if first.dotted and first.key == "run":
-            return self._run(rest, at)
-        span = self.source.at(first.tree)
-        if first.dotted and first.key == "context":
-            keys = [key for step in rest for key in self._keys(step)]
-            return Field(self.source.at(steps[-1].tree), ("metric", "context", *keys))
-        known = METRIC_FIELDS | {"name", "context", "run"}
-        if not first.dotted or first.key not in known:
-            raise self._no_metric_field(first, known)
-        return self._within(Field(span, ("metric", first.key)), rest)
+    def _slice(self, tree: ast.Subscript) -> Node:
+        """Return `of[start:stop]`."""
+        at, part = self.source.at(tree), tree.slice
+        assert isinstance(part, ast.Slice)
+        if part.step is not None:
+            raise refusal(at, "a slice has no step here", "like [0:3]")
+        ends = [
+            Constant(at, "") if end is None else self.node(end) for end in (part.lower, part.upper)
+        ]
+        return Call(at, "slice", (self.node(tree.value), *ends))
 
     # --- calls ------------------------------------------------------------------------------------
 
     def _call(self, tree: ast.Call, at: Span) -> Node:
-        name = _dotted(tree.func)
+        name = dotted(tree.func)
         if name in DATE_CALLS:
             return date_call(name, tree, self.source, self.zone)
-        if tree.keywords:
+        backwards = name == "sorted" and _is_reverse(tree.keywords)
+        if tree.keywords and not backwards:
             span = self.source.at(tree.keywords[0])
-            raise _refusal(span, "arguments have no names here", "write the value alone")
+            raise refusal(span, "arguments have no names here", "write the value alone")
         if name == "search":
-            raise _refusal(at, "full-text search is not available yet", 'try "text" in run.name')
+            return self._search(tree, at)
+        if name == "range":
+            return self._range(tree, at)
+        if name == "isinstance":
+            return self._isinstance(tree, at)
         if name in FUNCTIONS:
-            return self._checked(Call(at, name, tuple(map(self.node, tree.args))), FUNCTIONS[name])
+            args = tuple(map(self.node, tree.args))
+            call = self._checked(Call(at, SAME.get(name, name), args), FUNCTIONS[name])
+            return Call(at, name, (*args, Constant(at, True))) if backwards else call
         if isinstance(tree.func, ast.Attribute) and not name.startswith(("math.", "datetime.")):
             return self._method(tree.func, tree, at)
         near = nearest(name, [*FUNCTIONS, *DATE_CALLS, "search"])
         hint = f"did you mean {near}?" if near else f"there are {', '.join(sorted(FUNCTIONS))}"
         called = self.source.at(tree.func)
-        raise _refusal(called, f"there is no function `{self.source.words(called)}`", hint)
+        raise refusal(called, f"there is no function `{self.source.words(called)}`", hint)
 
     def _checked(self, call: Call, takes: tuple[int, int], receivers: int = 0) -> Call:
         least, most = takes
         if not least <= len(call.args) - receivers <= most:
             count = str(least) if least == most else f"{least} to {most}"
-            raise _refusal(call.at, f"{call.name}() takes {count} arguments")
+            raise refusal(call.at, f"{call.name}() takes {count} arguments")
         return call
+
+    def _search(self, tree: ast.Call, at: Span) -> Node:
+        text = literal(tree.args[0]) if len(tree.args) == 1 else None
+        if not isinstance(text, str) or not text.strip():
+            raise refusal(at, "search() takes one plain text", 'like search("out of memory")')
+        return Search(at, text, self.source.at(tree.args[0]))
+
+    def _range(self, tree: ast.Call, at: Span) -> Node:
+        ends = [literal(arg) for arg in tree.args]
+        if not 1 <= len(ends) <= 3 or not all(type(end) is int for end in ends) or ends[2:] == [0]:
+            raise refusal(at, "range() takes plain whole numbers", "like range(0, 10)")
+        numbers = range(*ends)
+        if len(numbers) > RANGE_MAX:
+            raise refusal(at, f"a range has at most {RANGE_MAX} numbers", "compare with < instead")
+        return Constant(at, list(numbers))
+
+    def _isinstance(self, tree: ast.Call, at: Span) -> Node:
+        kinds = tree.args[1] if len(tree.args) == 2 else None
+        names = kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]
+        known = [name.id for name in names if isinstance(name, ast.Name) and name.id in TYPES]
+        if len(known) != len(names):
+            raise refusal(
+                at, "isinstance() takes a value and types", f"there are {', '.join(TYPES)}"
+            )
+        return Call(at, "isinstance", (self.node(tree.args[0]), Constant(at, known)))
 
     def _method(self, func: ast.Attribute, tree: ast.Call, at: Span) -> Node:
         name = func.attr
@@ -388,14 +283,14 @@ class Grammar:
             near = nearest(name, METHODS)
             hint = f"did you mean .{near}()?" if near else f"there are {', '.join(METHODS)}"
             called = self.source.at(func)
-            raise _refusal((called[1] - len(name), called[1]), f"there is no method `{name}`", hint)
+            raise refusal((called[1] - len(name), called[1]), f"there is no method `{name}`", hint)
         if name == "get":
             return self._get(func.value, tree, at)
         receiver = self.node(func.value)
         args = (receiver, *map(self.node, tree.args))
-        if name in {"strftime", "weekday"}:
+        if name in DATE_METHODS:
             if not is_instant(receiver):
-                raise _refusal(at, f"{name}() is for dates", "like run.created_at")
+                raise refusal(at, f"{name}() is for dates", "like run.created_at")
             check_format(args[1:])
             return self._checked(Call(at, f"date.{name}", args), METHODS[name], 1)
         return self._checked(Call(at, f"text.{name}", args), METHODS[name], 1)
@@ -404,9 +299,7 @@ class Grammar:
         """Return `owner.get(key, default)`: the key's value, or the default where it is missing."""
         key = literal(tree.args[0]) if tree.args else None
         if not isinstance(key, str) or len(tree.args) > 2:
-            raise _refusal(
-                at, "get() takes a name and what to take without it", 'like get("lr", 0)'
-            )
+            raise refusal(at, "get() takes a name and what to take without it", 'like get("lr", 0)')
         subscript = ast.Subscript(value=owner, slice=ast.Constant(key), ctx=ast.Load())
         found = self.node(ast.copy_location(subscript, tree))
         if len(tree.args) == 1:
@@ -432,18 +325,9 @@ class Grammar:
     }
 
 
-def _refusal(at: Span, message: str, hint: str = "") -> QueryError:
-    return QueryError(message, at=at, hint=hint)
-
-
 def _is_none(node: Node) -> bool:
     return isinstance(node, Constant) and node.value is None
 
 
-def _dotted(tree: ast.expr) -> str:
-    """Return `name` or `module.name` for what is called, or "" if it is anything else."""
-    if isinstance(tree, ast.Name):
-        return tree.id
-    if isinstance(tree, ast.Attribute) and isinstance(tree.value, ast.Name):
-        return f"{tree.value.id}.{tree.attr}"
-    return ""
+def _is_reverse(keywords: list[ast.keyword]) -> bool:
+    return [(word.arg, literal(word.value)) for word in keywords] == [("reverse", True)]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, tzinfo
 from typing import Any
 
 import numpy as np
@@ -14,60 +15,60 @@ from numpy.typing import NDArray
 from foldline.errors import QueryError
 
 from .column import Column, Numbers, Rows, Texts, column_of
-from .evaluation import Evaluation, Table
+from .evaluation import Evaluation, SearchRuns
 from .grammar import Grammar
 from .source import Source
-from .syntax import Element, Field, Node, Series
-from .values import Scalar, select
+from .syntax import Comparison, Field, Node, Not, Search, Series, walk
+from .table import Table
+from .values import Scalar, flags
 
 __all__ = ["SortKey", "order", "sort_key"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SortKey:
-    """What rows are sorted by: a field, a param or a metric's summary."""
+    """What rows are sorted by: anything that a query can compare.
+
+    `zone` is what dates without a zone are in.
+    """
 
     source: Source
     node: Node
+    zone: tzinfo = UTC
 
     @property
     def text(self) -> str:
         """The key as it was written."""
         return self.source.text
 
-    def column(self, table: Table) -> Column:
-        """Return the key's value in every row.
+    def column(self, table: Table, *, search: SearchRuns | None = None) -> Column:
+        """Return the key's value in every row. Raises QueryError if that would cost too much.
 
-        A metric named without a context counts with the first of its series that the row has.
+        A metric named without a context counts with the first of its series that the row has; a
+        condition counts as True and False, and holds if it does for any of them.
         """
-        evaluation = Evaluation(self.source, table, 0.0, UTC)
-        node = self.node
-        if isinstance(node, Series) and node.context is None:
-            found: Column | None = None
-            for context in table.contexts(node.name):
-                one = evaluation.value(Series(node.at, node.name, dict(context), node.field))
-                if not isinstance(one, Scalar):
-                    found = one if found is None else select(found.present, found, one)
-            return column_of([None] * table.rows) if found is None else found
-        value = evaluation.value(node)
+        evaluation = Evaluation(self.source, table, time.time(), self.zone, search)
+        with np.errstate(all="ignore"):
+            if isinstance(self.node, Comparison | Not | Search):
+                return flags(evaluation.holds(self.node))
+            value = evaluation.with_first_series(self.node).value(self.node)
         return column_of([value.cell] * table.rows) if isinstance(value, Scalar) else value
 
 
-def sort_key(text: str, subject: str = "run") -> SortKey:
+def sort_key(text: str, subject: str = "run", *, zone: tzinfo = UTC) -> SortKey:
     """Return a sort key such as `run.created_at`, `run.hparams.lr`, `run.metrics["loss"].last`.
 
-    Raises QueryError if the text is no such thing.
+    Raises QueryError if the text can't be understood, or is the same for all rows.
     """
     source = Source(text)
-    whole = (0, len(text))
     hint = 'like run.created_at, run.hparams.lr or run.metrics["loss"].last'
     if source.tree is None:
-        raise QueryError("there is nothing to sort by", at=whole, hint=hint)
-    node = Grammar(source, subject, UTC).node(source.tree)
-    if not isinstance(node, Field | Series | Element):
-        message = "rows are sorted by a field, a param or a metric"
+        raise QueryError("there is nothing to sort by", at=(0, len(text)), hint=hint)
+    node = Grammar(source, subject, zone).node(source.tree)
+    if not any(isinstance(part, Field | Series | Search) for part in walk(node)):
+        message = "rows are not sorted by what is the same for all of them"
         raise QueryError(message, at=source.at(source.tree), hint=hint)
-    return SortKey(source, node)
+    return SortKey(source, node, zone)
 
 
 def order(

@@ -24,6 +24,9 @@ TEXT_CHARS_MAX = 4096
 # NUL, and halves of characters, which no file could hold either.
 UNREADABLE = re.compile("[\0\ud800-\udfff]")
 
+# How Aim's queries once began; only the condition behind it means anything.
+LEGACY = re.compile(r"\s*select\b[^'\"#]*?\bif\b", re.IGNORECASE)
+
 # What people write who think in another language, and what it is called here.
 FOREIGN = (
     (re.compile(r"&&"), 'write "and" instead of "&&"'),
@@ -61,6 +64,8 @@ class Source:
         self.text = text
         # Lone carriage returns end a line for the parser; as blanks they leave all ranges alone.
         clean = text.replace("\r", " ").replace("\f", " ")
+        if legacy := LEGACY.match(clean):
+            clean = re.sub(r"[^\n]", " ", legacy[0]) + clean[legacy.end() :]
         bare = clean.lstrip()
         self._lines = clean.split("\n")
         self._starts = list(accumulate((len(line) + 1 for line in self._lines), initial=0))

@@ -27,6 +27,7 @@ __all__ = [
     "Node",
     "Not",
     "Now",
+    "Search",
     "Series",
     "Span",
     "Variable",
@@ -164,6 +165,15 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Search:
+    """What the full-text search finds for a text; `text_at` is where that stands."""
+
+    at: Span
+    text: str
+    text_at: Span
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Collection:
     """A list whose items are not all literals."""
 
@@ -196,6 +206,7 @@ Node = (
     | Not
     | Choice
     | Call
+    | Search
     | Collection
     | Each
 )

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .column import ABSENT, BOOL, FLOAT, INT, Column, Numbers, Objects, Texts, column_of, tag_of
+from .lexicon import Lexicon
 
 __all__ = [
     "Mask",
@@ -28,8 +29,10 @@ __all__ = [
     "contains",
     "flags",
     "is_missing",
+    "looked_up",
     "mapped",
     "negative",
+    "of_words",
     "select",
     "truth",
 ]
@@ -88,14 +91,13 @@ def truth(value: Value, rows: int) -> Mask:
         mask: Mask = (value.values != 0) & value.present
         return mask
     if isinstance(value, Texts):
-        return _looked_up(value.codes, [bool(word) for word in value.words])
+        return looked_up(value.codes, value.lexicon.compare("!=", ""))
     return _asked(value, bool)
 
 
-def _looked_up(codes: NDArray[np.int32], answers: list[bool]) -> Mask:
+def looked_up(codes: NDArray[np.int32], answers: Sequence[bool] | Mask) -> Mask:
     """Return each cell's word's answer; False, the last one, where the cell is missing."""
-    table = np.array([*answers, False], np.bool_)
-    found: Mask = table[codes]
+    found: Mask = np.append(np.asarray(answers, np.bool_), False)[codes]
     return found
 
 
@@ -104,7 +106,7 @@ def _asked(column: Objects, question: Callable[[Any], bool]) -> Mask:
     answers = [cell is not None and question(cell) for cell in column.objects]
     if column.codes is None:
         return np.array(answers, np.bool_)
-    return _looked_up(column.codes, answers)
+    return looked_up(column.codes, answers)
 
 
 def mapped(column: Texts | Objects, function: Callable[[Any], Any]) -> Column:
@@ -115,13 +117,17 @@ def mapped(column: Texts | Objects, function: Callable[[Any], Any]) -> Column:
         return column_of(made)
     kinds = set(map(type, made))
     if isinstance(column, Texts) and kinds == {str}:
-        return Texts(codes, [str(word) for word in made])
-    if kinds == {bool}:
-        # The last answer is that of the code -1.
-        tags = np.full(len(made) + 1, BOOL, np.uint8)
-        tags[-1] = ABSENT
-        return Numbers(np.array([*made, np.nan], np.float64), tags).take(codes.astype(np.intp))
+        return Texts(codes, Lexicon([str(word) for word in made]))
+    if kinds in ({bool}, {float}):
+        return of_words(codes, np.array(made, np.float64), BOOL if kinds == {bool} else FLOAT)
     return column_of([*made, None]).take(codes.astype(np.intp))
+
+
+def of_words(codes: NDArray[np.int32], numbers: NDArray[np.float64], tag: int) -> Numbers:
+    """Return a column of the numbers that belong to the words that codes stand for."""
+    tags = np.full(len(numbers) + 1, tag, np.uint8)
+    tags[-1] = ABSENT  # of the code -1
+    return Numbers(np.append(numbers, np.nan)[codes], tags[codes])
 
 
 # --- comparison -----------------------------------------------------------------------------------
@@ -177,8 +183,7 @@ def _texts_to_scalar(op: str, left: Texts, cell: Any, mismatch: Mismatch) -> Mas
         code = left.index.get(cell, -2)
         mask: Mask = left.codes == code
         return mask if op == "==" else ~mask & left.present
-    function = COMPARE[op]
-    return _looked_up(left.codes, [function(word, cell) for word in left.words])
+    return looked_up(left.codes, left.lexicon.compare(op, cell))
 
 
 def _compare_cells(op: str, left: Any, right: Any, mismatch: Mismatch) -> bool:
@@ -204,8 +209,8 @@ def contains(item: Value, place: Value, rows: int, mismatch: Mismatch) -> tuple[
     if isinstance(texts, Texts) and isinstance(other, Scalar) and isinstance(other.cell, str):
         word = other.cell
         if texts is place:
-            return _looked_up(texts.codes, [word in text for text in texts.words]), texts.present
-        return _looked_up(texts.codes, [text in word for text in texts.words]), texts.present
+            return looked_up(texts.codes, texts.lexicon.contains(word)), texts.present
+        return looked_up(texts.codes, [text in word for text in texts.words]), texts.present
     if isinstance(place, Objects) and isinstance(item, Scalar):
         cell = item.cell
         askable = _asked(place, lambda holder: _may_hold(holder, cell, mismatch))
@@ -237,7 +242,8 @@ def _in_list(item: Value, members: list[Any], rows: int) -> tuple[Mask, Mask]:
         codes = [item.index[m] for m in known if isinstance(m, str) and m in item.index]
         holds = np.isin(item.codes, codes)
     elif isinstance(item, Texts):
-        holds = _looked_up(item.codes, [word in known for word in item.words])
+        texts = {member for member in known if isinstance(member, str)}
+        holds = looked_up(item.codes, [word in texts for word in item.words])
     else:
         cells = cells_of(item, rows)
         holds = np.fromiter((cell is not None and cell in known for cell in cells), np.bool_, rows)
@@ -290,6 +296,10 @@ def arithmetic(op: str, left: Value, right: Value, rows: int, mismatch: Mismatch
     """
     single = isinstance(left, Scalar) and isinstance(right, Scalar)
     if op == "+" and (_may_be_text(left) and _may_be_text(right)):
+        if isinstance(left, Texts) and isinstance(right, Scalar):
+            return mapped(left, lambda word: word + right.cell)
+        if isinstance(left, Scalar) and isinstance(right, Texts):
+            return mapped(right, lambda word: left.cell + word)
         cells = [
             _sum(a, b, mismatch)
             for a, b in zip(
@@ -339,8 +349,18 @@ def _arithmetic(op: str, left: Numbers, right: Numbers) -> Numbers:
 def select(test: Mask, yes: Value, no: Value) -> Column:
     """Return the cells of `yes` where the test holds, else those of `no`."""
     rows = len(test)
-    if isinstance(yes, Numbers) and isinstance(no, Numbers):
-        values, tags = np.where(test, yes.values, no.values), np.where(test, yes.tags, no.tags)
-        return Numbers(values, tags)
+    if (one := _numbered(yes)) and (other := _numbered(no)):
+        values = np.where(test, one.values, other.values)
+        return Numbers(values, np.where(test, one.tags, other.tags))
     triples = zip(test.tolist(), cells_of(yes, rows), cells_of(no, rows), strict=True)
     return column_of(a if holds else b for holds, a, b in triples)
+
+
+def _numbered(value: Value) -> Numbers | None:
+    """Return a value as numbers, in one row if it is a scalar; None if it is anything else."""
+    if not isinstance(value, Scalar):
+        return value if isinstance(value, Numbers) else None
+    if value.cell is None:
+        return Numbers(np.array([np.nan]), np.array([ABSENT], np.uint8))
+    tag = tag_of(value.cell)
+    return Numbers(np.array([value.cell], np.float64), np.array([tag], np.uint8)) if tag else None

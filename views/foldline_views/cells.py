@@ -1,0 +1,272 @@
+"""The cells of one column, in arrays or a dict that grow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .column import ABSENT, FLOAT, Column, Numbers, Objects, Texts, tag_of
+from .lexicon import Lexicon
+
+__all__ = ["Cells", "CodedCells", "LooseCells", "NumberCells", "TextCells", "TreeCells"]
+
+# Cells: below this many, a dict is as fast as an array and smaller.
+DENSE_CELLS = 16
+
+# A path becomes an array when it has a cell in at least one row of this many: an array costs 9
+# bytes a row and a dict about 100 bytes a cell.
+DENSE_SHARE = 16
+
+# Rows: the least that an array grows to, so that small tables do not grow at every row.
+FIRST_CAPACITY = 64
+
+# Words that no cell uses any more are dropped when they are more than this share of the rows.
+STALE_SHARE = 2
+
+
+def _capacity(row: int) -> int:
+    return max(FIRST_CAPACITY, 1 << row.bit_length())
+
+
+class NumberCells:
+    """Numbers in arrays that grow."""
+
+    __slots__ = ("tags", "values")
+
+    def __init__(self) -> None:
+        self.values: NDArray[np.float64] = np.empty(0, np.float64)
+        self.tags: NDArray[np.uint8] = np.empty(0, np.uint8)
+
+    def reserve(self, rows: int) -> None:
+        """Make room for rows."""
+        old = len(self.values)
+        if rows <= old:
+            return
+        size = _capacity(rows - 1)
+        values, tags = np.full(size, np.nan), np.zeros(size, np.uint8)
+        values[:old], tags[:old] = self.values, self.tags
+        self.values, self.tags = values, tags
+
+    def put(self, row: int, value: Any) -> bool:
+        """Set a cell; False, with nothing changed, if the value is no exact float64."""
+        kind = type(value)
+        if kind is float:
+            tag = FLOAT
+        else:
+            tag = tag_of(value)
+            if tag == ABSENT:
+                return False
+        try:
+            self.values[row] = value
+        except IndexError:
+            self.reserve(row + 1)
+            self.values[row] = value
+        self.tags[row] = tag
+        return True
+
+    def drop(self, row: int) -> None:
+        """Make a cell missing."""
+        if row < len(self.values):
+            self.values[row] = np.nan
+            self.tags[row] = ABSENT
+
+    def has(self, row: int) -> bool:
+        """Whether a row has a cell."""
+        return row < len(self.values) and bool(self.tags[row])
+
+    def view(self, rows: int) -> Column:
+        """Return the column of so many rows."""
+        self.reserve(rows)
+        return Numbers(self.values[:rows], self.tags[:rows])
+
+    def count(self) -> int:
+        """Return how many rows have a cell."""
+        return int(np.count_nonzero(self.tags))
+
+
+class CodedCells:
+    """Values as codes into a dictionary that grows."""
+
+    __slots__ = ("codes", "index", "lexicon", "words")
+
+    def __init__(self) -> None:
+        self.codes: NDArray[np.int32] = np.empty(0, np.int32)
+        self.words: list[Any] = []
+        self.index: dict[str, int] = {}
+        self.lexicon = Lexicon(self.words)  # asked of texts alone
+
+    def reserve(self, rows: int) -> None:
+        """Make room for rows."""
+        old = len(self.codes)
+        if rows <= old:
+            return
+        codes = np.full(_capacity(rows - 1), -1, np.int32)
+        codes[:old] = self.codes
+        self.codes = codes
+
+    def key(self, value: Any) -> str | None:
+        """Return what equal values share, or None for a value that does not belong here."""
+        raise NotImplementedError
+
+    def put(self, row: int, value: Any) -> bool:
+        """Set a cell; False, with nothing changed, if the value does not belong here."""
+        key = self.key(value)
+        if key is None:
+            return False
+        code = self.index.get(key)
+        if code is None:
+            if len(self.words) > STALE_SHARE * len(self.codes) + FIRST_CAPACITY:
+                self._forget()
+            code = self.index[key] = len(self.words)
+            self.words.append(value)
+        try:
+            self.codes[row] = code
+        except IndexError:
+            self.reserve(row + 1)
+            self.codes[row] = code
+        return True
+
+    def _forget(self) -> None:
+        """Drop the words that no cell uses; new lists, as columns handed out hold the old ones."""
+        used, codes = np.unique(self.codes, return_inverse=True)
+        kept = used[used >= 0]
+        self.codes = (codes.reshape(-1) - (len(used) - len(kept))).astype(np.int32)
+        self.words = [self.words[code] for code in kept.tolist()]
+        self.index = {self.key(word) or "": code for code, word in enumerate(self.words)}
+        self.lexicon = Lexicon(self.words)
+
+    def drop(self, row: int) -> None:
+        """Make a cell missing."""
+        if row < len(self.codes):
+            self.codes[row] = -1
+
+    def has(self, row: int) -> bool:
+        """Whether a row has a cell."""
+        return row < len(self.codes) and bool(self.codes[row] >= 0)
+
+    def view(self, rows: int) -> Column:
+        """Return the column of so many rows."""
+        raise NotImplementedError
+
+    def count(self) -> int:
+        """Return how many rows have a cell."""
+        return int(np.count_nonzero(self.codes >= 0))
+
+
+class TextCells(CodedCells):
+    """Texts."""
+
+    __slots__ = ()
+
+    def key(self, value: Any) -> str | None:
+        """Return what equal values share, or None for a value that does not belong here."""
+        return value if isinstance(value, str) else None
+
+    def view(self, rows: int) -> Column:
+        """Return the column of so many rows."""
+        self.reserve(rows)
+        return Texts(self.codes[:rows], self.lexicon, self.index)
+
+
+class TreeCells(CodedCells):
+    """Lists and dicts: many rows have the same few."""
+
+    __slots__ = ()
+
+    def key(self, value: Any) -> str | None:
+        """Return what equal values share, or None for a value that does not belong here."""
+        # Unlike equality, the text tells 1 from 1.0 and True, so each cell comes back as it was.
+        return repr(value) if isinstance(value, list | dict) else None
+
+    def view(self, rows: int) -> Column:
+        """Return the column of so many rows."""
+        self.reserve(rows)
+        return Objects(self.words, self.codes[:rows])
+
+
+class LooseCells:
+    """Cells of any type in a dict: few of them, or of types that no array holds."""
+
+    __slots__ = ("cells", "made", "numbers", "texts", "trees")
+
+    def __init__(self) -> None:
+        self.cells: dict[int, Any] = {}
+        self.numbers = 0
+        self.texts = 0
+        self.trees = 0
+        self.made: Column | None = None
+
+    def put(self, row: int, value: Any) -> bool:
+        """Set a cell."""
+        self.drop(row)
+        self.cells[row] = value
+        self._tally(value, 1)
+        return True
+
+    def _tally(self, value: Any, by: int) -> None:
+        if isinstance(value, str):
+            self.texts += by
+        elif isinstance(value, list | dict):
+            self.trees += by
+        elif tag_of(value) != ABSENT:
+            self.numbers += by
+
+    def drop(self, row: int) -> None:
+        """Make a cell missing."""
+        self.made = None
+        if row in self.cells:
+            self._tally(self.cells.pop(row), -1)
+
+    def has(self, row: int) -> bool:
+        """Whether a row has a cell."""
+        return row in self.cells
+
+    def view(self, rows: int) -> Column:
+        """Return the narrowest column; made once, and again after a change."""
+        if self.made is not None and len(self.made) == rows:
+            return self.made
+        count = len(self.cells)
+        places = np.fromiter(self.cells, np.intp, count)
+        if count and self.numbers == count:
+            numbers = np.full(rows, np.nan)
+            numbers[places] = np.fromiter(map(float, self.cells.values()), np.float64, count)
+            tags = np.zeros(rows, np.uint8)
+            tags[places] = np.fromiter(map(tag_of, self.cells.values()), np.uint8, count)
+            self.made = Numbers(numbers, tags)
+        elif count and self.texts == count:
+            words = list(dict.fromkeys(self.cells.values()))
+            index = {word: code for code, word in enumerate(words)}
+            codes = np.full(rows, -1, np.int32)
+            codes[places] = [index[word] for word in self.cells.values()]
+            self.made = Texts(codes, Lexicon(words), index)
+        else:
+            get = self.cells.get
+            self.made = Objects([get(row) for row in range(rows)])
+        return self.made
+
+    def count(self) -> int:
+        """Return how many rows have a cell."""
+        return len(self.cells)
+
+    def settled(self, rows: int) -> NumberCells | CodedCells | None:
+        """Return the same cells in arrays, if they are many and of one kind."""
+        count = len(self.cells)
+        if count < DENSE_CELLS or count * DENSE_SHARE < rows:
+            return None
+        dense: NumberCells | CodedCells
+        if self.numbers == count:
+            dense = NumberCells()
+        elif self.texts == count:
+            dense = TextCells()
+        elif self.trees == count:
+            dense = TreeCells()
+        else:
+            return None
+        for row, value in self.cells.items():
+            dense.put(row, value)
+        return dense
+
+
+Cells = NumberCells | CodedCells | LooseCells
