@@ -95,13 +95,17 @@ class Fact(NamedTuple):
         return (self.time, self.writer, self.seq)
 
 
-def facts(batch: Batch) -> Iterator[Fact]:
+def facts(batch: Batch, *kinds: type[Event]) -> Iterator[Fact]:
     """Yield the events of a batch that this version knows; unknown types are left to later ones.
 
-    An event whose checksum is right and whose payload is not what its type says was written by
-    nobody's Foldline: it is passed over like an unknown type.
+    Where `kinds` are given, others are not even decoded. An event whose checksum is right and
+    whose payload is not what its type says was written by nobody's Foldline: it is passed over
+    like an unknown type.
     """
+    numbers = {kind.TYPE for kind in kinds}
     for head in batch.events:
+        if numbers and head.type not in numbers:
+            continue
         try:
             event = decode(head.type, head.payload)
         except (msgspec.MsgspecError, RecursionError):

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeVar
 
+import msgspec
+
 from foldline.events import (
     ArtifactLogged,
     ArtifactUsed,
@@ -22,15 +24,20 @@ from foldline.events import (
     SourcesCaptured,
     StepsRewound,
     StoredFile,
-    Value,
     ValuesTracked,
     WriterOpened,
 )
-from foldline.layout import SEGMENT_SUFFIX, Layout, SegmentName
+from foldline.layout import Layout
+from foldline.packs import segments
 from foldline_ingest.batch import Batch, Fact, facts
 from foldline_ingest.replay import replay
 
+from .authors import bounded_rank
+from .lineblocks import moment
+from .lines import LINES_MAX
+from .messages import bounded_level
 from .series import context_key
+from .tracked import Entry, Told, counted, decode_entry, encode_entry, is_placed
 
 __all__ = [
     "Artifact",
@@ -75,15 +82,6 @@ class Message(NamedTuple):
     host: str
     rank: int | None
     writer: str
-
-
-class Entry(NamedTuple):
-    """What was tracked at one step of a sequence, by one call."""
-
-    step: float
-    epoch: float | None
-    time: float  # unix seconds
-    values: list[Value]
 
 
 class Sequence(NamedTuple):
@@ -131,19 +129,27 @@ def read_lines(layout: Layout, run: str) -> list[Line]:
     """
     found: list[tuple[float, Line]] = []
     for writer, opened, said in _by_writer(layout, run, ConsolePrinted):
-        lines: dict[int, tuple[float, Line]] = {}
+        lines: dict[int, Line] = {}
+        begun: dict[int, float] = {}
         latest = 0.0
         for fact, event in said:
-            latest = max(latest, fact.time)
-            for number, text in enumerate(event.text.split("\n"), event.first):
-                begun, time = latest, fact.time
+            time = moment(fact.time)
+            latest = max(latest, time)
+            texts = event.text.split("\n")
+            if not 0 <= event.first <= LINES_MAX - len(texts):
+                continue  # nobody's Foldline wrote it
+            for number, text in enumerate(texts, event.first):
                 if number in lines:
-                    begun, time = lines[number][0], lines[number][1].time
-                line = Line(
-                    time, event.stream, opened.host, opened.rank, writer, number, text
-                )  # fmt: skip
-                lines[number] = (begun, line)
-        found += lines.values()
+                    lines[number] = lines[number]._replace(stream=event.stream, text=text)
+                    continue
+                rank = bounded_rank(opened.rank)
+                line = Line(time, event.stream, opened.host, rank, writer, number, text)
+                lines[number], begun[number] = line, latest
+        # Where damage took a line that was said again later, the line below it was begun before.
+        latest = float("inf")
+        for number in sorted(lines, reverse=True):
+            latest = min(latest, begun[number])
+            found.append((latest, lines[number]))
     found.sort(key=lambda pair: (pair[0], pair[1].writer, pair[1].number))
     return [line for _, line in found]
 
@@ -152,14 +158,14 @@ def read_messages(layout: Layout, run: str) -> list[Message]:
     """Return the run's messages in the order of their times."""
     found = [
         Message(
-            event.time or fact.time,
-            event.level,
+            moment(event.time) or moment(fact.time),
+            bounded_level(event.level),
             event.text,
             event.logger,
             event.params,
             event.place,
             opened.host,
-            opened.rank if event.rank is None else event.rank,
+            bounded_rank(opened.rank if bounded_rank(event.rank) is None else event.rank),
             writer,
         )
         for writer, opened, said in _by_writer(layout, run, MessageLogged)
@@ -173,30 +179,32 @@ def read_sequences(layout: Layout, run: str, kind: str | None = None) -> list[Se
 
     Entries of one step are in the order of their times. What a rewind hides is left out.
     """
-    found: dict[tuple[str, str, str], Sequence] = {}
+    found: dict[tuple[str, str, str], list[Told]] = {}
     rewound: list[tuple[float, float]] = []
     training: set[str] = set()
     for fact in read_facts(layout, run, WriterOpened, ValuesTracked, StepsRewound):
         event = fact.event
-        if isinstance(event, WriterOpened) and not event.role:
-            training.add(fact.writer)
+        if isinstance(event, WriterOpened):
+            (training.discard if event.role else training.add)(fact.writer)
         elif isinstance(event, StepsRewound):
-            rewound.append((fact.time, event.step))
-        elif isinstance(event, ValuesTracked) and kind in (None, event.kind):
+            rewound.append((fact.time, float(event.step)))
+        elif isinstance(event, ValuesTracked) and kind in (None, event.kind) and is_placed(event):
             key = (event.kind, event.name, context_key(event.context))
-            sequence = found.setdefault(key, Sequence(event.kind, event.name, event.context, []))
-            entry = Entry(event.step, event.epoch, event.time, event.values)
-            # What a writer logged as it was killed, who finishes its spool says once more.
-            if fact.writer in training or entry not in sequence.entries:
-                sequence.entries.append(entry)
-    for sequence in found.values():
-        shown = [
-            entry
-            for entry in sequence.entries
+            data = encode_entry((event.step, event.epoch, event.time, event.values))
+            found.setdefault(key, []).append(Told(fact.writer, fact.seq, data))
+    sequences = []
+    for (kind_, name, context), told in sorted(found.items()):
+        counts = counted(told, [one.writer in training for one in told])
+        placed = [
+            (float(entry.step), entry.time, one.writer, one.seq, entry)
+            for one, counts_ in zip(told, counts, strict=True)
+            if counts_ and (entry := decode_entry(one.data))
             if not any(entry.time < time and entry.step > step for time, step in rewound)
         ]
-        sequence.entries[:] = sorted(shown, key=lambda entry: (entry.step, entry.time))
-    return [found[key] for key in sorted(found) if found[key].entries]
+        if placed:
+            entries = [entry for *_, entry in sorted(placed, key=lambda row: row[:4])]
+            sequences.append(Sequence(kind_, name, msgspec.json.decode(context), entries))
+    return sequences
 
 
 def read_artifacts(layout: Layout, run: str) -> list[Artifact]:
@@ -240,7 +248,7 @@ def read_facts(layout: Layout, run: str, *kinds: type[Event]) -> list[Fact]:
         fact
         for segment in read_segments(layout, run, events_only=True)
         for batch in segment
-        for fact in _chosen(batch, kinds)
+        for fact in facts(batch, *kinds)
     ]
     return sorted(found, key=lambda fact: (fact.time, fact.writer, fact.seq))
 
@@ -249,9 +257,8 @@ def read_segments(
     layout: Layout, run: str, *, events_only: bool = False
 ) -> Iterator[Iterator[Batch]]:
     """Yield each of the run's segments in turn, as the batches of what it holds now."""
-    folder = layout.segment(SegmentName(run, "")).parent
-    for file in sorted(folder.glob(f"*{SEGMENT_SUFFIX}")):
-        yield replay(layout, SegmentName(run, file.stem), events_only=events_only)
+    for name in segments(layout, run):
+        yield replay(layout, name, events_only=events_only)
 
 
 def _by_writer(
@@ -262,16 +269,10 @@ def _by_writer(
         opened = WriterOpened("", 0)
         said: list[tuple[Fact, E]] = []
         for batch in segment:
-            for fact in _chosen(batch, (kind, WriterOpened)):
+            for fact in facts(batch, kind, WriterOpened):
                 if isinstance(fact.event, kind):
                     said.append((fact, fact.event))
                 elif isinstance(fact.event, WriterOpened):
                     opened = fact.event
         if said:
             yield said[0][0].writer, opened, said
-
-
-def _chosen(batch: Batch, kinds: tuple[type[Event], ...]) -> Iterator[Fact]:
-    """Yield the events of these kinds; others are not decoded."""
-    numbers = {kind.TYPE for kind in kinds}
-    return facts(batch._replace(events=[head for head in batch.events if head.type in numbers]))

@@ -1,0 +1,185 @@
+"""Lines of a run, read from any place of their order.
+
+The order of several writers' lines is that of (begun, writer, number). A line that damage has
+taken keeps its number and its place, and is not shown. So a place is a sum of numbers, and is
+found by a search over the blocks' first lines, whatever the length of the log.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from heapq import merge
+
+from .contents import LineRow, LinesPage, LinesRequest, LineWriter
+from .lineblocks import BLOCK_LINES, Block, may_hold, unpack
+from .lines import bits, block_id, from_bits
+
+__all__ = ["Printed", "chosen", "lines_page", "printed"]
+
+# Lines that one answer looks at for those of one stream, at 0.5 µs each.
+LOOKED_MAX = 200_000
+# Characters of one answer. Lines are cut at 64 KiB where they are captured, so a page always
+# gets on.
+PAGE_CHARS_MAX = 4 << 20
+
+
+class Printed:
+    """What one writer printed, read block by block."""
+
+    def __init__(self, db: sqlite3.Connection, segment: int, about: LineWriter) -> None:
+        self._db = db
+        self.segment = segment
+        self.about = about
+        self.total = about.total
+        self._begun: dict[int, int] = {}
+        self._straddling: dict[int, Block] = {}  # those that a search came across
+
+    def begun(self, number: int) -> int:
+        """Return the bits of when the first line from a block on was begun."""
+        found = self._begun.get(number)
+        if found is None:
+            row = self._db.execute(
+                "SELECT begun FROM line_block WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1",
+                (block_id(self.segment, number), block_id(self.segment + 1, 0) - 1),
+            ).fetchone()
+            found = self._begun[number] = row[0] if row else bits(float("inf"))
+        return found
+
+    def block(self, number: int, wanted: str = "") -> Block:
+        """Return a block; empty if it is not there, or no line of it can hold what is wanted."""
+        row = self._db.execute(
+            "SELECT data FROM line_block WHERE id = ?", (block_id(self.segment, number),)
+        ).fetchone()
+        if row is None or (wanted and not may_hold(row[0], wanted)):
+            return Block.empty()
+        return unpack(row[0])
+
+    def straddling(self, time: int) -> int:
+        """Return how many blocks begin before a time: the last one may go on after it."""
+        low, high = 0, -(-self.total // BLOCK_LINES)
+        while low < high:
+            middle = (low + high) // 2
+            if self.begun(middle) < time:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def before(self, time: int) -> int:
+        """Return how many lines were begun before a time."""
+        blocks = self.straddling(time)
+        if blocks == 0:
+            return 0
+        block = self._straddling.get(blocks - 1)
+        if block is None:
+            block = self._straddling[blocks - 1] = self.block(blocks - 1)
+        places = block.places
+        limit = from_bits(time)
+        earlier = [at for at, place in enumerate(places) if place and place.begun < limit]
+        return (blocks - 1) * BLOCK_LINES + (earlier[-1] + 1 if earlier else 0)
+
+    def rows(self, number: int) -> Iterator[tuple[float, str, int, LineRow | None]]:
+        """Yield lines from a number on with what orders them; None for those that are missing."""
+        writer = self.about.writer
+        while number < self.total:
+            which, start = divmod(number, BLOCK_LINES)
+            block = self.block(which)
+            end = min(BLOCK_LINES, self.total - which * BLOCK_LINES)
+            for at in range(start, end):
+                place, text = block.places[at], block.texts[at]
+                if place is None or text is None:
+                    yield self._begun_from(block, which, at), writer, number, None
+                else:
+                    row = LineRow(writer, number, place.stream, place.time, text)
+                    yield place.begun, writer, number, row
+                number += 1
+
+    def _begun_from(self, block: Block, which: int, at: int) -> float:
+        later = next((place for place in block.places[at:] if place is not None), None)
+        return later.begun if later else from_bits(self.begun(which + 1))
+
+
+def printed(db: sqlite3.Connection, run: str) -> list[Printed]:
+    """Return what each of a run's writers printed, by writer."""
+    rows = db.execute(
+        "SELECT segment.id, writer, coalesce(host, ''), rank, coalesce(role, ''),"
+        " coalesce(beside, ''), next FROM run JOIN segment ON segment.run = run.id"
+        " JOIN line_writer ON line_writer.segment = segment.id"
+        " LEFT JOIN author ON author.segment = segment.id WHERE uid = ? ORDER BY writer",
+        (run,),
+    )
+    return [Printed(db, segment, LineWriter(*about)) for segment, *about in rows]
+
+
+def chosen(writers: Sequence[Printed], writer: str | None, rank: int | None) -> list[Printed]:
+    """Return those of a writer, or of the companion beside it, and of a rank."""
+    return [
+        one
+        for one in writers
+        if writer in (None, one.about.writer, one.about.beside) and rank in (None, one.about.rank)
+    ]
+
+
+def lines_page(
+    db: sqlite3.Connection, run: str, asked: LinesRequest, watermark: int = 0
+) -> LinesPage:
+    """Return lines of a run in their order. A run that printed nothing has none."""
+    everyone = printed(db, run)
+    writers = chosen(everyone, asked.writer, asked.rank)
+    total = sum(one.total for one in writers)
+    if asked.at is not None:
+        starts = [one.before(bits(max(0.0, asked.at))) for one in writers]
+    else:
+        start = asked.start or 0
+        starts = _starts(writers, min(max(0, start if start >= 0 else total + start), total))
+    start = place = sum(starts)
+    lines: list[LineRow] = []
+    chars = 0
+    streams = {asked.stream, "both"}
+    every = [one.rows(first) for one, first in zip(writers, starts, strict=True)]
+    for _, _, _, row in every[0] if len(every) == 1 else merge(*every):
+        if len(lines) >= asked.limit or chars > PAGE_CHARS_MAX or place - start >= LOOKED_MAX:
+            break
+        place += 1
+        if row is not None and (asked.stream is None or row.stream in streams):
+            lines.append(row)
+            chars += len(row.text)
+    about = [one.about for one in everyone]
+    return LinesPage(lines, start, place, total, about, watermark)
+
+
+def _starts(writers: Sequence[Printed], place: int) -> list[int]:
+    """Return the first line of each writer from a place of the order on."""
+    if len(writers) == 1:
+        return [place]
+    if place == 0:
+        return [0] * len(writers)
+    if place == sum(one.total for one in writers):
+        return [one.total for one in writers]
+    # The last time before which no more lines than these were begun.
+    low = min(one.begun(0) for one in writers)
+    high = bits(float("inf"))
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _is_within(writers, middle, place):
+            low = middle
+        else:
+            high = middle
+    starts = [one.before(low) for one in writers]
+    # Lines that were begun at this very time are in the order of their writers.
+    left = place - sum(starts)
+    for at, one in enumerate(writers):
+        same = min(left, one.before(low + 1) - starts[at])
+        starts[at] += same
+        left -= same
+    return starts
+
+
+def _is_within(writers: Sequence[Printed], time: int, place: int) -> bool:
+    """Say whether at most `place` lines were begun before a time."""
+    blocks = [one.straddling(time) for one in writers]
+    if sum(max(0, count - 1) for count in blocks) * BLOCK_LINES > place:
+        return False
+    full = (min(count * BLOCK_LINES, one.total) for count, one in zip(blocks, writers, strict=True))
+    return sum(full) <= place or sum(one.before(time) for one in writers) <= place
