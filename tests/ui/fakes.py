@@ -6,7 +6,7 @@ import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import anyio
 import msgspec
@@ -20,6 +20,7 @@ from foldline_ingest.view import SeriesDelta
 from foldline_ui.app import Composition, compose
 from foldline_ui.pages import Bundle
 from foldline_views.answers import FramesRequest, RunDetail, RunsPage, SeriesPage, Sort, Totals
+from foldline_views.explain import ExplainedPart, Explanation
 
 Client = TestClient[web.Request, web.Application]
 
@@ -125,6 +126,11 @@ class FakeViews:
             "warnings": [],
         }
         return msgspec.convert(page, SeriesPage)
+
+    async def explain(self, query: str, *, subject: Literal["run", "metric"]) -> Explanation:
+        self._ask(query, (query, subject))
+        part = ExplainedPart("run.lr", (0, 6), 0, "numbers", 3, 0, 0.125)
+        return Explanation(query, subject, 4, 3, 0, 0.25, [part], [], self.watermark)
 
     async def frames(self, request: FramesRequest) -> bytes:
         self._ask(request.query or "", request)

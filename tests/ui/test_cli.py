@@ -155,6 +155,29 @@ def test_a_wrong_order_is_underlined_too(store: Path) -> None:
     assert "run.lr" not in done.errors
 
 
+def test_a_query_prints_what_matches(store: Path) -> None:
+    """For scripts: an id a line, or the series with their runs; warnings come last."""
+    base = ("query", "--store", str(store))
+    done = foldline_command(*base, "run.lr > 0.15")
+    check(done, Exit.DONE)
+    assert done.output.splitlines() == ["second"]
+    done = foldline_command(*base, 'metric.name == "loss" and run.lr > 0.15', "--series")
+    assert done.output.splitlines() == ['second loss {"subset":"val"}']
+    done = foldline_command(*base, "run.lrr > 0.15", "--json")
+    shown = json.loads(done.output)
+    assert shown["matches"] == []
+    assert "did you mean run.lr?" in shown["warnings"][0]
+    check(foldline_command(*base, "run.lr >"), Exit.USAGE, "\n  run.lr >\n", "^")
+
+
+def test_a_query_is_explained(store: Path) -> None:
+    """Each part is told with what it is, where it holds and what it costs."""
+    words = ("query", "--store", str(store), "run.lr > 0.15", "--explain")
+    check(foldline_command(*words), Exit.DONE, "PART", "run.lr > 0.15", "numbers", "1 of 2 match")
+    shown = json.loads(foldline_command(*words, "--json").output)
+    assert (shown["total"], shown["matches"], shown["cells"]) == (2, 1, 0)
+
+
 def test_a_run_is_shown(store: Path) -> None:
     """One run is shown with its settings and its metrics, NaN included."""
     done = foldline_command("runs", "show", "first", "--store", str(store))

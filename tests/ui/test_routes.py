@@ -18,6 +18,7 @@ from foldline_ui.parts import VITALS
 from foldline_ui.route import RouteTable
 from foldline_ui.wire import Health, Nothing
 from foldline_views.answers import RunDetail, RunsPage, SeriesPage
+from foldline_views.explain import Explanation
 from tests.ui.fakes import Fake, change, serving
 
 pytestmark = pytest.mark.anyio
@@ -69,6 +70,19 @@ async def test_runs_are_searched_as_asked(tmp_path: Path) -> None:
     assert answer.status == 200
     order = [('run.metrics["loss"].min', False), ("run.name", False)]
     assert fake.views.asked == [(asked["query"], order, 5, "abc")]
+
+
+async def test_a_query_is_explained(tmp_path: Path) -> None:
+    """How a query is answered is told of runs, or of series if they are asked."""
+    fake = Fake(tmp_path)
+    async with serving(fake) as client:
+        answer = await client.post("/api/v1/explain", json={"query": "run.lr"})
+        found = msgspec.json.decode(await answer.read(), type=Explanation)
+        await client.post("/api/v1/explain", json={"query": "metric.last", "of": "series"})
+        wrong = await client.post("/api/v1/explain", json={"query": "wrong"})
+    assert (found.query, found.matches, found.parts[0].column) == ("run.lr", 3, "numbers")
+    assert fake.views.asked[:2] == [("run.lr", "run"), ("metric.last", "metric")]
+    assert wrong.status == 400
 
 
 async def test_a_run_is_answered_whole(tmp_path: Path) -> None:

@@ -7,13 +7,25 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from aiohttp import web
 
 from foldline.layout import Layout
 from foldline_ingest.announce import Announcement
 from foldline_views.answers import FramesRequest, RunDetail, RunsPage, SeriesPage, Sort, Totals
+from foldline_views.contents import (
+    HitsPage,
+    HitsRequest,
+    LinesPage,
+    LinesRequest,
+    MessagesPage,
+    MessagesRequest,
+    RunsValuesPage,
+    ValuesPage,
+    ValuesRequest,
+)
+from foldline_views.explain import Explanation
 
 from .events import Hub
 from .route import RouteTable
@@ -45,6 +57,9 @@ class Reader(Protocol):
 
     async def series(self, query: str, *, limit: int) -> SeriesPage:
         """Return the series that match, with their summaries."""
+
+    async def explain(self, query: str, *, subject: Literal["run", "metric"]) -> Explanation:
+        """Return how a query is answered, of runs or of series."""
 
     async def frames(self, request: FramesRequest) -> bytes:
         """Return columns of points as one message."""

@@ -20,6 +20,7 @@ __all__ = [
     "Change",
     "Disk",
     "ErrorBody",
+    "ExplainAsked",
     "Fold",
     "FramesAsked",
     "Health",
@@ -74,6 +75,13 @@ class RunsAsked(Request, frozen=True):
     )
     limit: Annotated[int, Meta(ge=1, le=RUNS_MAX)] = RUNS_DEFAULT
     cursor: Annotated[str, Meta(max_length=CURSOR_CHARS_MAX)] | None = None
+
+
+class ExplainAsked(Request, frozen=True):
+    """Which query to explain, and what it is asked of."""
+
+    query: Query = ""
+    of: Literal["runs", "series"] = "runs"
 
 
 class SeriesAsked(Request, frozen=True):

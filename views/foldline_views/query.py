@@ -39,9 +39,9 @@ class Query:
         self.text = source.text
         self.subject = subject
         self.warnings: tuple[str, ...] = ()
-        self._source = source
+        self.source = source
         self.root = root
-        self._zone = zone
+        self.zone = zone
         parts = () if root is None else tuple(walk(root))
         self.searches = tuple(dict.fromkeys(p.text for p in parts if isinstance(p, Search)))
         spoken = {part.path for part in parts if isinstance(part, Field)}
@@ -56,7 +56,7 @@ class Query:
         is found. Raises QueryError if the answer would cost too much, or there is no `search`.
         """
         moment = time.time() if now is None else now
-        return self.answer(Evaluation(self._source, table, moment, self._zone, search))
+        return self.answer(Evaluation(self.source, table, moment, self.zone, search))
 
     def answer(self, evaluation: Evaluation) -> Mask:
         """Return the rows that match, as an evaluation of this query's source finds them."""

@@ -7,8 +7,10 @@ the file when they are asked for, one job on the connection's thread each.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Literal, TypeVar
 
 import anyio
 import numpy as np
@@ -25,10 +27,13 @@ from .answers import (
 from .catalog import Catalog
 from .changes import Known, read_changes
 from .column import Rows
-from .database import Database, current_generation, database_path
+from .database import Database
+from .explain import Explanation, explained
+from .generation import Generation, current, report_damage
 from .overview import OVERVIEW_MAX
 from .pages import matching_series, runs_page, series_page
-from .viewstore import read_version, views_version
+from .shelves import CATALOG
+from .viewstore import read_version
 
 __all__ = ["CURVES_MAX", "Views"]
 
@@ -139,6 +144,10 @@ class Views:
     async def series(self, query: str = "", *, limit: int = 2000) -> SeriesPage:
         """Return the series that match, newest runs first. Raises QueryError."""
         return series_page(self._catalog, query, limit=limit)
+
+    async def explain(self, query: str, *, subject: Literal["run", "metric"]) -> Explanation:
+        """Return how a query is answered, of runs or of series. Raises QueryError."""
+        return explained(self._catalog, query, subject)
 
     async def frames(self, request: FramesRequest) -> bytes:
         """Return curves as one binary message; see FRAMES.md. Raises QueryError."""

@@ -33,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     )
     demonstration.set_defaults(module="demo", function="run")
     _add_runs(commands)
+    _add_query(commands)
     checking = _add(
         commands, "verify", "read the whole log and list what is damaged", "foldline verify --json"
     )
@@ -84,6 +85,19 @@ def _add_runs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     showing = _add(verbs, "show", "show one run whole", "foldline runs show ID --json")
     showing.add_argument("run", metavar="ID", help="as `runs ls` lists it")
     showing.set_defaults(module="runs", function="show_run")
+
+
+def _add_query(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    asking = _add(
+        commands,
+        "query",
+        "print the ids of the runs that match, or how the query is answered",
+        "foldline query 'run.hparams.lr > 0.01' --explain",
+    )
+    asking.add_argument("query", metavar="QUERY", help="see docs/query.md; '' is all")
+    asking.add_argument("--series", action="store_true", help="ask series, not runs")
+    asking.add_argument("--explain", action="store_true", help="show what each part of it costs")
+    asking.set_defaults(module="query", function="run")
 
 
 def _add(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..route import RouteTable
-from . import events, health, openapi, runs, series
+from . import blobs, events, explain, health, lines, openapi, runs, series, values
 
 __all__ = ["table"]
 
@@ -11,6 +11,6 @@ __all__ = ["table"]
 def table() -> RouteTable:
     """Return a fresh table of all routes."""
     routes = RouteTable()
-    for module in (health, runs, series, events, openapi):
+    for module in (health, runs, lines, values, blobs, series, explain, events, openapi):
         routes.include(module.ROUTES)
     return routes
