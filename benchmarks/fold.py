@@ -20,7 +20,8 @@ from foldline.layout import Layout
 from foldline_ingest.log import Log
 from foldline_ingest.replay import replay
 from foldline_views import buckets
-from foldline_views.database import database_path
+from foldline_views.generation import database_path
+from foldline_views.shelves import CATALOG
 from foldline_views.viewstore import SqliteViewStore
 
 from .report import Report, scratch
@@ -90,7 +91,7 @@ def _read_all(folder: Path) -> float:
 async def _fold_all(folder: Path) -> tuple[float, int]:
     """Read and commit in turn, without overlap: so it is one core's work."""
     again = partial(replay, Layout(folder))
-    store = await SqliteViewStore.open(database_path(folder / "views", 1), 1, again)
+    store = await SqliteViewStore.open(database_path(folder / "views", 1), CATALOG, 1, again)
     started = time.perf_counter()
     commits = 0
     log = Log(Layout(folder), {})
@@ -106,7 +107,7 @@ async def _fold_all(folder: Path) -> tuple[float, int]:
 
 async def _fold_ticks(folder: Path) -> list[float]:
     again = partial(replay, Layout(folder))
-    store = await SqliteViewStore.open(database_path(folder / "views", 1), 1, again)
+    store = await SqliteViewStore.open(database_path(folder / "views", 1), CATALOG, 1, again)
     runs = [foldline.Run(store=folder, experiment="wide") for _ in range(WIDE_RUNS)]
     log = Log(Layout(folder), {})
     log.discover()

@@ -15,7 +15,9 @@ import msgspec
 
 from foldline.layout import Layout
 from foldline_views import newest
-from foldline_views.database import connect, current_generation, database_path
+from foldline_views.database import connect
+from foldline_views.generation import current
+from foldline_views.shelves import CATALOG
 
 __all__ = ["canonical_dump", "dump_of", "points_folded"]
 
@@ -74,21 +76,19 @@ def _rows(db: sqlite3.Connection, table: str, slot: int) -> list[tuple[object, .
 
 def dump_of(store: Path) -> bytes:
     """Return the dump of the generation that readers of a store use."""
-    views = Layout(store).views
-    generation = current_generation(views)
+    generation = current(CATALOG.folder(Layout(store).views))
     assert generation is not None, "nothing has been folded"
-    with closing(connect(database_path(views, generation), write=False)) as db:
+    with closing(connect(generation.path, write=False)) as db:
         return canonical_dump(db)
 
 
 def points_folded(store: Path) -> int:
     """Return how many points the views of a store hold; 0 before the first fold."""
-    views = Layout(store).views
-    generation = current_generation(views)
+    generation = current(CATALOG.folder(Layout(store).views))
     if generation is None:
         return 0
     try:
-        with closing(connect(database_path(views, generation), write=False)) as db:
+        with closing(connect(generation.path, write=False)) as db:
             ids = [row[0] for row in db.execute("SELECT id FROM slot")]
             return int(newest.summaries_of(db, ids)[0].sum())
     except sqlite3.OperationalError:

@@ -21,7 +21,7 @@ ANNOUNCED_SERIES_MAX = 512
 
 
 class Announcement(msgspec.Struct, omit_defaults=True):
-    """The state of the fold, and what the last commit changed."""
+    """The state of the fold of one shelf, and what its last commit changed."""
 
     watermark: int
     lag_bytes: int
@@ -33,6 +33,7 @@ class Announcement(msgspec.Struct, omit_defaults=True):
     truncated: bool = False
     reset: bool = False  # the views were replaced: what was read before is void
     damage: list[Damage] = []
+    shelf: str = "catalog"
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -35,10 +36,20 @@ class Lease:
         except BlockingIOError:
             os.close(file)
             return False
-        self.epoch = int(os.pread(file, 32, 0) or b"0") + 1
+        # The time makes an epoch greater than those of a lease that somebody has deleted.
+        self.epoch = max(int(os.pread(file, 32, 0) or b"0") + 1, time.time_ns())
         os.pwrite(file, b"%d\n" % self.epoch, 0)
         self._file = file
         return True
+
+    def is_held(self) -> bool:
+        """Say whether it is held still: who deletes the file lets another process take it."""
+        if self._file is None:
+            return False
+        try:
+            return os.path.samestat(os.fstat(self._file), self.path.stat())
+        except FileNotFoundError:
+            return False
 
     def release(self) -> None:
         """Give the lease back; nothing happens if it is not held."""

@@ -13,7 +13,8 @@ import math
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -31,8 +32,9 @@ __all__ = ["BATCH_BYTES_MAX", "LOST_S", "Log", "Lost", "Polled"]
 # One commit's worth: half a million points, some 50 ms of folding, so that a reader of the views
 # never waits long for a checkpoint, and memory stays far below 100 MiB.
 BATCH_BYTES_MAX = 16 * 1024 * 1024
-# Descriptors kept open between polls; with more segments, each read opens and closes its file.
-OPEN_FILES_MAX = 256
+# Descriptors kept open between polls; with more segments, each read opens and closes its file. Each
+# shelf follows the log by itself, and a process may have 1,024 in all.
+OPEN_FILES_MAX = 100
 # How long a segment is silent before its writer's lock is tried again, in seconds. P9 promises
 # that a death on this host shows within 5 s.
 SILENCE_S = 2.0
@@ -92,8 +94,10 @@ class _Followed:
 class Log:
     """The segments of a store that have something to read, or may have it soon.
 
-    One thread polls; `retire` may be called from another. `progress` says what has been folded
-    already; pass an empty one to replay everything.
+    One thread polls; `retire` and `hear` may be called from another. `progress` says what has been
+    folded already; pass an empty one to replay everything. `others` follow the same store for other
+    shelves: what one of them finds all hear of, since who folds a segment to its end removes the
+    marker that it is found by.
     """
 
     def __init__(
@@ -101,9 +105,14 @@ class Log:
         layout: Layout,
         progress: Mapping[SegmentName, Progress],
         *,
+        events_only: bool = False,
+        others: Collection[Log] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.layout = layout
+        self._events_only = events_only
+        self._others = others
+        self._heard: deque[SegmentName] = deque()
         self._clock = clock
         self._known = {name for name, done in progress.items() if done.finished}
         self._progress = progress
@@ -124,6 +133,8 @@ class Log:
         """Return what is new, at most about BATCH_BYTES_MAX of it."""
         self._forget_retired()
         self._look_for_markers()
+        while self._heard:
+            self.follow(self._heard.popleft())
         polled = Polled([], 0, [], [])
         budget = BATCH_BYTES_MAX
         names = list(self._followed)
@@ -153,6 +164,10 @@ class Log:
     def retire(self, name: SegmentName) -> None:
         """Forget a segment that is folded to its end, at the next poll, and its marker with it."""
         self._retired.append(name)
+
+    def hear(self, name: SegmentName) -> None:
+        """Follow a segment that somebody else has found, from the next poll on."""
+        self._heard.append(name)
 
     def close(self) -> None:
         """Close every file."""
@@ -194,8 +209,16 @@ class Log:
         if name in self._followed or name in self._known or not all(map(is_id, name)):
             return
         done = self._progress.get(name)
-        reader = SegmentReader(name, self.layout.segment(name), done.offset if done else 0)
+        reader = SegmentReader(
+            name,
+            self.layout.segment(name),
+            done.offset if done else 0,
+            events_only=self._events_only,
+        )
         self._followed[name] = _Followed(reader)
+        for other in list(self._others):
+            if other is not self:
+                other.hear(name)
 
     def _read(self, name: SegmentName, followed: _Followed, polled: Polled) -> Batch | None:
         now = self._clock()

@@ -16,6 +16,7 @@ from foldline.layout import Layout, SegmentName
 from foldline_ingest.announce import Announcement
 from foldline_ingest.lease import Lease
 from foldline_views.folding import catch_up, fold_live, rebuild
+from foldline_views.shelves import CATALOG, SHELVES
 from tests.canonical import dump_of, points_folded
 from tests.segment_build import SegmentBuild
 
@@ -131,9 +132,12 @@ def test_a_rebuild_says_how_far_it_is(tmp_path: Path) -> None:
         said.append(announcement)
 
     anyio.run(rebuild, Layout(store), announce)
-    assert {one.state for one in said[:-1]} == {"rebuilding"}
-    assert all(one.runs == [] and one.series == [] for one in said[:-1])
-    assert said[-1].reset
+    assert {one.shelf for one in said} == {shelf.name for shelf in SHELVES}
+    for shelf in SHELVES:
+        *during, last = [one for one in said if one.shelf == shelf.name]
+        assert {one.state for one in during} <= {"rebuilding"}
+        assert all(one.runs == [] and one.series == [] for one in during)
+        assert last.reset
 
 
 def test_two_do_not_fold_at_once(tmp_path: Path) -> None:
@@ -155,13 +159,14 @@ def test_broken_views_are_made_again(tmp_path: Path, what: str) -> None:
     folded(store)
     before = dump_of(store)
     views = Layout(store).views
-    file = views / "1" / "views.db"
+    catalog = CATALOG.folder(views)
+    file = catalog / "1" / "views.db"
     if what == "views.db":
         file.write_bytes(b"not a database at all" * 500)
     elif what == "truncated":
         file.write_bytes(file.read_bytes()[:300])
     elif what == "CURRENT":
-        (views / "CURRENT").unlink()
+        (catalog / "CURRENT").unlink()
     else:
         shutil.rmtree(views)
     folded(store)

@@ -34,6 +34,7 @@ from foldline_ingest.reader import SegmentReader
 from foldline_ingest.replay import replay
 from foldline_views import buckets, newest, summaries, viewstore
 from foldline_views.database import connect
+from foldline_views.shelves import CATALOG
 from tests.canonical import canonical_dump
 from tests.segment_build import SegmentBuild
 
@@ -309,15 +310,15 @@ def fold_all(path: Path, commits: list[list[Batch]], *, forget: float = 0.0) -> 
     """
     again = partial(replay, Layout(path.parent))
     store = viewstore.SqliteViewStore.__new__(viewstore.SqliteViewStore)
-    store.__init__(None, 1, again)  # type: ignore[misc]  # no thread: this test has the database
+    store.__init__(None, CATALOG, 1, again)  # type: ignore[misc]  # no thread: this test has the database
     chance = random.Random(3)
     with closing(connect(path, write=True)) as db:
-        viewstore._create(db)
+        viewstore._create(db, CATALOG)
         for commit in commits:
             store._apply(db, commit)
             if chance.random() < forget:
-                store._runs.forget()
-                store._series.forget()
+                for view in store.views:
+                    view.forget()
         return canonical_dump(db)
 
 

@@ -21,6 +21,7 @@ from foldline_views import series as series_module
 from foldline_views.buckets import CHUNK
 from foldline_views.database import connect
 from foldline_views.series import context_key
+from foldline_views.shelves import CATALOG
 from foldline_views.viewstore import SqliteViewStore
 from tests.canonical import canonical_dump
 from tests.segment_build import SegmentBuild
@@ -31,10 +32,10 @@ class Bench:
 
     def __init__(self, path: Path) -> None:
         self.db = connect(path, write=True)
-        viewstore._create(self.db)
+        viewstore._create(self.db, CATALOG)
         self.store = SqliteViewStore.__new__(SqliteViewStore)
         replaying = partial(replay, Layout(path.parent))
-        self.store.__init__(None, 1, replaying)  # type: ignore[misc]  # see above
+        self.store.__init__(None, CATALOG, 1, replaying)  # type: ignore[misc]  # see above
 
     def apply(self, *batches: Batch) -> Applied:
         return self.store._apply(self.db, list(batches))

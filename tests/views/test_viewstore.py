@@ -19,6 +19,7 @@ from foldline_ingest.reader import SegmentReader
 from foldline_ingest.replay import replay
 from foldline_views import viewstore
 from foldline_views.database import connect
+from foldline_views.shelves import CATALOG
 from foldline_views.viewstore import SqliteViewStore
 from tests.canonical import canonical_dump
 from tests.segment_build import SegmentBuild
@@ -55,10 +56,10 @@ class Bench:
 
     def __init__(self, path: Path) -> None:
         self.db = connect(path, write=True)
-        viewstore._create(self.db)
+        viewstore._create(self.db, CATALOG)
         self.store = SqliteViewStore.__new__(SqliteViewStore)
         replaying = partial(replay, Layout(path.parent))
-        self.store.__init__(None, 1, replaying)  # type: ignore[misc]  # see above
+        self.store.__init__(None, CATALOG, 1, replaying)  # type: ignore[misc]  # see above
 
     def apply(self, batches: list[Batch]) -> None:
         self.store._apply(self.db, batches)
@@ -115,15 +116,15 @@ def test_a_failure_at_any_statement_costs_nothing(tmp_path: Path) -> None:
     assert failures > 10
 
 
-@pytest.mark.parametrize("view", ["_runs", "_series"])
-def test_a_view_that_raises_moves_no_offset(tmp_path: Path, view: str) -> None:
+@pytest.mark.parametrize("view", [0, 1])
+def test_a_view_that_raises_moves_no_offset(tmp_path: Path, view: int) -> None:
     """If a fold raises, nothing of its commit stays, in the file or in memory."""
     batches = sample(tmp_path)
     bench = Bench(tmp_path / "views.db")
     with closing(bench.db) as db:
         bench.apply(batches[:1])
         before = canonical_dump(db)
-        part = getattr(bench.store, view)
+        part = bench.store.views[view]
         real = part.apply
 
         def apply_and_crash(*words: object) -> None:
@@ -162,14 +163,14 @@ def test_a_process_that_dies_in_a_commit_leaves_the_last_one(tmp_path: Path) -> 
     with closing(connect(tmp_path / "views.db", write=False)) as other:
         before = canonical_dump(other)
         bench.db.execute("BEGIN IMMEDIATE")
-        bench.store._runs.apply(bench.store._session(bench.db, batches[2:]), batches[2:])
+        bench.store.views[0].apply(bench.store._session(bench.db, batches[2:]), batches[2:])
         assert canonical_dump(other) == before
     bench.db.close()  # rolls back, as the next opener of a dead process's file does
     again = Bench.__new__(Bench)
     again.db = connect(tmp_path / "views.db", write=True)
     again.store = SqliteViewStore.__new__(SqliteViewStore)
     replaying = partial(replay, Layout(tmp_path))
-    again.store.__init__(None, 1, replaying)  # type: ignore[misc]  # see Bench
+    again.store.__init__(None, CATALOG, 1, replaying)  # type: ignore[misc]  # see Bench
     with closing(again.db) as db:
         assert canonical_dump(db) == before
         again.apply(batches[2:])
@@ -182,7 +183,7 @@ def test_offsets_are_those_of_the_rows(tmp_path: Path) -> None:
 
     async def scenario() -> None:
         store = await SqliteViewStore.open(
-            tmp_path / "views.db", 1, partial(replay, Layout(tmp_path))
+            tmp_path / "views.db", CATALOG, 1, partial(replay, Layout(tmp_path))
         )
         try:
             done: dict[SegmentName, int] = {}

@@ -1,13 +1,10 @@
-"""The SQLite file that holds all views, and its generations.
-
-`views/CURRENT` names the generation in use: `views/<generation>/views.db`. A rebuild fills the
-next generation beside it and then moves CURRENT, so readers always see a whole one.
-"""
+"""An SQLite file of views: how it is opened and asked."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,24 +12,26 @@ import aiosqlite
 import anyio
 import msgspec
 
-__all__ = [
-    "BULK_INSERT",
-    "Database",
-    "bulk",
-    "connect",
-    "current_generation",
-    "database_path",
-]
+from foldline.errors import ViewDamaged
+
+__all__ = ["BULK_INSERT", "Database", "bulk", "connect", "guarded"]
 
 T = TypeVar("T")
 
 # Larger pages suit blobs of a few KiB; with the default of 4,096 the file is a fifth larger.
 PAGE_BYTES = 8192
-# How much of the file is read through the page cache without copying it.
-MMAP_BYTES = 256 * 1024 * 1024
 # The WAL is folded back into the file after so many pages (32 MiB): commits stay short, and a
 # reader never walks a long WAL.
 CHECKPOINT_PAGES = 4000
+# Codes of SQLite for a file that is not what it was. With the last one SQLite itself has seen that
+# the file was deleted. A disk that is full, or a right that is missing, is none of them.
+DAMAGE_CODES = {
+    sqlite3.SQLITE_IOERR_READ,
+    sqlite3.SQLITE_IOERR_SHORT_READ,
+    sqlite3.SQLITE_IOERR_CORRUPTFS,
+    sqlite3.SQLITE_READONLY_DBMOVED,
+}
+DAMAGE_KINDS = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}  # in the lowest byte
 # How long a reader waits for the short exclusive moments of a checkpoint, in milliseconds.
 BUSY_MS = 5000
 
@@ -48,14 +47,17 @@ class Database(aiosqlite.Connection):
     """A connection whose jobs are functions, each run whole on the connection's own thread.
 
     aiosqlite makes a thread hop for every statement; a fold or a read of many statements costs
-    one here.
+    one here. Raises ViewDamaged if the file is not what it was.
     """
+
+    path: Path
 
     @classmethod
     async def create(cls, path: Path) -> Database:
         """Open the file for reading and writing, and make it if need be."""
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         database = cls(lambda: connect(path, write=True), 1)
+        database.path = path
         await database._opened()
         try:
             await database.run(_prepare)
@@ -69,6 +71,7 @@ class Database(aiosqlite.Connection):
     async def open(cls, path: Path) -> Database:
         """Open the file for reading only."""
         database = cls(lambda: connect(path, write=False), 1)
+        database.path = path
         await database._opened()
         return database
 
@@ -79,27 +82,38 @@ class Database(aiosqlite.Connection):
 
     async def _opened(self) -> None:
         # aiosqlite does not wait for its own clean-up if it is cancelled here.
-        with anyio.CancelScope(shield=True):
+        with anyio.CancelScope(shield=True), guarded(self.path):
             await self
 
     async def run(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """Run a job on the connection's thread and return what it returns."""
-        # The public API only takes single statements; this is the call that all of it is made of.
-        result: T = await self._execute(job, self._conn)  # type: ignore[no-untyped-call] # theirs
+        with guarded(self.path):
+            # The public API only takes single statements; all of it is made of this call.
+            result: T = await self._execute(job, self._conn)  # type: ignore[no-untyped-call] # its
         return result
 
 
-def database_path(views: Path, generation: int) -> Path:
-    """Return the file of a generation."""
-    return views / str(generation) / "views.db"
-
-
-def current_generation(views: Path) -> int | None:
-    """Return the generation that readers use, or None before the first fold."""
+@contextmanager
+def guarded(path: Path) -> Iterator[None]:
+    """Turn what SQLite, or the decoder of a row, says of a damaged file into ViewDamaged."""
     try:
-        return int((views / "CURRENT").read_text())
-    except FileNotFoundError:
-        return None
+        yield
+    except (sqlite3.DatabaseError, msgspec.MsgspecError) as error:
+        if not _is_damage(error):
+            raise
+        raise ViewDamaged(
+            f"{path}: the views can't be read: {error}",
+            hint="nothing is lost: they are made again from the log; ask again in a moment",
+        ) from error
+
+
+def _is_damage(error: Exception) -> bool:
+    if not isinstance(error, sqlite3.DatabaseError):
+        return True
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    # A file that was emptied is a database without tables.
+    emptied = code == sqlite3.SQLITE_ERROR and str(error).startswith("no such table")
+    return emptied or code in DAMAGE_CODES or code & 0xFF in DAMAGE_KINDS
 
 
 def bulk(rows: list[tuple[int, int, bytes]]) -> dict[str, bytes | str]:
@@ -120,7 +134,8 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
     # Transactions are begun and ended by hand: isolation_level None.
     db = sqlite3.connect(uri, uri=True, isolation_level=None)
     db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-    db.execute(f"PRAGMA mmap_size = {MMAP_BYTES}")
+    # A file that is mapped and cut short by somebody else kills the process that reads it.
+    db.execute("PRAGMA mmap_size = 0")
     return db
 
 

@@ -15,6 +15,8 @@ from typing import Literal, TypeVar
 import anyio
 import numpy as np
 
+from foldline.errors import ViewDamaged
+
 from . import artifacts, frames
 from .answers import (
     FramesRequest,
@@ -37,6 +39,8 @@ from .viewstore import read_version
 
 __all__ = ["CURVES_MAX", "Views"]
 
+T = TypeVar("T")
+
 # Curves in one answer: 20,000 of 256 buckets are 60 MB, as much as a browser takes well.
 CURVES_MAX = 20_000
 
@@ -45,24 +49,26 @@ class Views:
     """Answers about runs and series, each true for one commit of the fold.
 
     Open it with `await Views.open(layout.views)`; call `refresh` when the fold has announced a
-    commit. `generation` changes when the views were rebuilt: ids of series are new then.
+    commit. `generation` changes when the views were rebuilt: ids of series are new then. Reads
+    raise ViewDamaged where the file can't be read, and the views are made again then.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, views: Path) -> None:
+        self._folder = CATALOG.folder(views)
         # Two connections, each with a thread: a large read must not keep the changes back.
         self._changes: Database | None = None
         self._curves: Database | None = None
         self._catalog = Catalog()
         self._known = Known()
         self._refreshing = anyio.Lock()
-        self.generation = 0
+        self._generation: Generation | None = None
 
     @classmethod
     async def open(cls, folder: Path) -> Views:
         """Open the views in `folder`; before the first fold they are empty."""
         views = cls(folder)
-        await views.refresh()
+        with suppress(ViewDamaged):  # they are made again, and a refresh goes over to them
+            await views.refresh()
         return views
 
     async def close(self) -> None:
@@ -73,36 +79,48 @@ class Views:
         self._changes = self._curves = None
 
     @property
+    def generation(self) -> int:
+        """The number of the views that are read, 0 if there are none yet."""
+        return self._generation.number if self._generation else 0
+
+    @property
     def watermark(self) -> int:
         """The log bytes that the answers are true for."""
         return self._catalog.watermark
 
     async def refresh(self) -> None:
-        """Take over what was committed since."""
+        """Take over what was committed since.
+
+        Raises ViewDamaged if that can't be read; what was read before stays, and the views are made
+        again.
+        """
         async with self._refreshing:
-            generation = current_generation(self._folder)
+            generation = current(self._folder)
             if generation is None:
-                return
-            if generation != self.generation or self._changes is None:
-                await self._swap(generation)
-                return
-            known = self._known
-            changes = await self._changes.run(lambda db: read_changes(db, known))
+                return  # not folded yet; or deleted, and then what was read is still true
+            try:
+                if generation != self._generation or self._changes is None:
+                    await self._swap(generation)
+                    return
+                known = self._known
+                changes = await self._changes.run(lambda db: read_changes(db, known))
+            except ViewDamaged:
+                report_damage(generation)
+                raise
             if changes is not None:
                 self._catalog.take(changes)
                 self._known = known.after(changes)
 
-    async def _swap(self, generation: int) -> None:
+    async def _swap(self, generation: Generation) -> None:
         """Go over to a generation once all of it is read: no answer in between is empty."""
-        path = database_path(self._folder, generation)
         old = (self._changes, self._curves)
-        fresh = await Database.open(path)
+        fresh = await Database.open(generation.path)
         try:
-            if await fresh.run(read_version) != views_version():
+            if await fresh.run(read_version) != CATALOG.version:
                 await fresh.close()  # of another Foldline: the fold makes a new generation
                 return
             changes = await fresh.run(lambda db: read_changes(db, Known()))
-            curves = await Database.open(path)
+            curves = await Database.open(generation.path)
         except BaseException:
             # Whatever it was: a connection left open keeps its thread, and that the process.
             await fresh.close()
@@ -111,10 +129,18 @@ class Views:
         if changes is not None:
             self._catalog.take(changes)
             self._known = self._known.after(changes)
-        self._changes, self._curves, self.generation = fresh, curves, generation
+        self._changes, self._curves, self._generation = fresh, curves, generation
         for database in old:
             if database is not None:
                 await database.close()
+
+    async def _read(self, database: Database, job: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return await database.run(job)
+        except ViewDamaged:
+            if self._generation is not None:
+                report_damage(self._generation)
+            raise
 
     async def totals(self) -> Totals:
         """Return how many runs there are."""
@@ -138,7 +164,9 @@ class Views:
         row = self._catalog.find(run)
         detail = self._catalog.detail(row)
         if self._changes is not None:
-            detail.artifacts = await self._changes.run(lambda db: artifacts.of_run(db, row + 1))
+            detail.artifacts = await self._read(
+                self._changes, lambda db: artifacts.of_run(db, row + 1)
+            )
         return detail
 
     async def series(self, query: str = "", *, limit: int = 2000) -> SeriesPage:
@@ -175,7 +203,7 @@ class Views:
             curves = _read_curves(db, request, slots_of, axis)
             return frames.encode(curves, (series + 1).tolist(), request.columns, head)
 
-        return await self._curves.run(read)
+        return await self._read(self._curves, read)
 
     def _asked_series(self, request: FramesRequest) -> tuple[Rows, list[str]]:
         if request.ids is None:

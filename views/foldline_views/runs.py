@@ -150,7 +150,6 @@ class RunsView:
 
     def __init__(self) -> None:
         self._states: dict[int, RunState] = {}
-        self.touched: list[str] = []
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(RunState)
 
@@ -171,7 +170,7 @@ class RunsView:
             changed[run] = batch.segment.run
         rows = [(run, session.revision, self._encoder.encode(self._states[run])) for run in changed]
         session.db.execute(BULK_INSERT.format(table="run_state"), bulk(rows))
-        self.touched = list(changed.values())
+        session.told.runs.update(dict.fromkeys(changed.values()))
         while len(self._states) > STATES_MAX:
             del self._states[next(iter(self._states))]
 

@@ -120,9 +120,11 @@ class SeriesView:
         for batch in batches:
             if batch.finished:
                 self._tables.pop(session.segments[batch.segment], None)
+        session.told.series += self._deltas(session)
+        session.told.truncated |= len(self.touched) > len(session.told.series)
 
-    def deltas(self, session: Session) -> list[SeriesDelta]:
-        """Return the newest point of each series that the last `apply` changed, up to a bound."""
+    def _deltas(self, session: Session) -> list[SeriesDelta]:
+        """Return the newest point of each series that changed, up to a bound."""
         found = []
         for place in self.touched[:ANNOUNCED_SERIES_MAX].tolist():
             slot = self._slots[place]

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from foldline.layout import SegmentName
-from foldline_ingest.view import Replay
+from foldline_ingest.view import Replay, SeriesDelta
 
-__all__ = ["Session"]
+__all__ = ["Session", "Told"]
+
+
+@dataclass
+class Told:
+    """What those who watch are told of a commit; views add to it."""
+
+    runs: dict[str, None] = field(default_factory=dict)  # ids, in order, each once
+    series: list[SeriesDelta] = field(default_factory=list)
+    truncated: bool = False  # more series changed than `series` tells
 
 
 class Session(NamedTuple):
@@ -19,3 +29,4 @@ class Session(NamedTuple):
     runs: dict[str, int]
     segments: dict[SegmentName, int]
     replay: Replay
+    told: Told

@@ -11,7 +11,6 @@ import sqlite3
 import time
 from collections.abc import Mapping
 from collections.abc import Sequence as List
-from contextlib import closing
 from copy import deepcopy
 from functools import cached_property
 from types import TracebackType
@@ -21,7 +20,7 @@ import anyio
 import numpy as np
 from numpy.typing import NDArray
 
-from foldline.errors import StoreBusy
+from foldline.errors import StoreBusy, ViewDamaged
 from foldline.events import SourcesCaptured
 from foldline.layout import Layout, SegmentName, store_path
 from foldline_ingest.log import Log
@@ -31,10 +30,11 @@ from . import artifacts
 from .answers import ArtifactVersion, Point, RunDetail, Summary
 from .catalog import Catalog
 from .changes import Known, read_changes
-from .database import connect, current_generation, database_path
+from .database import connect, guarded
 from .dataframes import frame, run_record, series_record
 from .exact import ExactPoints, read_points
 from .folding import catch_up
+from .generation import Generation, current, report_damage
 from .logged import (
     Artifact,
     Captured,
@@ -47,10 +47,12 @@ from .logged import (
     read_messages,
     read_sequences,
 )
+from .opened import not_ready, read
 from .pages import runs_page, series_page
 from .patches import tree
 from .runs import RunState
-from .viewstore import read_progress, read_version, views_version
+from .shelves import CATALOG
+from .viewstore import read_progress, read_version
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -274,7 +276,7 @@ class Store:
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self._db: sqlite3.Connection | None = None
-        self._generation = 0
+        self._generation: Generation | None = None
         self._catalog = Catalog()
         self._known = Known()
 
@@ -334,11 +336,24 @@ class Store:
         """Return the catalog with everything that had been logged before the call."""
         if not anyio.run(catch_up, self.layout):
             self._wait_for_folder()
-        generation = current_generation(self.layout.views) or 0
+        generation = current(CATALOG.folder(self.layout.views))
+        if generation is None:
+            raise not_ready(CATALOG)  # somebody deleted it since
+        try:
+            with guarded(generation.path):
+                self._take(generation)
+        except ViewDamaged:
+            self.close()
+            report_damage(generation)
+            raise
+        return self._catalog
+
+    def _take(self, generation: Generation) -> None:
+        """Take over what has been committed to a generation."""
         if self._db is None or generation != self._generation:
             self.close()
-            self._db = connect(database_path(self.layout.views, generation), write=False)
-            if read_version(self._db) != views_version():
+            self._db = connect(generation.path, write=False)
+            if read_version(self._db) != CATALOG.version:
                 self.close()
                 raise StoreBusy(
                     f"another Foldline is folding the store {self.layout.root} into its own views",
@@ -349,7 +364,6 @@ class Store:
         if changes is not None:
             self._catalog.take(changes)
             self._known = self._known.after(changes)
-        return self._catalog
 
     def _wait_for_folder(self) -> None:
         """Wait until another process has folded what is in the log now."""
@@ -373,11 +387,8 @@ class Store:
         )
 
     def _progress(self) -> Mapping[SegmentName, Progress]:
-        generation = current_generation(self.layout.views)
-        if generation is None:
-            return {}
-        with closing(connect(database_path(self.layout.views, generation), write=False)) as db:
-            return read_progress(db)
+        with read(self.layout.views, CATALOG) as db:
+            return {} if db is None else read_progress(db)
 
 
 def open_store(path: str | os.PathLike[str] | None = None) -> Store:

@@ -1,4 +1,4 @@
-"""The views of one generation, with their checkpoints.
+"""The views of one shelf, with their checkpoints.
 
 Rows, offsets and damage found move in one transaction: after a crash the fold goes on exactly
 where the committed rows end.
@@ -16,12 +16,12 @@ from foldline_ingest.batch import Batch, Damage
 from foldline_ingest.view import Applied, Progress, Replay
 
 from .database import Database
-from .runs import RunsView
-from .series import SeriesView
-from .session import Session
+from .session import Session, Told
+from .shelf import Shelf
 
-__all__ = ["SqliteViewStore", "read_progress", "read_version", "views_version"]
+__all__ = ["SqliteViewStore", "read_progress", "read_version"]
 
+# `shelf.STORE_VERSION` is that of these tables.
 SCHEMA = """
     CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
     CREATE TABLE run (id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE);
@@ -33,9 +33,6 @@ SCHEMA = """
         reason TEXT NOT NULL, PRIMARY KEY (segment, offset)) WITHOUT ROWID;
 """
 
-# Raise when a table above changes.
-STORE_VERSION = 1
-
 
 def read_progress(db: sqlite3.Connection) -> dict[SegmentName, Progress]:
     """Return how far each known segment has been folded."""
@@ -44,48 +41,47 @@ def read_progress(db: sqlite3.Connection) -> dict[SegmentName, Progress]:
 
 
 def read_version(db: sqlite3.Connection) -> str:
-    """Return what the rows of the file mean: compare with `views_version()`."""
+    """Return what the rows of the file mean: compare with `Shelf.version`."""
     return _meta(db, "version")
 
 
-def views_version() -> str:
-    """Return what the views' rows mean now; rows of another version are rebuilt."""
-    views = ", ".join(f"{view.name} {view.version}" for view in (RunsView, SeriesView))
-    return f"store {STORE_VERSION}, {views}"
-
-
 class SqliteViewStore:
-    """Folds batches into the runs and series views, and commits them.
+    """Folds batches into the views of a shelf, and commits them.
 
     `epoch` is that of the lease its process holds: a commit fails with StoreBusy once a later
     holder has committed. `replay` gives what was folded before again: a rewind changes the past.
+    Every method raises ViewDamaged if the file is not what it was.
     """
 
-    def __init__(self, database: Database, epoch: int, replay: Replay) -> None:
+    def __init__(self, database: Database, shelf: Shelf, epoch: int, replay: Replay) -> None:
         self._database = database
         self._epoch = epoch
         self._replay = replay
-        self._runs = RunsView()
-        self._series = SeriesView()
+        self.views = [view() for view in shelf.views]
 
     @classmethod
-    async def open(cls, path: Path, epoch: int, replay: Replay) -> SqliteViewStore:
+    async def open(cls, path: Path, shelf: Shelf, epoch: int, replay: Replay) -> SqliteViewStore:
         """Open the file at `path`, and make its tables if it is new."""
         database = await Database.create(path)
         try:
-            await database.run(_create)
+            await database.run(lambda db: _create(db, shelf))
         except BaseException:
             # Whatever it was: a connection left open keeps its thread, and that the process.
             await database.close()
             raise
-        return cls(database, epoch, replay)
+        return cls(database, shelf, epoch, replay)
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._database.path
 
     async def close(self) -> None:
         """Close the file."""
         await self._database.close()
 
     async def version(self) -> str:
-        """Return what the rows of the file mean: compare with `views_version()`."""
+        """Return what the rows of the file mean: compare with `Shelf.version`."""
         return await self._database.run(read_version)
 
     async def progress(self) -> Mapping[SegmentName, Progress]:
@@ -107,20 +103,19 @@ class SqliteViewStore:
         try:
             self._check_epoch(db)
             session = self._session(db, batches)
-            self._runs.apply(session, batches)
-            self._series.apply(session, batches)
-            deltas = self._series.deltas(session)
+            for view in self.views:
+                view.apply(session, batches)
             watermark = self._advance(session, batches)
             db.execute("COMMIT")
         except BaseException:
             # Whatever it was, what is in memory is ahead of the file now.
-            self._runs.forget()
-            self._series.forget()
+            for view in self.views:
+                view.forget()
             if db.in_transaction:  # SQLite itself has ended it if the disk was full
                 db.execute("ROLLBACK")
             raise
-        truncated = len(self._series.touched) > len(deltas)
-        return Applied(watermark, self._runs.touched, deltas, truncated)
+        told = session.told
+        return Applied(watermark, list(told.runs), told.series, told.truncated)
 
     def _check_epoch(self, db: sqlite3.Connection) -> None:
         if int(_meta(db, "epoch")) > self._epoch:
@@ -148,7 +143,7 @@ class SqliteViewStore:
             (segments[batch.segment],) = db.execute(
                 "SELECT id FROM segment WHERE run = ? AND writer = ?", key
             ).fetchone()
-        return Session(db, revision, runs, segments, self._replay)
+        return Session(db, revision, runs, segments, self._replay, Told())
 
     def _advance(self, session: Session, batches: Sequence[Batch]) -> int:
         db = session.db
@@ -166,14 +161,14 @@ class SqliteViewStore:
         return watermark
 
 
-def _create(db: sqlite3.Connection) -> None:
+def _create(db: sqlite3.Connection, shelf: Shelf) -> None:
     if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
         return
     db.execute("BEGIN IMMEDIATE")
-    for script in (SCHEMA, RunsView.schema, SeriesView.schema):
+    for script in (SCHEMA, *(view.schema for view in shelf.views)):
         for statement in filter(str.strip, script.split(";")):
             db.execute(statement)
-    start = {"version": views_version(), "epoch": 0, "revision": 0, "watermark": 0}
+    start = {"version": shelf.version, "epoch": 0, "revision": 0, "watermark": 0}
     db.executemany("INSERT INTO meta VALUES (?, ?)", start.items())
     db.execute("COMMIT")
 

@@ -1,0 +1,32 @@
+"""All shelves of a store.
+
+To add one:
+
+1. Write its view: a class with `name`, `version`, `schema`, `apply(session, batches)` and
+   `forget()`, as `foldline_ingest.view.View` says. Its rows refer to `session.runs` and
+   `session.segments`, whose ids are the shelf's own; what listeners should hear of a commit it
+   puts into `session.told`.
+2. Make a `Shelf` of it here, and put that into `SHELVES`. It is folded by `foldline up` from then
+   on, rebuilt by `foldline rebuild`, healed, and checked by `tests/views/test_contract.py`.
+3. Read it with `opened.Opened` in the server, which goes over to a new generation by itself, and
+   with `opened.read` elsewhere; `folding.catch_up` takes the shelves that a question needs.
+"""
+
+from __future__ import annotations
+
+from .runs import RunsView
+from .series import SeriesView
+from .shelf import Shelf
+
+__all__ = ["CATALOG", "SHELVES", "named"]
+
+# What people watch while it happens; the others may be a little older.
+CATALOG = Shelf("catalog", (RunsView, SeriesView), poll_s=0.02)
+
+# In the order in which they are caught up. The first one logs the ends of writers that died.
+SHELVES: tuple[Shelf, ...] = (CATALOG,)
+
+
+def named(name: str) -> Shelf | None:
+    """Return the shelf of a name, or None if there is none."""
+    return next((shelf for shelf in SHELVES if shelf.name == name), None)
