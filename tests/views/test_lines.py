@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from foldline.errors import QueryError
 from foldline.events import ConsolePrinted, MessageLogged, WriterOpened
@@ -84,16 +85,16 @@ def test_lines_are_those_of_the_log(
             for line in read_lines(layout, "run1")
         ]
         page = lines_page(bench.db, "run1", LinesRequest(limit=10_000))
-        assert page.lines == expected
+        assert [structs.replace(row, ended=True) for row in page.lines] == expected
         assert page.next == page.total >= len(expected)
         start = data.draw(st.integers(0, page.total))
         later = lines_page(bench.db, "run1", LinesRequest(start=start, limit=10_000))
-        assert later.lines == expected[len(expected) - len(later.lines) :]
+        assert later.lines == page.lines[len(expected) - len(later.lines) :]
         earlier = lines_page(bench.db, "run1", LinesRequest(start=0, limit=10_000, stream="stderr"))
-        assert earlier.lines == [row for row in expected if row.stream != "stdout"]
+        assert earlier.lines == [row for row in page.lines if row.stream != "stdout"]
         # A place counts lines that are missing; without any it is the number of lines.
         if page.total == len(expected):
-            assert later.lines == expected[start:]
+            assert later.lines == page.lines[start:]
 
 
 @settings(max_examples=40, deadline=None)
@@ -174,6 +175,23 @@ def test_a_companion_prints_for_the_writer_that_it_stands_beside(layout: Layout)
     page = lines_page(folded(layout).db, "run1", LinesRequest(writer="wa"))
     assert [row.text for row in page.lines] == ["heard"]
     assert [(w.writer, w.beside, w.rank, w.total) for w in page.writers] == [("wc", "wa", 3, 1)]
+
+
+def test_a_line_that_has_not_ended_says_so(layout: Layout) -> None:
+    """A progress bar is one line, open until it ends; lines above it have ended."""
+    build = SegmentBuild("run1", "wa", window=4096)
+    for text, ended in (("start\n 10%", False), (" 50%", False)):
+        build.event(ConsolePrinted("stderr", 1 if " 50" in text else 0, text, ended=ended))
+    keep(layout, build, "wa")
+
+    def told() -> list[tuple[str, bool]]:
+        page = lines_page(folded(layout).db, "run1", LinesRequest())
+        return [(row.text, row.ended) for row in page.lines]
+
+    assert told() == [("start", True), (" 50%", False)]
+    build.event(ConsolePrinted("stderr", 1, "100%\nnext", ended=False))
+    keep(layout, build, "wa")
+    assert told() == [("start", True), ("100%", True), ("next", False)]
 
 
 def test_a_text_is_found_wherever_it_is_printed(layout: Layout) -> None:
@@ -259,7 +277,7 @@ def test_a_block_is_the_bytes_of_its_document() -> None:
     """The example of LINES.md is what is packed, and unpacks to what was printed."""
     block = Block.empty()
     block.places[:2] = [Place("stdout", 1000.0, 1000.0)] * 2
-    block.places[3] = Place("stderr", 1000.5, 1001.0)
+    block.places[3] = Place("stderr", 1000.5, 1001.0, ended=False)
     block.texts[:4] = ["epoch 1", "epoch 2", None, "\x1b[31moh\x1b[0m"]
     again = unpack(pack(block))
     assert (again.places, again.texts) == (block.places, block.texts)

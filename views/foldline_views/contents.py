@@ -57,6 +57,7 @@ class LineRow(msgspec.Struct, frozen=True):
     stream: str
     time: float  # when it was first seen
     text: str  # with the colours of a terminal as they were printed
+    ended: bool = True  # else it may still be written over
 
 
 class LinesPage(msgspec.Struct):
@@ -118,7 +119,7 @@ class MessagesPage(msgspec.Struct):
 
     messages: list[MessageRow]
     total: int  # of the levels asked for
-    levels: dict[int, int]
+    levels: dict[str, int]  # by level, as in `logging`
     cursor: str | None
     watermark: int
 

@@ -27,6 +27,7 @@ class Place(NamedTuple):
     stream: str
     time: float  # unix seconds, of the event that first named it
     begun: float  # the same, but never before that of the line above it
+    ended: bool = True  # else it may still be written over: a progress bar, a prompt
 
 
 class Block:
@@ -50,7 +51,7 @@ class Block:
 NOBODYS = Place("", -1.0, -1.0)  # in a blob, where a line is missing
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(tuple[list[tuple[int, str, float, float]], str])
+_decoder = msgspec.msgpack.Decoder(tuple[list[tuple[int, str, float, float, bool]], str])
 
 
 def pack(block: Block) -> bytes:
@@ -65,8 +66,8 @@ def unpack(data: bytes) -> Block:
     stretches, text = _decoder.decode(zlib.decompress(data))
     places = list(
         chain.from_iterable(
-            repeat(None if begun < 0 else Place(stream, time, begun), count)
-            for count, stream, time, begun in stretches
+            repeat(None if begun < 0 else Place(stream, time, begun, ended), count)
+            for count, stream, time, begun, ended in stretches
         )
     )
     texts: list[str | None] = list(text.split("\n"))

@@ -59,7 +59,7 @@ def _look(
         place, text = block.places[at], block.texts[at]
         if at >= first and place is not None and text is not None:
             line = number * BLOCK_LINES + at
-            row = LineRow(one.about.writer, line, place.stream, place.time, text)
+            row = LineRow(one.about.writer, line, place.stream, place.time, text, place.ended)
             found.append((place.begun, one.about.writer, line, row))
             if len(found) == limit:
                 return found, line + 1

@@ -91,7 +91,7 @@ class Printed:
                 if place is None or text is None:
                     yield self._begun_from(block, which, at), writer, number, None
                 else:
-                    row = LineRow(writer, number, place.stream, place.time, text)
+                    row = LineRow(writer, number, place.stream, place.time, text, place.ended)
                     yield place.begun, writer, number, row
                 number += 1
 

@@ -92,13 +92,14 @@ def _print(session: Session, writer: _Printed, event: ConsolePrinted, time: floa
     number = event.first
     if not 0 <= number <= LINES_MAX - len(texts):
         return  # nobody's Foldline wrote it
+    end = number + len(texts)
+    place = Place(event.stream, time, writer.latest)
     said_before = max(0, min(writer.next - number, len(texts)))
     for text in texts[:said_before]:
-        _say_again(session, writer, number, event.stream, text, time)
         number += 1
+        ended = event.ended or number < end
+        _say_again(session, writer, number - 1, place._replace(ended=ended), text)
     fresh = islice(texts, said_before, None)
-    place = Place(event.stream, time, writer.latest)
-    end = event.first + len(texts)
     while number < end:
         block = _block(session, writer, number // BLOCK_LINES)
         start = number % BLOCK_LINES
@@ -106,20 +107,20 @@ def _print(session: Session, writer: _Printed, event: ConsolePrinted, time: floa
         block.places[start : start + count] = [place] * count
         block.texts[start : start + count] = islice(fresh, count)
         number += count
+        if number == end and not event.ended:
+            block.places[start + count - 1] = place._replace(ended=False)
     writer.next = max(writer.next, end)
 
 
-def _say_again(
-    session: Session, writer: _Printed, number: int, stream: str, text: str, time: float
-) -> None:
+def _say_again(session: Session, writer: _Printed, number: int, place: Place, text: str) -> None:
     """Fold a line that is not beyond the last one; where it is, and since when, stays."""
     at = number % BLOCK_LINES
     known = _block(session, writer, number // BLOCK_LINES).places[at]
     if known is None:
         # It was said before, and that was lost. Its place tells between which lines it was begun.
-        known = Place(stream, time, _begun_after(session, writer, number))
+        known = place._replace(begun=_begun_after(session, writer, number))
     block = _block(session, writer, number // BLOCK_LINES)
-    block.places[at] = known._replace(stream=stream)
+    block.places[at] = known._replace(stream=place.stream, ended=place.ended)
     block.texts[at] = text
 
 

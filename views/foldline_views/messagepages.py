@@ -55,7 +55,7 @@ def messages_page(
     return MessagesPage(
         messages=page,
         total=sum(count for level, count in levels.items() if level >= asked.level),
-        levels=dict(sorted(levels.items())),
+        levels={str(level): count for level, count in sorted(levels.items())},
         cursor=write_bookmark((page[-1].time, page[-1].writer, page[-1].seq)) if more else None,
         watermark=watermark,
     )
