@@ -14,10 +14,13 @@ import msgspec
 from .batch import Damage
 from .view import SeriesDelta
 
-__all__ = ["ANNOUNCED_SERIES_MAX", "Announcement", "Decoder", "encode"]
+__all__ = ["ANNOUNCED_SERIES_MAX", "LIVE_SHELF", "Announcement", "Decoder", "encode"]
 
 # One screen shows a few hundred curves; past that a page fetches what it shows anyway.
 ANNOUNCED_SERIES_MAX = 512
+
+# The shelf whose changes pages follow as they happen; of others they hear which runs changed.
+LIVE_SHELF = "catalog"
 
 
 class Announcement(msgspec.Struct, omit_defaults=True):
@@ -33,7 +36,7 @@ class Announcement(msgspec.Struct, omit_defaults=True):
     truncated: bool = False
     reset: bool = False  # the views were replaced: what was read before is void
     damage: list[Damage] = []
-    shelf: str = "catalog"
+    shelf: str = LIVE_SHELF
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -10,7 +10,7 @@ from typing import Self
 import anyio
 from anyio.abc import Process
 
-from .announce import Announcement, Decoder
+from .announce import LIVE_SHELF, Announcement, Decoder
 
 __all__ = ["Supervisor"]
 
@@ -60,8 +60,9 @@ class Supervisor:
             self._process = await anyio.open_process(self._command, stderr=None)
             async for announcement in self._announcements(self._process):
                 heard = True
-                self.state = announcement.state
-                self._watermark = announcement.watermark or self._watermark
+                if announcement.shelf == LIVE_SHELF:
+                    self.state = announcement.state
+                    self._watermark = announcement.watermark or self._watermark
                 yield announcement
             status = await self._process.wait()
             self.state = "down"

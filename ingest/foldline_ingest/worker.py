@@ -18,7 +18,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from foldline.layout import Layout, SegmentName
 
-from .announce import Announcement
+from .announce import LIVE_SHELF, Announcement
 from .log import BATCH_BYTES_MAX, Log, Lost, Polled
 from .view import ViewStore
 
@@ -70,7 +70,7 @@ class FoldWorker:
         announce: Announce | None = None,
         bury: Bury | None = None,
         find: Find | None = None,
-        shelf: str = "catalog",
+        shelf: str = LIVE_SHELF,
         pace: Pace = LIVE,
         logs: list[Log] | None = None,
     ) -> None:

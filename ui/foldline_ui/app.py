@@ -17,6 +17,7 @@ import anyio
 from aiohttp import web
 
 from foldline.layout import Layout
+from foldline_ingest.announce import LIVE_SHELF
 
 from . import routes
 from .events import Hub
@@ -95,8 +96,9 @@ async def _relay(app: web.Application, announcements: Announcements, reading: an
     """Take over each commit, and only then tell of it: who asks again sees it."""
     async for announcement in announcements:
         try:
-            async with reading:
-                await app[READER].refresh()
+            if announcement.shelf == LIVE_SHELF:
+                async with reading:
+                    await app[READER].refresh()
         except Exception:
             # One failed read must not silence the changes after it.
             log.exception("the views could not be read again")

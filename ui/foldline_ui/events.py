@@ -17,7 +17,7 @@ from itertools import islice
 import anyio
 import msgspec
 
-from foldline_ingest.announce import Announcement
+from foldline_ingest.announce import LIVE_SHELF, Announcement
 from foldline_ingest.view import SeriesDelta
 from foldline_views.answers import number
 
@@ -47,6 +47,8 @@ class Hub:
         self.epoch = secrets.token_hex(4)  # positions of another server mean nothing here
         self.position = 0
         self.closed = False
+        self._watermark = 0
+        self._lag_bytes = 0
         self._floor = 0  # the oldest position that can still be served by merging
         self._health = 0  # how often the health changed
         self._ring: deque[Announcement] = deque()
@@ -62,10 +64,15 @@ class Hub:
 
     def publish(self, announcement: Announcement) -> None:
         """Tell all listeners what a commit changed. The views must show it already."""
+        live = announcement.shelf == LIVE_SHELF
+        if not (live or announcement.runs or announcement.reset):
+            return  # a commit that says nothing new to anyone
         self.position += 1
         self._ring.append(announcement)
         self._ring_series += len(announcement.series)
-        if announcement.reset:
+        if live:
+            self._watermark, self._lag_bytes = announcement.watermark, announcement.lag_bytes
+        if live and announcement.reset:
             self._ring.clear()
             self._ring_series = 0
             self._floor = self.position
@@ -136,22 +143,25 @@ class Hub:
     def _merged(self, count: int) -> Change:
         """Return the newest `count` changes as one: of each series only its newest point."""
         series: dict[int, SeriesDelta] = {}
-        runs: dict[str, None] = {}
+        runs: dict[str, dict[str, None]] = {LIVE_SHELF: {}}  # by shelf
         truncated = False
         for announcement in islice(reversed(self._ring), count):
-            truncated |= announcement.truncated
+            # The views of another shelf that are made again void what was read of them alone.
+            truncated |= announcement.truncated or announcement.reset
             for delta in reversed(announcement.series):
                 series.setdefault(delta.id, delta)
-            runs.update(dict.fromkeys(announcement.runs))
-            if len(series) > NOTICE_SERIES_MAX or len(runs) > NOTICE_RUNS_MAX:
+            more = runs.setdefault(announcement.shelf, {})
+            more.update(dict.fromkeys(announcement.runs))
+            if len(series) > NOTICE_SERIES_MAX or len(more) > NOTICE_RUNS_MAX:
                 truncated = True
                 break
-        newest = self._ring[-1]
+        told = {shelf: tuple(islice(ids, NOTICE_RUNS_MAX)) for shelf, ids in runs.items()}
         return Change(
-            watermark=newest.watermark,
-            lag_bytes=newest.lag_bytes,
-            runs=tuple(islice(runs, NOTICE_RUNS_MAX)),
+            watermark=self._watermark,
+            lag_bytes=self._lag_bytes,
+            runs=told.pop(LIVE_SHELF),
             series=tuple(_told(delta) for delta in islice(series.values(), NOTICE_SERIES_MAX)),
+            shelves={shelf: ids for shelf, ids in told.items() if ids},
             truncated=truncated,
         )
 

@@ -21,6 +21,7 @@ from foldline.errors import (
     StoreBusy,
     StoreNotFound,
     StoreTooNew,
+    ViewDamaged,
 )
 
 from .errors import ApiFailure
@@ -38,6 +39,7 @@ STATUS_OF: tuple[tuple[type[FoldlineError], HTTPStatus, str], ...] = (
     (StoreBusy, HTTPStatus.SERVICE_UNAVAILABLE, "store_busy"),
     (StoreNotFound, HTTPStatus.SERVICE_UNAVAILABLE, "store_not_found"),
     (StoreTooNew, HTTPStatus.SERVICE_UNAVAILABLE, "store_too_new"),
+    (ViewDamaged, HTTPStatus.SERVICE_UNAVAILABLE, "view_damaged"),
     (FoldlineError, HTTPStatus.INTERNAL_SERVER_ERROR, "failed"),
 )
 

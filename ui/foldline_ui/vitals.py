@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import islice
 
-from foldline_ingest.announce import Announcement
+from foldline_ingest.announce import LIVE_SHELF, Announcement
 from foldline_ingest.batch import Damage
 
-from .wire import Fold
+from .wire import Fold, ShelfState
 
 __all__ = ["Vitals"]
 
@@ -22,6 +22,7 @@ class Vitals:
         self.state = state
         self.watermark = 0
         self.lag_bytes = 0
+        self._shelves: dict[str, ShelfState] = {}
         self._progress: float | None = None
         self._message: str | None = None
         self._damage: dict[tuple[str, int], Damage] = {}
@@ -29,6 +30,10 @@ class Vitals:
 
     def note(self, announcement: Announcement) -> None:
         """Take over what was announced."""
+        if announcement.state != "down":
+            self._note_shelf(announcement)
+        if announcement.shelf != LIVE_SHELF:
+            return
         self._progress = announcement.progress
         self._message = announcement.message
         if announcement.reset:
@@ -39,6 +44,21 @@ class Vitals:
         for damage in announcement.damage:
             if len(self._damage) < DAMAGE_MAX:
                 self._damage[damage.segment, damage.offset] = damage
+
+    def _note_shelf(self, announcement: Announcement) -> None:
+        name = announcement.shelf
+        self._shelves[name] = ShelfState(
+            name,
+            announcement.state,
+            announcement.watermark,
+            announcement.lag_bytes,
+            announcement.progress,
+        )
+
+    @property
+    def shelves(self) -> tuple[ShelfState, ...]:
+        """How each shelf is, as it was last told."""
+        return tuple(self._shelves.values())
 
     @property
     def fold(self) -> Fold:
@@ -58,6 +78,7 @@ class Vitals:
         fold = self.fold
         # Progress moves all the time; a notice for each whole percent is enough to draw a bar.
         percent = None if fold.progress is None else int(fold.progress * 100)
-        shown = (fold.state, percent, fold.message, len(self._damage))
+        states = tuple(shelf.state for shelf in self._shelves.values())
+        shown = (fold.state, percent, fold.message, len(self._damage), states)
         before, self._shown = self._shown, shown
         return shown != before

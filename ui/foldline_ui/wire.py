@@ -30,6 +30,7 @@ __all__ = [
     "RunsAsked",
     "SeriesAsked",
     "SeriesChange",
+    "ShelfState",
     "SortBy",
     "StoreName",
 ]
@@ -146,6 +147,16 @@ class Fold(msgspec.Struct, frozen=True):
     message: str | None = None
 
 
+class ShelfState(msgspec.Struct, frozen=True):
+    """How the views of one shelf are: those are folded, and made again, by themselves."""
+
+    name: str
+    state: str
+    watermark: int
+    lag_bytes: int
+    progress: float | None = None
+
+
 class RunCounts(msgspec.Struct, frozen=True):
     """How many runs there are."""
 
@@ -169,6 +180,7 @@ class Health(msgspec.Struct, frozen=True):
     watermark: int
     lag_bytes: int
     fold: Fold
+    shelves: tuple[ShelfState, ...]
     runs: RunCounts
     disk: Disk
     damage: tuple[Damage, ...]
@@ -194,5 +206,7 @@ class Change(msgspec.Struct, frozen=True):
     lag_bytes: int
     runs: tuple[str, ...]
     series: tuple[SeriesChange, ...]
+    shelves: dict[str, tuple[str, ...]]
+    """Runs of which more is in the views of other shelves, such as their lines."""
     truncated: bool
     """More changed than is told here: read again what is shown."""

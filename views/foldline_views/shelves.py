@@ -14,6 +14,8 @@ To add one:
 
 from __future__ import annotations
 
+from foldline_ingest.announce import LIVE_SHELF
+
 from .runs import RunsView
 from .series import SeriesView
 from .shelf import Shelf
@@ -21,7 +23,7 @@ from .shelf import Shelf
 __all__ = ["CATALOG", "SHELVES", "named"]
 
 # What people watch while it happens; the others may be a little older.
-CATALOG = Shelf("catalog", (RunsView, SeriesView), poll_s=0.02)
+CATALOG = Shelf(LIVE_SHELF, (RunsView, SeriesView), poll_s=0.02)
 
 # In the order in which they are caught up. The first one logs the ends of writers that died.
 SHELVES: tuple[Shelf, ...] = (CATALOG,)

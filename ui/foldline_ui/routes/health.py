@@ -41,6 +41,7 @@ async def health(request: web.Request, _: Nothing) -> Health:
         watermark=reader.watermark,
         lag_bytes=vitals.lag_bytes,
         fold=vitals.fold,
+        shelves=vitals.shelves,
         runs=RunCounts(counts.total, counts.running),
         # What is folded and what is not yet: the size of the log without a walk through it.
         disk=Disk(free_bytes, vitals.watermark + vitals.lag_bytes, views_bytes),
