@@ -19,12 +19,14 @@ from typing import NamedTuple
 
 import msgspec
 
+from foldline import packs
 from foldline.errors import CorruptRecord
 from foldline.ids import is_id
 from foldline.layout import SEGMENT_SUFFIX, Layout, Marker, SegmentName
 
 from .batch import Batch, Damage
 from .reader import SegmentReader
+from .stored import written_at
 from .view import Progress
 
 __all__ = ["BATCH_BYTES_MAX", "LOST_S", "Log", "Lost", "Polled"]
@@ -123,11 +125,13 @@ class Log:
         self._host = socket.gethostname()
 
     def discover(self) -> None:
-        """Find every segment by walking the folders of all runs."""
+        """Find every segment by walking the folders of all runs, and those in packs."""
         for run in _names(self.layout.runs):
             for file in _names(self.layout.runs / run / "log"):
                 if file.endswith(SEGMENT_SUFFIX):
                     self.follow(SegmentName(run, file.removesuffix(SEGMENT_SUFFIX)))
+        for name in sorted(packs.packed_names(self.layout)):
+            self.follow(name)
 
     def poll(self) -> Polled:
         """Return what is new, at most about BATCH_BYTES_MAX of it."""
@@ -253,7 +257,7 @@ class Log:
         return empty._replace(damage=[damage], finished=True)
 
     def _last_seen(self, name: SegmentName, followed: _Followed) -> float:
-        return followed.last_seen or self.layout.segment(name).stat().st_mtime
+        return followed.last_seen or written_at(self.layout, name)
 
     def _is_dead(self, name: SegmentName, followed: _Followed, now: float, polled: Polled) -> bool:
         """Say whether the writer of a silent segment is gone; it never comes back."""

@@ -8,22 +8,19 @@ another host was silent for too long, and that it was heard again, as often as t
 from __future__ import annotations
 
 import os
-import threading
-import time
 from contextlib import closing
 
 from foldline import spool
-from foldline.cell import Header
-from foldline.events import Event, WriterClosed, WriterFound, WriterLost, WriterOpened, encode
+from foldline.events import Event, WriterClosed, WriterFound, WriterLost, WriterOpened
 from foldline.ids import run_id
 from foldline.layout import Layout, SegmentName
 from foldline.notices import Notices
 from foldline.packs import is_there
-from foldline.segment import Segment, open_file
 from foldline.writer import Writer
 
 from .log import LOST_S, Lost
 from .reader import SegmentReader
+from .statement import state
 
 __all__ = ["bury", "find", "is_buried"]
 
@@ -105,29 +102,9 @@ def _finish(layout: Layout, name: SegmentName) -> list[SegmentName]:
 def _say(
     layout: Layout, name: SegmentName, event: Event, *, after: SegmentName | None = None
 ) -> SegmentName:
-    """Write a segment of one event, in time not before what another one says."""
+    """State an event, in time not before what another segment says."""
     earliest = _time_of(layout, after) if after is not None else 0.0
-    path = layout.segment(name)
-    draft = path.with_suffix(".draft")
-    draft.unlink(missing_ok=True)
-    header = Header(name.run, name.writer, time.time_ns(), int.from_bytes(os.urandom(8), "little"))
-    file = open_file(draft, buffered=True)
-    try:
-        segment = Segment(
-            file,
-            header,
-            (event.TYPE, encode(event)),
-            lock=threading.RLock(),
-            clock=lambda: max(time.time(), earliest),
-        )
-        segment.close()
-    except OSError:
-        if file.descriptor >= 0:
-            file.close()
-        draft.unlink()
-        raise
-    draft.replace(path)
-    return name
+    return state(layout, name, event, earliest=earliest)
 
 
 def _time_of(layout: Layout, name: SegmentName) -> float:

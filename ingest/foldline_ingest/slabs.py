@@ -121,7 +121,8 @@ def _by_series(head: NDArray[Any]) -> NDArray[np.intp]:
 
 def _differences(words: NDArray[Any]) -> Words:
     """Return each number's distance from the one before; a small one of either sign is small."""
-    difference = np.diff(words.astype(np.uint64), prepend=np.uint64(0))
+    difference = words.astype(np.uint64)
+    difference[1:] -= difference[:-1].copy()
     return (difference << _ONE) ^ (np.uint64(0) - (difference >> _SIGN))
 
 

@@ -13,6 +13,8 @@ __all__ = [
     "FoldlineError",
     "FoldlineWarning",
     "QueryError",
+    "RuleRejected",
+    "RuleUnknown",
     "RunNotFound",
     "StoreBusy",
     "StoreNotFound",
@@ -62,6 +64,14 @@ class StoreBusy(FoldlineError):
 
 class RunNotFound(FoldlineError):
     """No run has the id that was asked for."""
+
+
+class RuleRejected(FoldlineError):
+    """An alert rule that can't be understood, or one too many."""
+
+
+class RuleUnknown(FoldlineError):
+    """No alert rule has the name that was asked for."""
 
 
 class BlobMissing(FoldlineError):

@@ -225,12 +225,18 @@ class ProgressReported(Event, frozen=True, omit_defaults=True):
 
 
 class AlertRaised(Event, frozen=True, omit_defaults=True):
-    """The script wants somebody to look."""
+    """The script, or a rule of the store, wants somebody to look."""
 
     TYPE: ClassVar[int] = 16
     title: str
     text: str = ""
     level: int = 20  # as in `logging`
+    rule: str = ""  # the rule that was met; "" where the script said it
+    series: str = ""  # the name of the series that met it; "" if none did
+    context: dict[str, Any] = {}  # of that series
+    step: float | None = None  # of the point that met it
+    value: float | None = None
+    time: float = 0.0  # of that point
 
 
 class MetricDefined(Event, frozen=True, omit_defaults=True):

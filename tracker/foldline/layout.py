@@ -5,6 +5,8 @@ runs/<run>/log/<writer>.fold   the log: one segment for each process that wrote
 packs/<id>.pack                finished segments, many to a file: see PACK.md
 active/<run>.<writer>          a marker: this segment may still grow
 blobs/<aa>/<sha256>            the bytes of a large value, named by what they are
+alerts.json                    the alert rules: people's words, which nothing is derived from
+outbox/<alert>                 an alert that waits to be sent to a webhook
 spool/<run>.<writer>.<n>       a value that was tracked and waits to be encoded
 views/                         derived from the log; may be deleted at any time
 """
@@ -63,6 +65,16 @@ class Layout(NamedTuple):
     def packs(self) -> Path:
         """The folder of packs."""
         return self.root / "packs"
+
+    @property
+    def alerts(self) -> Path:
+        """The file of alert rules."""
+        return self.root / "alerts.json"
+
+    @property
+    def outbox(self) -> Path:
+        """The folder of alerts that wait to be sent."""
+        return self.root / "outbox"
 
     @property
     def active(self) -> Path:

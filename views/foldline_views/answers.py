@@ -177,7 +177,11 @@ class RunError(msgspec.Struct):
 
 
 class Alert(msgspec.Struct):
-    """What the script wants somebody to look at."""
+    """What the script, or a rule of the store, wants somebody to look at.
+
+    `rule` is "" where the script said it; else `series`, `context`, `step` and `value` are of the
+    point that met the rule, if it was a point.
+    """
 
     title: str
     text: str
@@ -193,6 +197,11 @@ class Machine(msgspec.Struct):
     cwd: str
     python: str
     cpus: int
+    rule: str = ""
+    series: str = ""
+    context: dict[str, Any] = {}
+    step: float | None = None
+    value: Number | None = None
     memory_bytes: int
     gpus: list[str]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from foldline.events import MachineCaptured
+from foldline.events import AlertRaised, MachineCaptured
 
 from .answers import (
     Alert,
@@ -132,7 +132,7 @@ def detail(row: RunRow, state: RunState, watermark: int) -> RunDetail:
         error=_error(row.status, state),
         writers=[_writer(name, writer) for name, writer in sorted(state.writers.items())],
         alerts=[
-            Alert(alert.title, alert.text, alert.level, told)
+            _alert(alert, told)
             for alert, (told, *_) in state.alerts
         ],
         definitions=[
@@ -141,6 +141,20 @@ def detail(row: RunRow, state: RunState, watermark: int) -> RunDetail:
         ],
         watermark=watermark,
     )  # fmt: skip
+
+
+def _alert(raised: AlertRaised, told: float) -> Alert:
+    return Alert(
+        raised.title,
+        raised.text,
+        raised.level,
+        told,
+        raised.rule,
+        raised.series,
+        plain(raised.context),
+        raised.step,
+        plain(raised.value),
+    )
 
 
 def _error(status: str, state: RunState) -> RunError | None:
