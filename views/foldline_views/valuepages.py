@@ -34,6 +34,7 @@ BACKWARD = """
     AND (step, time, writer, seq) < (?, ?, ?, ?)
     ORDER BY step DESC, time DESC, writer DESC, seq DESC LIMIT ?
 """
+HAVING = "SELECT uid FROM run WHERE EXISTS (SELECT 1 FROM sequence WHERE run = run.id)"
 INFINITY = float("inf")
 FIRST = (-INFINITY, -INFINITY, "", -1)  # before every entry
 LAST = (INFINITY, INFINITY, "\U0010ffff", 0)  # behind every one
@@ -117,7 +118,10 @@ def _entries(
     high = INFINITY if asked.to_step is None else asked.to_step
     every = asked.limit + 1 if asked.each is None else asked.each
     begun = mark is None
+    having = {run for (run,) in db.execute(HAVING)} if len(runs) > 1 else set(runs)
     for run in runs:
+        if run not in having:
+            continue
         if not begun and mark is not None and run != mark.run:
             continue
         for one in kept(db, run, asked):

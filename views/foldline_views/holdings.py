@@ -1,0 +1,85 @@
+"""Lines, messages and values of runs, open for many tasks."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from .contents import (
+    EntryRow,
+    HitsPage,
+    HitsRequest,
+    LinesPage,
+    LinesRequest,
+    MessagesPage,
+    MessagesRequest,
+    ValuesPage,
+    ValuesRequest,
+)
+from .linehits import hits_page
+from .linepages import lines_page
+from .messagepages import messages_page
+from .opened import Opened
+from .shelves import LINES, VALUES
+from .valuepages import runs_entries, values_page
+
+__all__ = ["Holdings", "Page", "snapshot"]
+
+T = TypeVar("T")
+Page = tuple[list[EntryRow], str | None, int]
+"""Entries, how to go on, and the watermark."""
+
+
+class Holdings:
+    """Answers about what runs hold beside points, each true for one commit of its shelf.
+
+    Reads raise StoreBusy before the first fold, and ViewDamaged as `opened` says.
+    """
+
+    def __init__(self, views: Path) -> None:
+        self._lines = Opened(views, LINES)
+        self._values = Opened(views, VALUES)
+
+    async def close(self) -> None:
+        """Close the files; the next read opens them again."""
+        await self._lines.close()
+        await self._values.close()
+
+    async def lines(self, run: str, asked: LinesRequest) -> LinesPage:
+        """Return what a run's processes printed, from any place on."""
+        return await self._lines.run(snapshot(lambda db, mark: lines_page(db, run, asked, mark)))
+
+    async def hits(self, run: str, asked: HitsRequest) -> HitsPage:
+        """Return lines of a run that hold a text. Raises QueryError for a wrong cursor."""
+        return await self._lines.run(snapshot(lambda db, mark: hits_page(db, run, asked, mark)))
+
+    async def messages(self, run: str, asked: MessagesRequest) -> MessagesPage:
+        """Return messages of a run. Raises QueryError for a wrong cursor."""
+        return await self._lines.run(snapshot(lambda db, mark: messages_page(db, run, asked, mark)))
+
+    async def values(self, run: str, asked: ValuesRequest) -> ValuesPage:
+        """Return values of a run. Raises QueryError for a wrong cursor."""
+        return await self._values.run(snapshot(lambda db, mark: values_page(db, run, asked, mark)))
+
+    async def entries(self, runs: Sequence[str], asked: ValuesRequest) -> Page:
+        """Return values of runs, one run after another. Raises QueryError for a wrong cursor."""
+        return await self._values.run(
+            snapshot(lambda db, mark: (*runs_entries(db, runs, asked), mark))
+        )
+
+
+def snapshot(job: Callable[[sqlite3.Connection, int], T]) -> Callable[[sqlite3.Connection], T]:
+    """Return a job that reads one commit, and is told its watermark."""
+    return partial(_at_one_commit, job)
+
+
+def _at_one_commit(job: Callable[[sqlite3.Connection, int], T], db: sqlite3.Connection) -> T:
+    db.execute("BEGIN")
+    try:
+        ((watermark,),) = db.execute("SELECT value FROM meta WHERE key = 'watermark'")
+        return job(db, int(watermark))
+    finally:
+        db.execute("COMMIT")
