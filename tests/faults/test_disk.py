@@ -165,6 +165,15 @@ def test_a_store_that_is_no_folder(
     assert run.dropped == 1
 
 
+@pytest.mark.parametrize("name", ["\ud800", "x" * 10_000, "a\0b"])
+def test_a_store_that_no_path_can_name(tmp_path: Path, name: str) -> None:
+    """A run that is told of such a store warns, joins and reads back, and raises nothing."""
+    with pytest.warns(FoldlineWarning):
+        run = foldline.Run(id="r", store=tmp_path / name, params={"lr": 0.1})
+    assert run["lr"] == 0.1 and run.tags == []
+    run.close()
+
+
 def test_a_store_of_a_later_version_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -97,3 +97,10 @@ def test_a_kernel_that_ends_ends_its_runs(
     kernel.run("import foldline\nrun = foldline.Run(name='open')\nrun.track(1.0, 'loss')")
     kernel.end(now=now)
     wait_for(lambda: statuses(tmp_path / "store") == {"open": status}, f"the run to be {status}")
+
+
+def test_init_in_a_notebook_finishes_the_run_before(kernel: Kernel, tmp_path: Path) -> None:
+    """Who begins the next experiment in a notebook seldom ends the last; a script's run is one."""
+    for number in (1, 2):
+        kernel.run(f"foldline.init(name='run{number}')")
+    assert statuses(tmp_path / "store") == {"run1": "finished", "run2": "running"}

@@ -11,6 +11,7 @@ import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from weakref import ref
 
@@ -188,6 +189,13 @@ def test_a_second_init_returns_the_run_that_is_open(store: Path) -> None:
     third = foldline.init(reinit="create_new")
     assert third is not second and not second.closed and foldline.run is third
     second.finish()
+
+
+def test_who_imports_a_kernel_is_no_notebook(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script that starts notebooks imports `ipykernel` too; its run is not finished for that."""
+    monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
+    first = foldline.init()
+    assert foldline.init() is first and not first.closed
 
 
 def test_calls_before_init_warn_and_keep_nothing(store: Path) -> None:

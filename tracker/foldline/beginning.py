@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from . import origin, packs
@@ -66,8 +67,8 @@ def _folder(notices: Notices, store: Any) -> Any:
         if store is not None and "://" in os.fspath(store):
             raise ValueError("a store is a folder, not an address")
         path = store_path(store)
-        if "\0" in str(path):
-            raise ValueError("a path has no NUL in it")
+        with suppress(OSError):  # it is not there, or can't be read: the writer says so
+            path.lstat()  # raises ValueError at what no path can hold
     except Exception as error:  # noqa: BLE001  # whatever was passed: there is a run afterwards
         path = store_path()
         notices.give(
@@ -128,8 +129,10 @@ def _exists(layout: Layout, run: str) -> bool:
 
 
 def _writers(layout: Layout, run: str) -> list[str]:
-    """Return the writers that have a segment of the run by now."""
-    return [name.writer for name in packs.segments(layout, run)]
+    """Return the writers that have a segment of the run by now; of a disk that refuses none."""
+    with suppress(OSError):
+        return [name.writer for name in packs.segments(layout, run)]
+    return []
 
 
 def _fork(notices: Notices, layout: Layout, fork_from: Any) -> RunForked | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -90,10 +91,7 @@ class Readback(Settings):
             return
         if self._recalled is not None and time.monotonic() - self._recalled[0] < RECALL_S:
             return
-        from foldline_views.recall import others
-
-        if not self._read_only and not others(self._writer.layout, self.id, self._writer.writer):
-            self._alone = True
+        if not self._read_only and not self._has_others():
             return
         known = self._whole()
         with self._lock:
@@ -103,6 +101,15 @@ class Readback(Settings):
             self._fields = {**known.fields, **({} if self._read_only else self._fields)}
             self._stated = _joined(known.summary, {} if self._read_only else self._stated)
             self._tags = list(dict.fromkeys([*known.head.tags, *self._tags]))
+
+    def _has_others(self) -> bool:
+        """Say whether somebody else has written to the run, as far as the disk lets us see."""
+        from foldline_views.recall import others
+
+        with suppress(OSError):
+            self._alone = not others(self._writer.layout, self.id, self._writer.writer)
+            return not self._alone
+        return False
 
     def _whole(self) -> Recalled:
         from foldline_views.recall import recall

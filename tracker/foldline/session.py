@@ -7,11 +7,11 @@ and keep nothing, as there is no run that they could be meant for.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from .capture.subject import is_kernel
 from .configuration import Config, tree_of
 from .errors import ValueRejected
 from .events import MetricDefined
@@ -92,7 +92,7 @@ def init(
     global _run  # noqa: PLW0603  # the module's purpose: one run for a script's bare calls
     previous = current()
     if previous is not None:
-        if reinit in (True, "finish_previous") or (reinit is None and "ipykernel" in sys.modules):
+        if reinit in (True, "finish_previous") or (reinit is None and is_kernel()):
             previous.finish()
         elif reinit != "create_new":
             return previous

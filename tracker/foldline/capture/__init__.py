@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FoldlineError, ValueRejected
-from ..notices import Notices
+from ..notices import Notices, shown
 from ..writer import Writer
-from .choice import SYSTEM_INTERVAL_S, choose
+from .choice import SYSTEM_INTERVAL_S, Choice, choose
 
 if TYPE_CHECKING:
     from ..messages import Messages
@@ -75,11 +76,14 @@ def begin(
             system_tracking_interval=system_tracking_interval,
             log_system_params=log_system_params,
             capture_terminal_logs=capture_terminal_logs,
+            tell=partial(notices.give, "capture"),
         )
+    except FoldlineError:
+        raise  # strict mode
     except Exception as error:  # noqa: BLE001  # whatever was passed: a training has begun
-        wrong = error if isinstance(error, FoldlineError) else ValueRejected(f"capture: {error}")
-        notices.give("capture", wrong)
-        choice = choose()
+        choice = Choice()
+        what = f"capture={shown(capture)}: {shown(error)}; nothing is captured"
+        notices.give("capture", ValueRejected(what, hint='capture=["git", "console"]'))
     try:
         if choice.messages:
             from ..messages import Messages

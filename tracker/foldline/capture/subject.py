@@ -12,7 +12,7 @@ import msgspec
 from .. import origin
 from ..layout import Layout
 
-__all__ = ["Subject", "is_prompt", "local_modules", "subject_of"]
+__all__ = ["Subject", "is_kernel", "is_prompt", "local_modules", "subject_of"]
 
 MODULES_MAX = 2_000  # files of local modules that a companion is told of; more is a vendored tree
 MODULES_BYTES_MAX = 256 * 1024  # of their paths; they pass a pipe at once
@@ -53,7 +53,7 @@ def subject_of(layout: Layout, run: str, writer: str) -> Subject:
         executable=_text(sys.executable or ""),
         sys_path=[_text(str(path)) for path in sys.path],
         main_file=_text(str(Path(main).absolute())) if main else "",
-        notebook=_is_kernel(),
+        notebook=is_kernel(),
     )
     return msgspec.structs.replace(subject, modules=local_modules(subject))
 
@@ -83,9 +83,17 @@ def local_modules(subject: Subject) -> list[str]:
 
 def is_prompt() -> bool:
     """Say whether somebody types at this process: a session with a prompt, or a notebook."""
+    return hasattr(sys, "ps1") or bool(sys.flags.interactive) or _in_ipython()
+
+
+def is_kernel() -> bool:
+    """Say whether this process runs the cells of a notebook."""
+    return "ipykernel" in sys.modules and _in_ipython()
+
+
+def _in_ipython() -> bool:
     # Imported it may be by any script; who runs in it finds its name among the built-in ones.
-    in_ipython = hasattr(builtins, "get_ipython")
-    return hasattr(sys, "ps1") or bool(sys.flags.interactive) or in_ipython
+    return hasattr(builtins, "get_ipython")
 
 
 _INSTALLED = ("site-packages", "dist-packages", f"{os.sep}lib{os.sep}python")
@@ -102,10 +110,6 @@ def _repository(folder: str) -> str:
         if (above / ".git").exists():
             return str(above)
     return folder
-
-
-def _is_kernel() -> bool:
-    return "ipykernel" in sys.modules and hasattr(builtins, "get_ipython")
 
 
 def _cwd() -> str:
