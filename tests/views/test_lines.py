@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import random
+import re
 import tempfile
 from pathlib import Path
 
+import msgspec
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
@@ -14,6 +18,7 @@ from msgspec import structs
 from foldline.errors import QueryError
 from foldline.events import ConsolePrinted, MessageLogged, WriterOpened
 from foldline.layout import Layout
+from foldline_views import lineblocks
 from foldline_views.authors import AuthorsView
 from foldline_views.contents import HitsRequest, LineRow, LinesRequest, MessagesRequest
 from foldline_views.lineblocks import BLOCK_LINES, Block, Place, pack, unpack
@@ -274,16 +279,28 @@ def test_messages_are_those_of_the_log(
 
 
 def test_a_block_is_the_bytes_of_its_document() -> None:
-    """The example of LINES.md is what is packed, and unpacks to what was printed."""
-    block = Block.empty()
-    block.places[:2] = [Place("stdout", 1000.0, 1000.0)] * 2
-    block.places[3] = Place("stderr", 1000.5, 1001.0, ended=False)
-    block.texts[:4] = ["epoch 1", "epoch 2", None, "\x1b[31moh\x1b[0m"]
+    """The example of LINES.md decodes by what it says, and is what is packed."""
+    text = (Path(lineblocks.__file__).parent / "LINES.md").read_text(encoding="utf-8")
+    given_, unpacked = text.partition("## Example")[2].split("and unpacks to")
+    data = bytes.fromhex("".join(re.findall(r"^    ([0-9a-f]+)$", given_, re.MULTILINE)))
+    stretches, lines = msgspec.msgpack.decode(zstandard.decompress(data))
+    shown = unpacked.replace("true", "True").replace("false", "False")
+    assert (stretches, lines) == ast.literal_eval(f"({shown.strip()})")
+    block = unpack(data)
+    assert block.texts[:4] == ["epoch 1", "epoch 2", None, "\x1b[31moh\x1b[0m"]
+    assert block.places[3] == Place("stderr", 1000.5, 1001.0, ended=False)
+    assert block.begun == 1000.0 and set(block.places[4:]) == {None}
     again = unpack(pack(block))
     assert (again.places, again.texts) == (block.places, block.texts)
-    assert again.begun == 1000.0
     full = Block([Place("both", 1.0, 1.0)] * BLOCK_LINES, [str(n) for n in range(BLOCK_LINES)])
     assert unpack(pack(full)).texts == full.texts
+
+
+@pytest.mark.parametrize("data", [b"", b"no block", pack(Block.empty())[:-3]])
+def test_a_damaged_block_is_told_as_damage(data: bytes) -> None:
+    """What does not unpack raises what makes readers report the file and have it made again."""
+    with pytest.raises(msgspec.MsgspecError):
+        unpack(data)
 
 
 @given(st.lists(st.floats(0, allow_infinity=True), min_size=2))
