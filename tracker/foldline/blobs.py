@@ -7,12 +7,14 @@ same bytes are kept once, whoever wrote them first.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from .disk import sync_file, sync_folder
 from .errors import BlobMissing, CorruptRecord
@@ -22,7 +24,7 @@ from .layout import Layout
 if TYPE_CHECKING:
     from _hashlib import HASH
 
-__all__ = ["CHUNK_BYTES", "is_digest", "put", "put_chunks", "put_file", "read"]
+__all__ = ["CHUNK_BYTES", "is_digest", "opened", "put", "put_chunks", "put_file", "read"]
 
 CHUNK_BYTES = 1 << 20  # read, hashed and written in one go: enough that calls cost nothing
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -82,13 +84,39 @@ def read(layout: Layout, digest: str) -> bytes:
             raise FileNotFoundError(digest)
         data = path.read_bytes()
     except FileNotFoundError as error:
-        raise BlobMissing(
-            f"the store {layout.root} has no blob {digest[:64]!r}",
-            hint="restore the store's folder `blobs` from a backup",
-        ) from error
+        raise _missing(layout, digest) from error
     if hashlib.sha256(data).hexdigest() != digest:
         raise CorruptRecord(path, 0, len(data), "its SHA-256 is not its name")
     return data
+
+
+def opened(layout: Layout, digest: str) -> BinaryIO:
+    """Return the file of a blob, to be read piece by piece.
+
+    A link to elsewhere is no blob: a store may come from somebody else. Raises errors.BlobMissing
+    if there is none, and OSError.
+    """
+    if not is_digest(digest):
+        raise _missing(layout, digest)
+    # What is no file must not keep us waiting either.
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        number = os.open(layout.blob(digest), flags)
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
+            raise _missing(layout, digest) from error
+        raise
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise _missing(layout, digest)
+    return os.fdopen(number, "rb", buffering=0)
+
+
+def _missing(layout: Layout, digest: str) -> BlobMissing:
+    return BlobMissing(
+        f"the store {layout.root} has no blob {digest[:64]!r}",
+        hint="restore the store's folder `blobs` from a backup",
+    )
 
 
 def _draft(layout: Layout) -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from .route import API_PREFIX, JSON, Route, RouteTable
-from .wire import ErrorBody, Nothing
+from .wire import ErrorBody, Nothing, Request
 
 __all__ = ["document"]
 
@@ -27,7 +27,8 @@ def document(routes: RouteTable, version: str) -> Json:
     """Return the document for `routes`, as JSON values."""
     types: list[type] = [ErrorBody]
     for route in routes:
-        types += [kind for kind in (route.request, route.response) if kind not in {Nothing, bytes}]
+        asked = Nothing if route.method == "GET" else route.request
+        types += [kind for kind in (asked, route.response) if kind not in {Nothing, bytes}]
     schemas, components = msgspec.json.schema_components(types, ref_template=REF)
     schema_of = dict(zip(types, schemas, strict=True))
     paths: dict[str, Json] = {}
@@ -59,17 +60,31 @@ def _operation(route: Route, schema_of: dict[type, Json]) -> Json:
             },
         },
     }
-    if names := PARAMETER.findall(route.path):
-        operation["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-            for name in names
-        ]
-    if route.request is not Nothing:
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in PARAMETER.findall(route.path)
+    ]
+    if route.method == "GET":
+        parameters += _parameters(route.request)
+    if parameters:
+        operation["parameters"] = parameters
+    if route.request is not Nothing and route.method != "GET":
         operation["requestBody"] = {
             "required": True,
             "content": {JSON: {"schema": schema_of[route.request]}},
         }
     return operation
+
+
+def _parameters(kind: type[Request]) -> list[Json]:
+    """Return what may stand behind the question mark of an address."""
+    schema = msgspec.json.schema(kind)
+    fields: Json = schema["$defs"][schema["$ref"].rpartition("/")[2]]
+    required = fields.get("required", ())
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": field}
+        for name, field in fields["properties"].items()
+    ]
 
 
 def _answer(route: Route, schema_of: dict[type, Json]) -> Json:

@@ -1,0 +1,153 @@
+"""How what runs hold beside points is asked for.
+
+What stands behind the question mark of an address is read into these; a search takes one as its
+body.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from foldline_views.contents import (
+    HitsRequest,
+    LinesRequest,
+    MessagesRequest,
+    ValuesRequest,
+)
+
+from .wire import QUERY_CHARS_MAX, Request
+
+__all__ = [
+    "BlobAsked",
+    "HitsAsked",
+    "LinesAsked",
+    "MessagesAsked",
+    "RunsValuesAsked",
+    "ValuesAsked",
+]
+
+LINES_MAX = 5000  # lines of an answer: a hundred screens, and half a MB
+LINES_DEFAULT = 200  # lines of an answer: a few screens
+HITS_MAX = 1000  # lines of an answer that hold a text: more than anybody reads
+HITS_DEFAULT = 100
+TEXT_CHARS_MAX = 256  # of a text that is looked for in every line
+MESSAGES_MAX = 1000  # messages of an answer: 300 KB
+MESSAGES_DEFAULT = 200
+ENTRIES_MAX = 1000  # entries of an answer: more pictures than a page shows
+ENTRIES_DEFAULT = 100
+WORD_CHARS_MAX = 1000  # of a name, a kind, a writer: real ones have fewer
+PLACE_MAX = 1 << 53  # beyond it JavaScript has no whole numbers
+CURSOR_CHARS_MAX = 8192  # a cursor of ours names a place for each of a run's writers
+
+Word = Annotated[str, Meta(max_length=WORD_CHARS_MAX)]
+Cursor = Annotated[str, Meta(max_length=CURSOR_CHARS_MAX)]
+Rank = Annotated[int, Meta(ge=0, le=PLACE_MAX)]
+
+
+class LinesAsked(Request, frozen=True):
+    """Which lines of a run, and from where on: a place, or a time."""
+
+    writer: Word | None = None
+    rank: Rank | None = None
+    stream: Literal["stdout", "stderr"] | None = None
+    start: Annotated[int, Meta(ge=-PLACE_MAX, le=PLACE_MAX)] | None = msgspec.field(
+        name="from", default=None
+    )
+    at: float | None = None
+    limit: Annotated[int, Meta(ge=1, le=LINES_MAX)] = LINES_DEFAULT
+
+    def __post_init__(self) -> None:
+        """Refuse what no single field can tell; msgspec reports it like a wrong type."""
+        if self.start is not None and self.at is not None:
+            raise ValueError("Expected at most one of `from` and `at`")
+        _finite(self.at, "at")
+
+    def request(self) -> LinesRequest:
+        """Return what the views are asked."""
+        return LinesRequest(**msgspec.structs.asdict(self))
+
+
+class HitsAsked(Request, frozen=True):
+    """Which text is looked for in the lines of a run."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=TEXT_CHARS_MAX)]
+    writer: Word | None = None
+    rank: Rank | None = None
+    cursor: Cursor | None = None
+    limit: Annotated[int, Meta(ge=1, le=HITS_MAX)] = HITS_DEFAULT
+
+    def request(self) -> HitsRequest:
+        """Return what the views are asked."""
+        return HitsRequest(**msgspec.structs.asdict(self))
+
+
+class MessagesAsked(Request, frozen=True):
+    """Which messages of a run: those of a level, as in `logging`, and above."""
+
+    level: Annotated[int, Meta(ge=0, le=1000)] = 0
+    cursor: Cursor | None = None
+    newest: bool = False
+    limit: Annotated[int, Meta(ge=1, le=MESSAGES_MAX)] = MESSAGES_DEFAULT
+
+    def request(self) -> MessagesRequest:
+        """Return what the views are asked."""
+        return MessagesRequest(**msgspec.structs.asdict(self))
+
+
+class _Chosen(Request, frozen=True):
+    """Which values: what both questions about values share."""
+
+    kind: Word | None = None
+    name: Word | None = None
+    from_step: float | None = None
+    to_step: float | None = None
+    newest: bool = False
+    each: Annotated[int, Meta(ge=1, le=ENTRIES_MAX)] | None = None
+    limit: Annotated[int, Meta(ge=1, le=ENTRIES_MAX)] = ENTRIES_DEFAULT
+    cursor: Cursor | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no type can tell."""
+        _finite(self.from_step, "from_step")
+        _finite(self.to_step, "to_step")
+
+
+class ValuesAsked(_Chosen, frozen=True):
+    """Which values of a run; `context` is JSON, since an address has no maps."""
+
+    context: Word | None = None
+
+    def request(self) -> ValuesRequest:
+        """Return what the views are asked."""
+        fields = msgspec.structs.asdict(self)
+        if self.context is not None:
+            fields["context"] = msgspec.json.decode(self.context, type=dict[str, Any])
+        return ValuesRequest(**fields)
+
+
+class RunsValuesAsked(_Chosen, frozen=True):
+    """Which values, of the runs that match a query."""
+
+    query: Annotated[str, Meta(max_length=QUERY_CHARS_MAX)] = ""
+    context: dict[str, Any] | None = None
+
+    def request(self) -> ValuesRequest:
+        """Return what the views are asked of each run."""
+        fields = msgspec.structs.asdict(self)
+        del fields["query"]
+        return ValuesRequest(**fields)
+
+
+class BlobAsked(Request, frozen=True):
+    """As what a blob is wanted: the media type that its value has."""
+
+    type: Annotated[str, Meta(max_length=128)] = "application/octet-stream"
+
+
+def _finite(number: float | None, name: str) -> None:
+    if number is not None and not math.isfinite(number):
+        raise ValueError(f"Expected `{name}` to be a number")

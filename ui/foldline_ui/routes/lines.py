@@ -1,0 +1,58 @@
+"""The routes about what processes printed and said."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from foldline.ids import run_id
+from foldline_views.contents import HitsPage, LinesPage, MessagesPage
+
+from ..parts import READER
+from ..questions import HitsAsked, LinesAsked, MessagesAsked
+from ..route import RouteTable
+
+__all__ = ["ROUTES"]
+
+ROUTES = RouteTable()
+
+
+@ROUTES.add(
+    "GET",
+    "/runs/{id}/lines",
+    scope="read",
+    summary="What the processes of a run printed, from any place on.",
+    request=LinesAsked,
+    response=LinesPage,
+)
+async def get_lines(request: web.Request, asked: LinesAsked) -> LinesPage:
+    """Answer lines of one writer, or of all by time."""
+    run = run_id(request.match_info["id"])
+    return await request.app[READER].lines(run, asked.request())
+
+
+@ROUTES.add(
+    "GET",
+    "/runs/{id}/lines/search",
+    scope="read",
+    summary="The lines of a run that hold a text, as many as are found in a moment.",
+    request=HitsAsked,
+    response=HitsPage,
+)
+async def search_lines(request: web.Request, asked: HitsAsked) -> HitsPage:
+    """Answer what was found so far; the cursor looks on."""
+    run = run_id(request.match_info["id"])
+    return await request.app[READER].hits(run, asked.request())
+
+
+@ROUTES.add(
+    "GET",
+    "/runs/{id}/messages",
+    scope="read",
+    summary="The messages of a run, of a level and above, by time.",
+    request=MessagesAsked,
+    response=MessagesPage,
+)
+async def get_messages(request: web.Request, asked: MessagesAsked) -> MessagesPage:
+    """Answer one page of messages."""
+    run = run_id(request.match_info["id"])
+    return await request.app[READER].messages(run, asked.request())

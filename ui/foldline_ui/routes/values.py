@@ -1,0 +1,43 @@
+"""The routes about values that are no numbers."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from foldline.ids import run_id
+from foldline_views.contents import RunsValuesPage, ValuesPage
+
+from ..parts import READER
+from ..questions import RunsValuesAsked, ValuesAsked
+from ..route import RouteTable
+
+__all__ = ["ROUTES"]
+
+ROUTES = RouteTable()
+
+
+@ROUTES.add(
+    "GET",
+    "/runs/{id}/values",
+    scope="read",
+    summary="Images, sounds, texts and other values of a run, by sequence and step.",
+    request=ValuesAsked,
+    response=ValuesPage,
+)
+async def get_values(request: web.Request, asked: ValuesAsked) -> ValuesPage:
+    """Answer one page of a run's values."""
+    run = run_id(request.match_info["id"])
+    return await request.app[READER].values(run, asked.request())
+
+
+@ROUTES.add(
+    "POST",
+    "/values/search",
+    scope="read",
+    summary="Values of the runs that match a query, those of the newest run first.",
+    request=RunsValuesAsked,
+    response=RunsValuesPage,
+)
+async def search_values(request: web.Request, asked: RunsValuesAsked) -> RunsValuesPage:
+    """Answer one page of values of many runs."""
+    return await request.app[READER].runs_values(asked.query, asked.request())
