@@ -7,7 +7,7 @@ already the answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import tantivy
 
@@ -28,7 +28,7 @@ from .terms import (
     is_about_run,
 )
 
-__all__ = ["Plan", "both", "either"]
+__all__ = ["OF_RUNS", "Plan", "both", "either"]
 
 BLOCKS = (KINDS[SourceLines], KINDS[ConsoleLines])
 FIELD_KINDS = {
@@ -37,6 +37,8 @@ FIELD_KINDS = {
     "message": KINDS[Message],
     "text": KINDS[Text],
 }
+
+OF_RUNS = tuple(map(index_field, RUN_FIELDS))
 
 MUST, SHOULD, MUST_NOT = tantivy.Occur.Must, tantivy.Occur.Should, tantivy.Occur.MustNot
 Query = tantivy.Query
@@ -54,13 +56,16 @@ class Plan:
         self.having = having
         self.of_runs: dict[Term, frozenset[int]] = {}  # where a part about runs holds
 
-    def query(self, term: Term) -> Query:
-        """Return the query of a part: documents in which it may hold."""
+    def query(self, term: Term, fields: Sequence[str] = (*OF_RUNS, BODY)) -> Query:
+        """Return the query of a part: documents in which it may hold.
+
+        `fields` are those where words without a field may be: all of them, or fewer where only
+        the words of runs, or only other texts, are asked for.
+        """
         if is_about_run(term):
             return self.within(self.runs_where(term))
         match term:
             case Words(field=""):
-                fields = [*map(index_field, RUN_FIELDS), BODY]
                 return either(self._words(term, field) for field in fields)
             case Words(field=field):
                 return both(self._words(term, BODY), self.kind(FIELD_KINDS[field]))
@@ -72,11 +77,11 @@ class Plan:
                     return self._range("time_ms", milliseconds(since), None)
                 return self._range("since_ms", None, milliseconds(until or 0.0))
             case Any(parts=parts):
-                return either(map(self.query, parts))
+                return either(self.query(part, fields) for part in parts)
             case All(parts=parts):
-                return self._all(parts)
+                return self._all(parts, fields)
             case Not():
-                return self._all((term,))
+                return self._all((term,), fields)
             case _:
                 raise AssertionError(term)
 
@@ -136,14 +141,14 @@ class Plan:
         found = list(runs)
         return Query.term_set_query(self.schema, "run", found) if found else Query.empty_query()
 
-    def _all(self, parts: tuple[Term, ...]) -> Query:
+    def _all(self, parts: Sequence[Term], fields: Sequence[str]) -> Query:
         wanted, denied = [], []
         for part in parts:
             if isinstance(part, Not) and not is_about_run(part):
                 # Another line of a block may still do, so no block is left out for this.
-                denied.append(both(self.query(part.part), but=[self.blocks()]))
+                denied.append(both(self.query(part.part, fields), but=[self.blocks()]))
             else:
-                wanted.append(self.query(part))
+                wanted.append(self.query(part, fields))
         return both(*(wanted or [Query.all_query()]), but=denied)
 
     def _words(self, term: Words, field: str) -> Query:

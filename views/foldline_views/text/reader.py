@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import tantivy
 
+from foldline.errors import ViewDamaged
+
 from .damage import guarded
 from .documents import Document
 from .schema import decoded
@@ -57,14 +59,17 @@ class Reader:
 
     def runs(self, query: tantivy.Query) -> set[int]:
         """Return the runs that a query finds documents of."""
-        count = self.count(query)
-        if count == 0:
-            return set()
-        with guarded(self.folder):
-            if count <= COUNTED_MAX:
-                wanted = {"runs": {"terms": {"field": "run", "size": count}}}
+        wanted = {"runs": {"terms": {"field": "run", "size": COUNTED_MAX}}}
+        try:
+            with guarded(self.folder):
                 buckets = self._searcher.aggregate(query, wanted)["runs"]["buckets"]
+        except ViewDamaged:
+            pass  # too many runs perhaps; damage shows again below
+        else:
+            if len(buckets) < COUNTED_MAX:
                 return {int(bucket["key"]) for bucket in buckets}
+        with guarded(self.folder):
+            count = self.count(query)
             hits = self._searcher.search(query, count, count=False).hits
             runs = self._searcher.fast_field_values("run", [address for _, address in hits])
             return set(np.unique(np.array(runs, np.int64)).tolist())

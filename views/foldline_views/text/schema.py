@@ -1,4 +1,4 @@
-"""The fields of the text index, and documents as it takes them."""
+"""The text index's fields, and documents as it takes them."""
 
 from __future__ import annotations
 

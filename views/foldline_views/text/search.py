@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import cached_property
 from itertools import islice
 
 from .documents import ConsoleLines, Document, RunWords, SourceLines
 from .hits import TIERS, Found, Hit, RunHits, hit_of, hits_of_run
 from .index import TextIndex
-from .plan import Plan, Query, both, either
+from .plan import OF_RUNS, Plan, Query, both, either
 from .question import Question
 from .reader import Place
-from .schema import KINDS, milliseconds
-from .terms import Term, Words, is_about_run, positive, said
+from .schema import BODY, KINDS, milliseconds
+from .terms import Setting, Term, Words, is_about_run, positive, said
 from .unit import Unit, units
 
 __all__ = ["Fetch", "search", "search_ids"]
@@ -53,12 +54,12 @@ def search(
         return Found([], 0, warnings=warnings)
     look = _Look(index, question.term, fetch)
     runs = look.groups(max(0, limit), max(1, hits))
-    sure, unsure = look.having(question.term, COUNT_READ_MAX)
+    total, exact = look.total()
     if look.cut_short:
         warnings.append(
             f"{READ_MAX} blocks of lines were read and more may hold all words: add a word"
         )
-    return Found(runs, len(sure) + len(unsure), exact=not unsure, warnings=warnings)
+    return Found(runs, total, exact, warnings)
 
 
 def search_ids(
@@ -119,6 +120,28 @@ class _Look:
                 sure.add(place.run)
         return sure, unsure - sure if len(places) == PLACES_MAX else set()
 
+    def total(self) -> tuple[int, bool]:
+        """Return how many runs there are, and whether it is certain."""
+        if is_about_run(self.term) or (self.by_words and not self.reader.count(self._texts)):
+            return self.by_words, True  # of a run's words there is one document
+        sure, unsure = self.having(self.term, COUNT_READ_MAX)
+        return len(sure | unsure), not unsure
+
+    @cached_property
+    def by_words(self) -> int:
+        """How many runs are found by their own words."""
+        return self.reader.count(both(self._of_runs(), self._runs))
+
+    def _of_runs(self) -> Query:
+        """Return the query for the runs that are found by their own words."""
+        about_run = is_about_run(self.term)
+        return self.plan.run_query(self.term) if about_run else self.plan.query(self.term, OF_RUNS)
+
+    @cached_property
+    def _texts(self) -> Query:
+        """The query for everything else in which the question may hold."""
+        return both(self.plan.query(self.said, [BODY]), but=[self._runs])
+
     def _having(self, term: Term) -> set[int]:
         sure, unsure = self.having(term, FILTER_READ_MAX)
         return sure | unsure
@@ -130,20 +153,17 @@ class _Look:
         own = {run.run: self._own_hits(run) for run in self._found_by_words(limit)}
         if is_about_run(self.term):
             return [RunHits(run, found[:hits], len(found) > hits) for run, found in own.items()]
-        texts = both(self.plan.query(self.said), but=[self._runs])
         short = [run for run, found in own.items() if len(found) <= hits]
-        for run, documents in self._texts_of(texts, short):
+        for run, documents in self._texts_of(short):
             own[run] += self._hits_in(documents, hits + 1 - len(own[run]))
-        own |= self._newest_said(texts, limit - len(own), hits, own)
+        own |= self._newest_said(limit - len(own), hits, own)
         return [RunHits(run, found[:hits], len(found) > hits) for run, found in own.items()]
 
-    def _newest_said(
-        self, texts: Query, count: int, hits: int, but: Collection[int]
-    ) -> dict[int, list[Hit]]:
+    def _newest_said(self, count: int, hits: int, but: Collection[int]) -> dict[int, list[Hit]]:
         """Return the newest runs by what was said in them, with one hit more than is shown."""
         best: list[tuple[int, int, list[Hit]]] = []  # by when the newest hit was, negated
-        candidates = dict(self._newest_runs(texts, count, but))
-        for run, documents in self._texts_of(texts, list(candidates)):
+        candidates = dict(self._newest_runs(count, but))
+        for run, documents in self._texts_of(list(candidates)):
             # Texts that only may hold are as new or newer than those that do.
             if len(best) >= count and -best[count - 1][0] >= candidates[run]:
                 break
@@ -154,36 +174,38 @@ class _Look:
                 insort(best, (-milliseconds(found[0].time), run, found), key=lambda one: one[0])
         return {run: found for _, run, found in best[:count]}
 
-    def _texts_of(self, texts: Query, runs: Sequence[int]) -> Iterator[tuple[int, list[Place]]]:
+    def _texts_of(self, runs: Sequence[int]) -> Iterator[tuple[int, list[Place]]]:
         """Yield the places of the newest texts of each run.
 
         One search for many runs: what a query costs is mostly the same for one run and for all.
         """
         for some in (runs[at : at + RUNS_AT_ONCE] for at in range(0, len(runs), RUNS_AT_ONCE)):
             of_run: dict[int, list[Place]] = {run: [] for run in some}
-            places = self.reader.newest(both(texts, self.plan.within(some)), PLACES_MAX)
+            places = self.reader.newest(both(self._texts, self.plan.within(some)), PLACES_MAX)
             for place in places:
                 of_run[place.run].append(place)
             for run in some:
                 found = of_run[run]
                 if len(found) < DOCUMENTS_MAX and len(places) == PLACES_MAX:
                     # Others have said so much since that not all of this run's was seen.
-                    query = both(texts, self.plan.within([run]))
+                    query = both(self._texts, self.plan.within([run]))
                     found = self.reader.newest(query, DOCUMENTS_MAX)
                 yield run, found[:DOCUMENTS_MAX]
 
     def _found_by_words(self, limit: int) -> list[RunWords]:
         """Return the runs that are found by their own words, by tier and then the newest."""
-        term = self.term
-        query = self.plan.run_query(term) if is_about_run(term) else self.plan.query(term)
-        query = both(query, self._runs)
+        query = both(self._of_runs(), self._runs)
         found: dict[int, RunWords] = {}
-        if self.reader.count(query) == 0:
+        if self.by_words == 0:
             return []
         for tier in (*TIERS, None):
             if len(found) >= limit:
                 break
-            wanted = query if tier is None else both(query, self._in_tier(tier))
+            wanted = query
+            if tier is not None:
+                # Of a single word, that it stands in one of these fields is all there is to ask.
+                alone = isinstance(self.term, Words | Setting)
+                wanted = both(self._in_tier(tier), self._runs if alone else query)
             if found:
                 wanted = both(wanted, but=[self.plan.within(found)])
             for place in self.reader.newest(wanted, limit - len(found)):
@@ -206,12 +228,11 @@ class _Look:
         (unit,) = units(run, (), self.term)
         return hits_of_run(unit, self.term)
 
-    def _newest_runs(self, texts: Query, count: int, but: Collection[int]) -> list[tuple[int, int]]:
+    def _newest_runs(self, count: int, but: Collection[int]) -> list[tuple[int, int]]:
         """Return runs by their newest text: more than asked for where some may not hold."""
         if count < 1:
             return []
-        if but:
-            texts = both(texts, but=[self.plan.within(but)])
+        texts = both(self._texts, but=[self.plan.within(but)]) if but else self._texts
         return self.reader.newest_runs(
             texts, count if self.plan.settles(self.said) else count + READ_MAX
         )
