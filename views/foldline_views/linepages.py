@@ -55,9 +55,15 @@ class Printed:
             return Block.empty()
         return unpack(row[0])
 
-    def straddling(self, time: int) -> int:
-        """Return how many blocks begin before a time: the last one may go on after it."""
-        low, high = 0, -(-self.total // BLOCK_LINES)
+    def blocks(self) -> int:
+        """Return how many blocks there are."""
+        return -(-self.total // BLOCK_LINES)
+
+    def straddling(self, time: int, low: int, high: int) -> int:
+        """Return how many blocks begin before a time: the last one may go on after it.
+
+        It is known that there are at least `low` and at most `high`.
+        """
         while low < high:
             middle = (low + high) // 2
             if self.begun(middle) < time:
@@ -66,17 +72,17 @@ class Printed:
                 high = middle
         return low
 
-    def before(self, time: int) -> int:
-        """Return how many lines were begun before a time."""
-        blocks = self.straddling(time)
+    def before(self, time: int, blocks: int | None = None) -> int:
+        """Return how many lines were begun before a time, of which `straddling` may be known."""
+        if blocks is None:
+            blocks = self.straddling(time, 0, self.blocks())
         if blocks == 0:
             return 0
         block = self._straddling.get(blocks - 1)
         if block is None:
             block = self._straddling[blocks - 1] = self.block(blocks - 1)
-        places = block.places
         limit = from_bits(time)
-        earlier = [at for at, place in enumerate(places) if place and place.begun < limit]
+        earlier = [at for at, place in enumerate(block.places) if place and place.begun < limit]
         return (blocks - 1) * BLOCK_LINES + (earlier[-1] + 1 if earlier else 0)
 
     def rows(self, number: int) -> Iterator[tuple[float, str, int, LineRow | None]]:
@@ -157,15 +163,21 @@ def _starts(writers: Sequence[Printed], place: int) -> list[int]:
         return [0] * len(writers)
     if place == sum(one.total for one in writers):
         return [one.total for one in writers]
-    # The last time before which no more lines than these were begun.
-    low = min(one.begun(0) for one in writers)
-    high = bits(float("inf"))
+    # The last time before which no more lines than these were begun. The blocks that begin before
+    # a time are fewer and fewer to choose from, so each is looked for once, not at every turn.
+    low, fewest = min(one.begun(0) for one in writers), [0] * len(writers)
+    high, most = bits(float("inf")), [one.blocks() for one in writers]
+    middle = max(one.begun(one.blocks() - 1) for one in writers)  # no later time but a few lines'
     while high - low > 1:
-        middle = (low + high) // 2
-        if _is_within(writers, middle, place):
-            low = middle
+        blocks = [
+            one.straddling(middle, few, many)
+            for one, few, many in zip(writers, fewest, most, strict=True)
+        ]
+        if _is_within(writers, middle, blocks, place):
+            low, fewest = middle, blocks
         else:
-            high = middle
+            high, most = middle, blocks
+        middle = (low + high) // 2
     starts = [one.before(low) for one in writers]
     # Lines that were begun at this very time are in the order of their writers.
     left = place - sum(starts)
@@ -176,10 +188,11 @@ def _starts(writers: Sequence[Printed], place: int) -> list[int]:
     return starts
 
 
-def _is_within(writers: Sequence[Printed], time: int, place: int) -> bool:
-    """Say whether at most `place` lines were begun before a time."""
-    blocks = [one.straddling(time) for one in writers]
+def _is_within(writers: Sequence[Printed], time: int, blocks: Sequence[int], place: int) -> bool:
+    """Say whether at most `place` lines were begun before a time; so many blocks were."""
     if sum(max(0, count - 1) for count in blocks) * BLOCK_LINES > place:
         return False
-    full = (min(count * BLOCK_LINES, one.total) for count, one in zip(blocks, writers, strict=True))
-    return sum(full) <= place or sum(one.before(time) for one in writers) <= place
+    both = list(zip(writers, blocks, strict=True))
+    if sum(min(count * BLOCK_LINES, one.total) for one, count in both) <= place:
+        return True
+    return sum(one.before(time, count) for one, count in both) <= place
