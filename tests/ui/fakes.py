@@ -14,13 +14,29 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from foldline.errors import QueryError, RunNotFound
-from foldline.layout import Layout
+from foldline.layout import Layout, SegmentName
 from foldline_ingest.announce import Announcement
 from foldline_ingest.view import SeriesDelta
 from foldline_ui.app import Composition, compose
 from foldline_ui.pages import Bundle
-from foldline_views.answers import FramesRequest, RunDetail, RunsPage, SeriesPage, Sort, Totals
+from foldline_views.answers import (
+    ColumnsPage,
+    Edit,
+    EditedRuns,
+    ExportRequest,
+    FramesRequest,
+    GroupOf,
+    GroupsPage,
+    RunDetail,
+    RunHead,
+    RunsPage,
+    SeriesPage,
+    Sort,
+    Totals,
+)
+from foldline_views.column import column_of
 from foldline_views.explain import ExplainedPart, Explanation
+from foldline_views.export import Table
 
 Client = TestClient[web.Request, web.Application]
 
@@ -86,6 +102,7 @@ class FakeViews:
         self.run_status = "finished"
         self.frames_bytes = b"FOLDFRM1" + bytes(56)
         self.closed = False
+        self.folded = True
         self.failure: Exception | None = None
 
     async def close(self) -> None:
@@ -97,9 +114,16 @@ class FakeViews:
             raise self.failure
 
     async def runs(
-        self, query: str, *, sort: Sequence[Sort], limit: int, cursor: str | None
+        self,
+        query: str,
+        *,
+        sort: Sequence[Sort],
+        limit: int,
+        cursor: str | None,
+        group: GroupOf | None = None,
     ) -> RunsPage:
-        self._ask(query, (query, [(s.by, s.desc) for s in sort], limit, cursor))
+        whose = () if group is None else (group,)
+        self._ask(query, (query, [(s.by, s.desc) for s in sort], limit, cursor, *whose))
         page = {
             "rows": [RUN],
             "total": 1,
@@ -115,6 +139,30 @@ class FakeViews:
             raise RunNotFound(f"there is no run {run}", hint="foldline runs ls lists all")
         detail = {**DETAIL, "status": self.run_status, "watermark": self.watermark}
         return msgspec.convert(detail, RunDetail)
+
+    async def groups(
+        self, query: str, by: Sequence[str], *, columns: Sequence[str], **asked: Any
+    ) -> GroupsPage:
+        self._ask(query, (query, list(by), list(columns), asked))
+        return GroupsPage([], list(by), list(columns), 0, 0, None, self.watermark, [])
+
+    async def columns(self, query: str, **asked: Any) -> ColumnsPage:
+        self._ask(query, (query, asked))
+        return ColumnsPage([], 0, 0, None, self.watermark, [])
+
+    async def export(self, request: ExportRequest) -> Table:
+        self._ask(request.query, request)
+        return Table(["run.name"], [column_of(["first", None])], 2)
+
+    async def edit(self, layout: Layout, runs: Sequence[str], edit: Edit) -> list[SegmentName]:
+        self._ask("", (list(runs), edit))
+        for run in runs:
+            await self.run(run)
+        return [SegmentName(run, "w2") for run in runs]
+
+    async def edited(self, changes: Sequence[SegmentName], wait_s: float) -> EditedRuns:
+        head = {key: RUN[key] for key in RUN if key != "metrics"}
+        return EditedRuns([msgspec.convert(head, RunHead)], self.folded, self.watermark)
 
     async def series(self, query: str, *, limit: int) -> SeriesPage:
         self._ask(query, (query, limit))

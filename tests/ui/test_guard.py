@@ -63,6 +63,24 @@ async def test_another_sites_page_cannot_post(tmp_path: Path, headers: dict[str,
     assert fake.views.asked == []
 
 
+@pytest.mark.parametrize("site", [{"Origin": "http://evil.test"}, {"Sec-Fetch-Site": "same-site"}])
+async def test_another_sites_page_cannot_change_a_run(
+    tmp_path: Path, site: dict[str, str]
+) -> None:
+    """A foreign page changes nothing: by no method, nor by a form, which needs no permission."""
+    fake = Fake(tmp_path)
+    edit = {"archived": True}
+    many = {"ids": ["0k1"], "edit": edit}
+    async with serving(fake) as client:
+        one = await client.patch("/api/v1/runs/0k1", json=edit, headers=site)
+        all_ = await client.post("/api/v1/runs/edit", json=many, headers=site)
+        assert (one.status, all_.status) == (403, 403)
+        form = await client.post("/api/v1/runs/edit", data=many["edit"])
+        assert form.status == 415
+        assert fake.views.asked == []
+        assert (await client.patch("/api/v1/runs/0k1", json=edit)).status == 200
+
+
 async def test_our_own_page_can_post(tmp_path: Path) -> None:
     """Our page's origin is the address that it was asked at, whatever the port."""
     async with serving(Fake(tmp_path)) as client:
@@ -82,7 +100,7 @@ async def test_every_answer_carries_the_policy(tmp_path: Path) -> None:
     paths += [("GET", "/"), ("GET", "/nope.js"), ("DELETE", SEARCH), ("GET", "/api/v1/runs/no")]
     async with serving(Fake(tmp_path)) as client:
         for method, path in paths:
-            body = {"query": ""} if method == "POST" else None
+            body = {"query": ""} if method in {"POST", "PATCH"} else None
             async with client.request(method, path, json=body) as answer:
                 policy = answer.headers["Content-Security-Policy"]
                 assert "default-src 'none'" in policy

@@ -11,9 +11,24 @@ from typing import Literal, Protocol
 
 from aiohttp import web
 
-from foldline.layout import Layout
+from foldline.layout import Layout, SegmentName
 from foldline_ingest.announce import Announcement
-from foldline_views.answers import FramesRequest, RunDetail, RunsPage, SeriesPage, Sort, Totals
+from foldline_views.answers import (
+    Best,
+    ColumnsPage,
+    Edit,
+    EditedRuns,
+    ExportRequest,
+    FramesRequest,
+    GroupOf,
+    GroupSort,
+    GroupsPage,
+    RunDetail,
+    RunsPage,
+    SeriesPage,
+    Sort,
+    Totals,
+)
 from foldline_views.contents import (
     HitsPage,
     HitsRequest,
@@ -26,6 +41,7 @@ from foldline_views.contents import (
     ValuesRequest,
 )
 from foldline_views.explain import Explanation
+from foldline_views.export import Table
 
 from .events import Hub
 from .route import RouteTable
@@ -48,9 +64,50 @@ class Reader(Protocol):
         """Take over what was committed since."""
 
     async def runs(
-        self, query: str, *, sort: Sequence[Sort], limit: int, cursor: str | None
+        self,
+        query: str,
+        *,
+        sort: Sequence[Sort],
+        limit: int,
+        cursor: str | None,
+        group: GroupOf | None = None,
     ) -> RunsPage:
         """Return one page of the runs that match."""
+
+    async def groups(
+        self,
+        query: str,
+        by: Sequence[str],
+        *,
+        columns: Sequence[str],
+        best: Best | None,
+        sort: Sequence[GroupSort],
+        limit: int,
+        cursor: str | None,
+    ) -> GroupsPage:
+        """Return the runs that match in groups."""
+
+    async def columns(
+        self,
+        query: str,
+        *,
+        like: str,
+        sources: Sequence[str],
+        differing: bool,
+        values: int,
+        limit: int,
+        cursor: str | None,
+    ) -> ColumnsPage:
+        """Return the columns of the runs that match."""
+
+    async def export(self, request: ExportRequest) -> Table:
+        """Return runs or groups as a table."""
+
+    async def edit(self, layout: Layout, runs: Sequence[str], edit: Edit) -> list[SegmentName]:
+        """Log a change of runs; raises RunNotFound and StoreUnwritable."""
+
+    async def edited(self, changes: Sequence[SegmentName], wait_s: float) -> EditedRuns:
+        """Return the changed runs once they show it, or when waiting was in vain."""
 
     async def run(self, run: str) -> RunDetail:
         """Return a run whole; raises RunNotFound."""

@@ -27,8 +27,8 @@ BODY_BYTES_MAX = 1 << 20  # a frames request for 10,000 series by number is abou
 BODY_TIMEOUT_S = 10.0  # a body of that size that takes longer is held open on purpose
 SUMMARY_CHARS_MIN = 10  # a word alone says nothing
 
-Scope = Literal["read"]
-"""What a caller must be allowed to do. Writing scopes come with the first route that writes."""
+Scope = Literal["read", "write"]
+"""What a caller must be allowed to do."""
 
 Asked = TypeVar("Asked", bound=Request)
 Answer = Callable[[web.Request, Any], Awaitable[msgspec.Struct | web.StreamResponse]]

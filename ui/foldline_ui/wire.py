@@ -25,6 +25,7 @@ __all__ = [
     "FramesAsked",
     "Health",
     "Nothing",
+    "OneGroup",
     "Request",
     "RunCounts",
     "RunsAsked",
@@ -44,11 +45,15 @@ SERIES_DEFAULT = 2000  # series of an answer: what a page draws at once
 SERIES_NUMBER_MAX = 0xFFFF_FFFF  # series numbers travel as u32 in frames
 POINTS_MAX = 1024  # buckets of a series: the finest level that the views keep
 POINTS_DEFAULT = 256  # buckets of a series: one for every few pixels of a chart
-CURSOR_CHARS_MAX = 512  # a cursor is ours: longer ones were made up
+CURSOR_CHARS_MAX = 16_384  # a cursor is ours: eight texts that rows were sorted by fit
+KEYS_MAX = 8  # to group by: more groups than a person can tell apart
+GROUP_ID_CHARS_MAX = 64  # an id is ours: longer ones were made up
 
 Query = Annotated[
     str, Meta(max_length=QUERY_CHARS_MAX, description="In Foldline's query language; '' is all.")
 ]
+Word = Annotated[str, Meta(min_length=1, max_length=QUERY_CHARS_MAX)]
+Cursor = Annotated[str, Meta(max_length=CURSOR_CHARS_MAX)]
 SeriesNumber = Annotated[int, Meta(ge=0, le=SERIES_NUMBER_MAX)]
 
 
@@ -67,6 +72,13 @@ class SortBy(Request, frozen=True):
     desc: bool = False
 
 
+class OneGroup(Request, frozen=True):
+    """One group of runs: what they were grouped by, and the id that the group was given."""
+
+    by: Annotated[tuple[Word, ...], Meta(min_length=1, max_length=KEYS_MAX)]
+    id: Annotated[str, Meta(max_length=GROUP_ID_CHARS_MAX)]
+
+
 class RunsAsked(Request, frozen=True):
     """Which runs, in which order, and how many of them."""
 
@@ -75,7 +87,8 @@ class RunsAsked(Request, frozen=True):
         SortBy("run.created_at", desc=True),
     )
     limit: Annotated[int, Meta(ge=1, le=RUNS_MAX)] = RUNS_DEFAULT
-    cursor: Annotated[str, Meta(max_length=CURSOR_CHARS_MAX)] | None = None
+    cursor: Cursor | None = None
+    group: OneGroup | None = None
 
 
 class ExplainAsked(Request, frozen=True):

@@ -21,6 +21,9 @@ __all__ = [
     "ColumnFound",
     "ColumnsFound",
     "ColumnsPage",
+    "Edit",
+    "EditedRuns",
+    "ExportRequest",
     "Extreme",
     "FramesRequest",
     "Git",
@@ -187,6 +190,11 @@ class Alert(msgspec.Struct):
     text: str
     level: int  # as in `logging`
     time: float
+    rule: str = ""
+    series: str = ""
+    context: dict[str, Any] = {}
+    step: float | None = None
+    value: Number | None = None
 
 
 class Machine(msgspec.Struct):
@@ -197,11 +205,6 @@ class Machine(msgspec.Struct):
     cwd: str
     python: str
     cpus: int
-    rule: str = ""
-    series: str = ""
-    context: dict[str, Any] = {}
-    step: float | None = None
-    value: Number | None = None
     memory_bytes: int
     gpus: list[str]
 
@@ -402,6 +405,39 @@ class GroupsPage(msgspec.Struct):
     cursor: str | None
     watermark: int
     warnings: list[str]
+
+
+class Edit(msgspec.Struct, forbid_unknown_fields=True):
+    """What a person changes of a run: only what is named.
+
+    `fields` are of name, experiment, description and notes (texts; None takes one away), archived
+    and deleted (bools).
+    """
+
+    fields: dict[str, str | bool | None] = {}
+    tags_added: list[str] = []
+    tags_removed: list[str] = []
+
+
+class EditedRuns(msgspec.Struct):
+    """Runs as they are after a change; `folded` is false if they do not show it yet."""
+
+    runs: list[RunHead]
+    folded: bool
+    watermark: int
+
+
+class ExportRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Which runs as a table, in which order, and with which columns; all of them if none is named.
+
+    With `group_by` the rows are groups, with figures of the columns over all their members.
+    """
+
+    query: str = ""
+    sort: list[Sort] = []
+    columns: list[str] = []
+    group_by: list[str] = []
+    best: Best | None = None
 
 
 class ValueCount(msgspec.Struct):

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import keyword
 import re
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+import anyio.lowlevel
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from .answers import ColumnFound, ValueCount, number, plain
+from .answers import ColumnFound, ColumnsPage, ValueCount, number, plain
+from .catalog import Catalog
 from .column import BOOL, FLOAT, Column, Numbers, Objects, Path, Rows, Texts
+from .cursor import Cursor, belonging, read_cursor, write_cursor
 from .factors import same
 from .selection import Selection
 from .words import INSTANTS, RUN_BRANCHES, RUN_FIELDS
 
-__all__ = ["Candidate", "candidates", "examined", "word_of"]
+__all__ = ["Candidate", "candidates", "columns_page", "examined", "word_of"]
 
 SOURCES = {"params": "param", "summary": "summary"}  # of paths; all others are fields
+
+# How long one answer keeps all others waiting, in seconds: less than anybody sees.
+TURN_S = 0.005
 
 # Names that mean something else after `run.`, so that a param of that name is written in full.
 TAKEN = RUN_FIELDS | RUN_BRANCHES | {"metrics", "params"}
@@ -85,6 +92,47 @@ def examined(
         if found is not None and differing and found.distinct + (found.missing > 0) < 2:
             found = None
         yield found
+
+
+async def columns_page(
+    catalog: Catalog,
+    query: str,
+    *,
+    like: str = "",
+    sources: Sequence[str] = (),
+    differing: bool = False,
+    values: int = 20,
+    limit: int = 1000,
+    cursor: str | None = None,
+) -> ColumnsPage:
+    """Return the columns that matching runs have, in order of first use, from the cursor on.
+
+    With `differing` only those in which matching runs differ; `values` is how many of the most
+    frequent values are told. Raises QueryError. Others get their turn meanwhile.
+    """
+    question = belonging(query, like, tuple(sources), differing)
+    last = None if cursor is None else read_cursor(cursor, question).id
+    selection = Selection.of(catalog, query)
+    chosen = candidates(selection, like, sources)
+    found = []
+    turn_ends = time.monotonic() + TURN_S
+    for column in examined(selection, chosen, top=values, differing=differing):
+        if column is not None:
+            found.append(column)
+        if time.monotonic() > turn_ends:
+            await anyio.lowlevel.checkpoint()
+            turn_ends = time.monotonic() + TURN_S
+    start = next((at + 1 for at, one in enumerate(found) if one.column == last), 0)
+    page = found[start : start + limit]
+    more = page and start + limit < len(found)
+    return ColumnsPage(
+        columns=page,
+        total=len(found),
+        runs=len(selection.rows),
+        cursor=write_cursor(Cursor(question, page[-1].column, [])) if more else None,
+        watermark=selection.catalog.watermark,
+        warnings=selection.warnings,
+    )
 
 
 def word_of(path: Path) -> str:
@@ -198,6 +246,8 @@ def _counted(cells: Sequence[Any], top: int) -> tuple[int, list[tuple[Any, int]]
 
 def _most(counts: NDArray[np.int64], top: int) -> Rows:
     """Return the places of the largest counts, the largest first, and of equals the first."""
+    if not top:
+        return np.empty(0, np.intp)
     if top < len(counts):
         bound = np.partition(counts, len(counts) - top)[len(counts) - top]
         places = np.flatnonzero(counts >= bound)

@@ -58,7 +58,7 @@ def groups_page(
     columns: Sequence[str] = (),
     best: Best | None = None,
     sort: Sequence[GroupSort] = (),
-    limit: int = 100,
+    limit: int | None = 100,
     cursor: str | None = None,
 ) -> GroupsPage:
     """Return the runs that match as groups, each with figures over all its members.
@@ -83,7 +83,7 @@ def groups_page(
         last = read_cursor(cursor, question)
         ids = {digest(grouped.key(group)): group for group in order.tolist()}
         start = after(last, order, ordering, down, ids.get(last.id))
-    end = min(start + limit, len(order))
+    end = len(order) if limit is None else min(start + limit, len(order))
     page = order[start:end].tolist()
     counts = np.bincount(grouped.whole.codes, minlength=grouped.whole.size)
     rows = []

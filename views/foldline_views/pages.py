@@ -14,7 +14,7 @@ from .grouping import members
 from .query import order, parse, sort_key
 from .selection import Selection
 
-__all__ = ["matching_series", "runs_page", "series_page"]
+__all__ = ["matching_series", "ordered", "runs_page", "series_page"]
 
 NEWEST_FIRST = Sort("run.created_at", desc=True)
 
@@ -35,27 +35,35 @@ def runs_page(
     selection = Selection.of(catalog, query)
     chosen = selection.rows if group is None else members(selection, group.by, group.id)
     keys = [(sort_key(key.by), key.desc) for key in sort or (NEWEST_FIRST,)]
-    rows = order(selection.table, keys, chosen)
+    # Behind a cursor any row may come next; of the first page only its own are sorted.
+    rows = order(selection.table, keys, chosen, limit=limit if cursor is None else None)
     columns = [key.column(selection.table) for key, _ in keys]
     question = belonging(query, [(key.text, down) for key, down in keys], group)
     start = 0
     if cursor is not None:
         last = read_cursor(cursor, question)
         start = after(last, rows, columns, [down for _, down in keys], catalog.row_of.get(last.id))
-    end = len(rows) if limit is None else min(start + limit, len(rows))
+    total = len(chosen)
+    end = total if limit is None else min(start + limit, total)
     page = rows[start:end].tolist()
     following = None
-    if page and end < len(rows):
+    if page and end < total:
         last = Cursor(question, catalog.heads[page[-1]].id, places(columns, page[-1]))
         following = write_cursor(last)
     return RunsPage(
         rows=[catalog.row(row) for row in page],
-        total=len(rows),
+        total=total,
         cursor=following,
         watermark=catalog.watermark,
         warnings=selection.warnings,
         columns=catalog.columns_found(),
     )
+
+
+def ordered(selection: Selection, sort: Sequence[Sort] = ()) -> Rows:
+    """Return the rows of a selection in order: newest first, if nothing else is asked for."""
+    keys = [(sort_key(key.by), key.desc) for key in sort or (NEWEST_FIRST,)]
+    return order(selection.table, keys, selection.rows)
 
 
 def series_page(catalog: Catalog, query: str = "", *, limit: int | None = None) -> SeriesPage:

@@ -16,10 +16,19 @@ import anyio
 import numpy as np
 
 from foldline.errors import ViewDamaged
+from foldline.layout import Layout, SegmentName
 
 from . import artifacts, frames
 from .answers import (
+    Best,
+    ColumnsPage,
+    Edit,
+    EditedRuns,
+    ExportRequest,
     FramesRequest,
+    GroupOf,
+    GroupSort,
+    GroupsPage,
     RunDetail,
     RunsPage,
     SeriesPage,
@@ -33,6 +42,10 @@ from .database import Database
 from .explain import Explanation, explained
 from .generation import Generation, current, report_damage
 from .overview import OVERVIEW_MAX
+from .discovery import columns_page
+from .edits import edit_runs, is_folded
+from .export import Table, table_of
+from .grouping import groups_page
 from .pages import matching_series, runs_page, series_page
 from .shelves import CATALOG
 from .viewstore import read_version
@@ -43,6 +56,8 @@ T = TypeVar("T")
 
 # Curves in one answer: 20,000 of 256 buckets are 60 MB, as much as a browser takes well.
 CURVES_MAX = 20_000
+# Between two looks for a change that was logged just now, in seconds: half of what a fold takes.
+FOLDED_POLL_S = 0.01
 
 
 class Views:
@@ -144,7 +159,7 @@ class Views:
 
     async def totals(self) -> Totals:
         """Return how many runs there are."""
-        heads = self._catalog.heads
+        heads = [head for head in self._catalog.heads if head.deleted_at is None]
         return Totals(len(heads), sum(head.status == "running" for head in heads))
 
     async def runs(
@@ -154,9 +169,67 @@ class Views:
         sort: Sequence[Sort] = (),
         limit: int = 100,
         cursor: str | None = None,
+        group: GroupOf | None = None,
     ) -> RunsPage:
-        """Return the runs that match, in order, from the cursor on. Raises QueryError."""
-        return runs_page(self._catalog, query, sort=sort, limit=limit, cursor=cursor)
+        """Return the runs that match, in order, from the cursor on; of one group, if it is given.
+
+        Raises QueryError.
+        """
+        return runs_page(self._catalog, query, sort=sort, limit=limit, cursor=cursor, group=group)
+
+    async def groups(
+        self,
+        query: str,
+        by: Sequence[str],
+        *,
+        columns: Sequence[str] = (),
+        best: Best | None = None,
+        sort: Sequence[GroupSort] = (),
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> GroupsPage:
+        """Return the runs that match in groups, with figures of all members. Raises QueryError."""
+        return groups_page(
+            self._catalog, query, by,
+            columns=columns, best=best, sort=sort, limit=limit, cursor=cursor,
+        )  # fmt: skip
+
+    async def columns(
+        self,
+        query: str,
+        *,
+        like: str = "",
+        sources: Sequence[str] = (),
+        differing: bool = False,
+        values: int = 20,
+        limit: int = 1000,
+        cursor: str | None = None,
+    ) -> ColumnsPage:
+        """Return the columns of the runs that match, and what is in them. Raises QueryError."""
+        return await columns_page(
+            self._catalog, query, like=like, sources=sources,
+            differing=differing, values=values, limit=limit, cursor=cursor,
+        )  # fmt: skip
+
+    async def export(self, request: ExportRequest) -> Table:
+        """Return runs or groups as a table, to be encoded by `export`. Raises QueryError."""
+        return table_of(self._catalog, request)
+
+    async def edit(self, layout: Layout, runs: Sequence[str], edit: Edit) -> list[SegmentName]:
+        """Log a change of runs. Raises RunNotFound and StoreUnwritable; see `edits`."""
+        return await edit_runs(layout, self._catalog, runs, edit)
+
+    async def edited(self, changes: Sequence[SegmentName], wait_s: float) -> EditedRuns:
+        """Return the changed runs once they show it, or as they are when waiting was in vain."""
+        with anyio.move_on_after(wait_s):
+            while not all(is_folded(self._catalog, change) for change in changes):
+                await anyio.sleep(FOLDED_POLL_S)
+                with suppress(ViewDamaged):  # they are made again
+                    await self.refresh()
+        catalog = self._catalog
+        heads = [catalog.heads[catalog.find(change.run)] for change in changes]
+        folded = all(is_folded(catalog, change) for change in changes)
+        return EditedRuns(heads, folded, catalog.watermark)
 
     async def run(self, run: str) -> RunDetail:
         """Return one run, whole. Raises RunNotFound."""

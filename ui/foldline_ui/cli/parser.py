@@ -7,6 +7,8 @@ from importlib.metadata import version
 
 from foldline.layout import STORE_DEFAULT
 
+from .verbs import add_verbs
+
 __all__ = ["parser"]
 
 PORT_DEFAULT = 43800
@@ -60,8 +62,8 @@ def _add_up(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
 def _add_runs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     group = commands.add_parser(
         "runs",
-        help="list runs, show one",
-        description="List runs, or show one.",
+        help="list, show, compare, export and change runs",
+        description="List, show, compare, export and change runs.",
         epilog="example: foldline runs ls",
         allow_abbrev=False,
     )
@@ -85,6 +87,7 @@ def _add_runs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     showing = _add(verbs, "show", "show one run whole", "foldline runs show ID --json")
     showing.add_argument("run", metavar="ID", help="as `runs ls` lists it")
     showing.set_defaults(module="runs", function="show_run")
+    add_verbs(verbs, _add)
 
 
 def _add_query(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

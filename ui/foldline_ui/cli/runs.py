@@ -18,12 +18,11 @@ from foldline_views.query import sort_key
 from foldline_views.reader import Views
 
 from .exits import Exit
-from .terminal import say, say_json, table, term, when
+from .terminal import NONE, say, say_json, table, term, when
 
 __all__ = ["list_runs", "show_run"]
 
 Answer = TypeVar("Answer")
-NONE = "-"  # what a cell shows that has nothing to show
 
 
 def list_runs(arguments: argparse.Namespace) -> Exit:

@@ -12,11 +12,12 @@ import msgspec
 
 from foldline.errors import FoldlineError, QueryError
 
-__all__ = ["ProgressBar", "complain", "say", "say_json", "table", "term", "when"]
+__all__ = ["NONE", "ProgressBar", "complain", "say", "say_json", "table", "term", "when"]
 
 BAR_CHARS = 30
 BAR_PACE_S = 0.1  # seconds between two drawings of a bar: more often is only flicker
 GAP = "  "
+NONE = "-"  # what a cell shows that has nothing to show
 
 
 def say(text: str) -> None:

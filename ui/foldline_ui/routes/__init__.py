@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..route import RouteTable
-from . import blobs, events, explain, health, lines, openapi, runs, series, values
+from . import blobs, edits, events, explain, exports, health, lines, openapi, runs, series, values
 
 __all__ = ["table"]
 
@@ -11,6 +11,19 @@ __all__ = ["table"]
 def table() -> RouteTable:
     """Return a fresh table of all routes."""
     routes = RouteTable()
-    for module in (health, runs, lines, values, blobs, series, explain, events, openapi):
+    modules = (
+        health,
+        runs,
+        exports,
+        edits,
+        lines,
+        values,
+        blobs,
+        series,
+        explain,
+        events,
+        openapi,
+    )
+    for module in modules:
         routes.include(module.ROUTES)
     return routes

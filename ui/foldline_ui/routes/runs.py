@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
 import msgspec
 from aiohttp import hdrs, web
 
-from foldline.errors import QueryError
 from foldline.ids import run_id
-from foldline_views.answers import RunDetail, RunsPage, Sort
-from foldline_views.query import sort_key
+from foldline_views.answers import (
+    Best,
+    ColumnsPage,
+    GroupOf,
+    GroupSort,
+    GroupsPage,
+    RunDetail,
+    RunsPage,
+)
 
-from ..errors import ApiFailure
 from ..parts import HUB, READER
 from ..route import JSON, RouteTable
-from ..wire import ApiError, Nothing, RunsAsked, SortBy
+from ..tables import ColumnsAsked, GroupsAsked
+from ..wire import Nothing, RunsAsked
+from ..words import check, sorts
 
 __all__ = ["ROUTES"]
 
@@ -32,9 +37,57 @@ ROUTES = RouteTable()
 )
 async def search_runs(request: web.Request, asked: RunsAsked) -> RunsPage:
     """Answer one page of runs."""
+    group = None if asked.group is None else GroupOf(list(asked.group.by), asked.group.id)
+    if group is not None:
+        check("group.by", group.by)
     return await request.app[READER].runs(
+        asked.query, sort=sorts(asked.sort), limit=asked.limit, cursor=asked.cursor, group=group
+    )
+
+
+@ROUTES.add(
+    "POST",
+    "/runs/groups",
+    scope="read",
+    summary="The runs that match in groups, with figures over all members.",
+    request=GroupsAsked,
+    response=GroupsPage,
+)
+async def group_runs(request: web.Request, asked: GroupsAsked) -> GroupsPage:
+    """Answer one page of groups."""
+    sort = [GroupSort(key.by, key.figure, key.desc) for key in asked.sort]
+    best = None if asked.best is None else Best(asked.best.by, asked.best.goal)
+    check("by", asked.by)
+    check("columns", asked.columns)
+    check("sort", (key.by for key in sort if key.is_column), "bad_sort")
+    check("best", () if best is None else (best.by,))
+    return await request.app[READER].groups(
         asked.query,
-        sort=[_sort(number, key) for number, key in enumerate(asked.sort)],
+        asked.by,
+        columns=asked.columns,
+        best=best,
+        sort=sort,
+        limit=asked.limit,
+        cursor=asked.cursor,
+    )
+
+
+@ROUTES.add(
+    "POST",
+    "/runs/columns",
+    scope="read",
+    summary="The columns of the runs that match: kinds, ranges, counts of values.",
+    request=ColumnsAsked,
+    response=ColumnsPage,
+)
+async def find_columns(request: web.Request, asked: ColumnsAsked) -> ColumnsPage:
+    """Answer one page of columns."""
+    return await request.app[READER].columns(
+        asked.query,
+        like=asked.like,
+        sources=asked.sources,
+        differing=asked.differing,
+        values=asked.values,
         limit=asked.limit,
         cursor=asked.cursor,
     )
@@ -59,18 +112,3 @@ async def get_run(request: web.Request, _: Nothing) -> web.Response:
     if any(known.value in {tag, "*"} for known in request.if_none_match or ()):
         return web.Response(status=304, headers=headers)
     return web.Response(body=msgspec.json.encode(run), content_type=JSON, headers=headers)
-
-
-def _sort(number: int, key: SortBy) -> Sort:
-    """Return a sort key that can be sorted by.
-
-    Its mistakes are told apart from the query's: their place in the text is in another text.
-    """
-    try:
-        sort_key(key.by)
-    except QueryError as error:
-        raise ApiFailure(
-            HTTPStatus.BAD_REQUEST,
-            ApiError("bad_sort", f"sort[{number}]: {error.message}", hint=error.hint or None),
-        ) from error
-    return Sort(key.by, key.desc)

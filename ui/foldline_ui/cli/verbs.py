@@ -1,0 +1,135 @@
+"""The grammar of commands that change, compare and export runs."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Protocol
+
+__all__ = ["Add", "add_gc", "add_verbs"]
+
+GC_DAYS_DEFAULT = 30.0  # a deleted run can be had back for a month
+
+
+class Add(Protocol):
+    """Adds a command with what all commands have."""
+
+    def __call__(
+        self,
+        commands: argparse._SubParsersAction[argparse.ArgumentParser],
+        name: str,
+        does: str,
+        example: str,
+    ) -> argparse.ArgumentParser:
+        """Return the parser of the command."""
+
+
+def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser], add: Add) -> None:
+    """Add the commands below `foldline runs` that do more than list and show."""
+    tagging = add(
+        verbs, "tag", "put tags on runs, or take them off", "foldline runs tag ID --add best"
+    )
+    _add_choice(tagging)
+    tagging.add_argument("--add", nargs="+", default=[], metavar="TAG", help="put these on")
+    tagging.add_argument("--remove", nargs="+", default=[], metavar="TAG", help="take these off")
+    tagging.set_defaults(module="edits", function="tag")
+    renaming = add(verbs, "rename", "give a run a name", "foldline runs rename ID 'warm start'")
+    renaming.add_argument("run", metavar="ID", help="as `runs ls` lists it")
+    renaming.add_argument("name", metavar="NAME", help="the new name; '' takes it away")
+    renaming.set_defaults(module="edits", function="rename", query="")
+    noting = add(
+        verbs, "note", "write the notes of a run", "foldline runs note ID 'diverged at 4k'"
+    )
+    noting.add_argument("run", metavar="ID", help="as `runs ls` lists it")
+    noting.add_argument("text", metavar="TEXT", help="the new notes; - reads them from the input")
+    noting.set_defaults(module="edits", function="note", query="")
+    archiving = add(verbs, "archive", "put runs out of sight", "foldline runs archive ID")
+    _add_choice(archiving)
+    archiving.add_argument("--undo", action="store_true", help="bring them back into sight")
+    archiving.set_defaults(module="edits", function="archive")
+    removing = add(
+        verbs, "rm", "delete runs; for 30 days they can be had back", "foldline runs rm ID"
+    )
+    _add_choice(removing)
+    removing.set_defaults(module="edits", function="delete")
+    restoring = add(verbs, "restore", "have deleted runs back", "foldline runs restore ID")
+    _add_choice(restoring)
+    restoring.set_defaults(module="edits", function="restore")
+    comparing = add(verbs, "compare", "show in what runs differ", "foldline runs compare ID ID")
+    comparing.add_argument("runs", metavar="ID", nargs="+", help="as `runs ls` lists them")
+    comparing.add_argument("--all", action="store_true", help="also what is the same in all")
+    comparing.set_defaults(module="compare", function="run", query="")
+    _add_export(verbs, add)
+
+
+def _add_choice(command: argparse.ArgumentParser) -> None:
+    which = command.add_mutually_exclusive_group(required=True)
+    which.add_argument("runs", metavar="ID", nargs="*", default=[], help="as `runs ls` lists them")
+    which.add_argument("--query", default="", help="all runs that match")
+
+
+def _add_export(verbs: argparse._SubParsersAction[argparse.ArgumentParser], add: Add) -> None:
+    exporting = add(
+        verbs,
+        "export",
+        "write runs, or groups of them, as a file",
+        "foldline runs export --columns run.name run.hparams.lr --output runs.csv",
+    )
+    exporting.add_argument(
+        "--format",
+        choices=("csv", "json", "jsonl", "parquet", "latex"),
+        default="csv",
+        help="what kind of file (%(default)s)",
+    )
+    exporting.add_argument(
+        "--columns", nargs="+", default=[], metavar="WORD", help="as a query writes them; else all"
+    )
+    exporting.add_argument("--query", default="", help="only runs that match")
+    exporting.add_argument(
+        "--sort",
+        nargs="+",
+        default=["run.created_at"],
+        metavar="WORD",
+        help="sort by (%(default)s)",
+    )
+    exporting.add_argument("--ascending", action="store_true", help="smallest or oldest first")
+    exporting.add_argument(
+        "--group-by", nargs="+", default=[], metavar="WORD", help="a row for each group"
+    )
+    exporting.add_argument("--best", metavar="WORD", help="the best run of each group, by this")
+    exporting.add_argument(
+        "--goal",
+        choices=("minimize", "maximize"),
+        default="minimize",
+        help="what best means (%(default)s)",
+    )
+    exporting.add_argument(
+        "--spreadsheet", action="store_true", help="let no text of a CSV file be a formula"
+    )
+    exporting.add_argument("--output", metavar="FILE", help="else it is printed")
+    exporting.set_defaults(module="export", function="run")
+
+
+def add_gc(commands: argparse._SubParsersAction[argparse.ArgumentParser], add: Add) -> None:
+    """Add the command that frees what was deleted."""
+    freeing = add(commands, "gc", "free what was deleted, for good", "foldline gc --dry-run")
+    freeing.add_argument(
+        "--older-than",
+        type=_days,
+        default=GC_DAYS_DEFAULT,
+        metavar="TIME",
+        help="only runs that were deleted so long ago, as 30d or 12h (30d)",
+    )
+    freeing.add_argument("--dry-run", action="store_true", help="only say what would be freed")
+    freeing.set_defaults(module="gc", function="run")
+
+
+def _days(text: str) -> float:
+    """Read a length of time in days; argparse tells of the error."""
+    units = {"d": 1.0, "h": 1 / 24}
+    try:
+        days = float(text[:-1]) * units[text[-1:]]
+    except (KeyError, ValueError):
+        days = -1.0
+    if not 0 <= days < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time such as 30d or 12h")
+    return days
