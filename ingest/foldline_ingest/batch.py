@@ -34,14 +34,25 @@ class Points(NamedTuple):
     def __len__(self) -> int:
         return len(self.step)
 
-    def where(self, mask: NDArray[np.bool_]) -> Points:
-        """Return the points that the mask is true for."""
+    def where(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Points:
+        """Return the points that a mask is true for, or that are at some places."""
         return Points(
-            self.series[mask], self.step[mask], self.value[mask], self.time[mask], self.epoch[mask]
+            self.series[which],
+            self.step[which],
+            self.value[which],
+            self.time[which],
+            self.epoch[which],
         )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Points]) -> Points:
+        """Return the points of all parts, end to end; there is one part at least."""
+        series, *numbers = zip(*parts, strict=True)
+        return cls(np.concatenate(series), *map(np.concatenate, numbers))
 
 
 NO_POINTS = Points(np.empty(0, np.uint32), *np.empty((4, 0)))
+NO_OFFSETS = np.empty(0, np.int64)
 
 
 class Damage(msgspec.Struct, frozen=True):
@@ -65,11 +76,14 @@ class Batch(NamedTuple):
     finished: bool  # the last seal was read: nothing will follow
     # The `StepsRewound` among the events, each with how many of the points come before it.
     rewinds: Sequence[tuple[int, EventHead]] = ()
+    offsets: NDArray[np.int64] = NO_OFFSETS  # where the record of each point begins in the segment
 
     def where(self, mask: NDArray[np.bool_]) -> Batch:
         """Return the batch with only the points that the mask is true for."""
         rewinds = [(int(np.count_nonzero(mask[:at])), head) for at, head in self.rewinds]
-        return self._replace(points=self.points.where(mask), rewinds=rewinds)
+        return self._replace(
+            points=self.points.where(mask), rewinds=rewinds, offsets=self.offsets[mask]
+        )
 
     @property
     def bytes(self) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from foldline.cell import (
     CELL_BYTES,
@@ -38,7 +39,7 @@ from foldline.errors import CorruptRecord, TruncatedRecord
 from foldline.events import PointTracked, StepsRewound, decode
 from foldline.layout import SegmentName
 
-from .batch import NO_POINTS, Batch, Damage, Points
+from .batch import NO_OFFSETS, NO_POINTS, Batch, Damage, Points
 from .stored import SegmentBytes, open_segment
 
 __all__ = ["READ_BYTES", "SegmentReader"]
@@ -373,14 +374,14 @@ class _Walk:
             for at, event in events
             if event.type == PointTracked.TYPE and (point := _wide_point(event)) is not None
         ]
-        points = NO_POINTS if events_only else self._points(wide)
+        points, offsets = (NO_POINTS, NO_OFFSETS) if events_only else self._points(wide)
         heads = [event for _, event in events if event.type != PointTracked.TYPE]
         rewinds = [
             (0 if events_only else self._points_before(at, wide), event)
             for at, event in events
             if event.type == StepsRewound.TYPE
         ]
-        return Batch(segment, start, end, points, heads, damage, self.finished, rewinds)
+        return Batch(segment, start, end, points, heads, damage, self.finished, rewinds, offsets)
 
     def _points_before(self, cell: int, wide: list[tuple[int, PointTracked]]) -> int:
         return int(np.count_nonzero(self.is_point[:cell])) + sum(at < cell for at, _ in wide)
@@ -395,7 +396,8 @@ class _Walk:
                 reason = "the block's checksum does not match its seal; its points are left out"
                 self.damage.append(Damage(self.name, seal.first, seal.length, reason))
 
-    def _points(self, wide: list[tuple[int, PointTracked]]) -> Points:
+    def _points(self, wide: list[tuple[int, PointTracked]]) -> tuple[Points, NDArray[np.int64]]:
+        """Return the points that were accepted, and where the record of each begins."""
         taken = np.flatnonzero(self.is_point)
         cells = self.cells if len(taken) == len(self.cells) else self.cells[taken]
         step = cells["step"].astype(np.float64)
@@ -408,7 +410,12 @@ class _Walk:
             np.ascontiguousarray(cells["time"]),
             np.where(cells["epoch"], cells["epoch"] - 1.0, np.nan),
         )
-        return _with_wide(points, taken, wide) if wide else points
+        places = taken
+        if wide:
+            points = _with_wide(points, taken, wide)
+            at = [at for at, _ in wide]
+            places = np.insert(taken, np.searchsorted(taken, at), at)
+        return points, self.base + places * CELL_BYTES
 
 
 def _with_wide(points: Points, taken: np.ndarray, wide: list[tuple[int, PointTracked]]) -> Points:

@@ -1,4 +1,4 @@
-"""A segment read again from its start."""
+"""A segment read again."""
 
 from __future__ import annotations
 
@@ -15,13 +15,19 @@ __all__ = ["replay"]
 
 
 def replay(
-    layout: Layout, segment: SegmentName, end: int | None = None, *, events_only: bool = False
+    layout: Layout,
+    segment: SegmentName,
+    end: int | None = None,
+    *,
+    start: int = 0,
+    events_only: bool = False,
 ) -> Iterator[Batch]:
-    """Yield what a segment holds now, up to the offset `end`.
+    """Yield what a segment holds now, from the record at `start` up to the offset `end`.
 
     What is no segment, or is not there any more, holds nothing: the fold reports it.
     """
-    reader = SegmentReader(segment, layout.segment(segment), end=end, events_only=events_only)
+    path = layout.segment(segment)
+    reader = SegmentReader(segment, path, start, end=end, events_only=events_only)
     with suppress(CorruptRecord, FileNotFoundError):
         try:
             while (batch := reader.read(final=end is not None)).bytes:

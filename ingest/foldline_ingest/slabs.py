@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from foldline.cell import CELL_BYTES, POINT
 from foldline.packs import SLAB_BYTES
 
-__all__ = ["compress", "decompress"]
+__all__ = ["compress", "decompress", "differences", "sums", "transposed"]
 
 # zstd's default: after the columns are taken apart, 9 saves nothing more and takes four times as
 # long.
@@ -94,11 +94,11 @@ def _planes(cells: bytes) -> bytes:
     order = _by_series(head)
     columns = (
         head,
-        _differences(words[order, VALUE]),
-        _differences(words[order, STEP]),
-        _differences(words[:, TIME]),
+        differences(words[order, VALUE]),
+        differences(words[order, STEP]),
+        differences(words[:, TIME]),
     )
-    return b"".join(_transposed(column).tobytes() for column in columns)
+    return b"".join(transposed(column).tobytes() for column in columns)
 
 
 def _cells(planes: bytes) -> bytes:
@@ -108,9 +108,9 @@ def _cells(planes: bytes) -> bytes:
     words = np.empty((count, 4), dtype="<u8")
     words[:, HEAD] = columns[HEAD]
     order = _by_series(columns[HEAD])
-    words[order, VALUE] = _sums(columns[VALUE])
-    words[order, STEP] = _sums(columns[STEP])
-    words[:, TIME] = _sums(columns[TIME])
+    words[order, VALUE] = sums(columns[VALUE])
+    words[order, STEP] = sums(columns[STEP])
+    words[:, TIME] = sums(columns[TIME])
     return words.tobytes()
 
 
@@ -119,18 +119,20 @@ def _by_series(head: NDArray[Any]) -> NDArray[np.intp]:
     return np.argsort((head >> np.uint64(32)).astype(np.uint32), kind="stable")
 
 
-def _differences(words: NDArray[Any]) -> Words:
+def differences(words: NDArray[Any]) -> Words:
     """Return each number's distance from the one before; a small one of either sign is small."""
     difference = words.astype(np.uint64)
     difference[1:] -= difference[:-1].copy()
     return (difference << _ONE) ^ (np.uint64(0) - (difference >> _SIGN))
 
 
-def _sums(words: Words) -> Words:
+def sums(words: Words) -> Words:
+    """Return the numbers that have these distances."""
     difference = (words >> _ONE) ^ (np.uint64(0) - (words & _ONE))
     return np.cumsum(difference, dtype=np.uint64)
 
 
-def _transposed(column: NDArray[Any]) -> NDArray[np.uint8]:
+def transposed(column: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return the first bytes of all numbers, then their second ones, and so on."""
     planes = np.ascontiguousarray(column, dtype="<u8").view(np.uint8).reshape(-1, 8)
     return np.ascontiguousarray(planes.T)

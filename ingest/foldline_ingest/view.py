@@ -7,7 +7,7 @@ they return. `ViewStore` runs the views and commits their rows and the offsets a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -20,8 +20,13 @@ __all__ = ["Applied", "Progress", "Replay", "SeriesDelta", "View", "ViewStore"]
 
 Session_contra = TypeVar("Session_contra", contravariant=True)
 
-Replay = Callable[[SegmentName, int], Iterable[Batch]]
-"""Gives a segment again from its start up to an offset, for a view that has to fold it anew."""
+
+class Replay(Protocol):
+    """Gives a segment again, for a view that has to fold it anew."""
+
+    def __call__(self, segment: SegmentName, end: int, /, *, start: int = 0) -> Iterable[Batch]:
+        """Yield what is in it from the record at `start` up to the offset `end`."""
+        ...
 
 
 class SeriesDelta(msgspec.Struct, frozen=True):

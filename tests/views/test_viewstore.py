@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from foldline_ingest.reader import SegmentReader
 from foldline_ingest.replay import replay
 from foldline_views import viewstore
 from foldline_views.database import connect
+from foldline_views.session import Session
 from foldline_views.shelves import CATALOG
 from foldline_views.viewstore import SqliteViewStore
 from tests.canonical import canonical_dump
@@ -117,7 +118,9 @@ def test_a_failure_at_any_statement_costs_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("view", [0, 1])
-def test_a_view_that_raises_moves_no_offset(tmp_path: Path, view: int) -> None:
+def test_a_view_that_raises_moves_no_offset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, view: int
+) -> None:
     """If a fold raises, nothing of its commit stays, in the file or in memory."""
     batches = sample(tmp_path)
     bench = Bench(tmp_path / "views.db")
@@ -127,14 +130,14 @@ def test_a_view_that_raises_moves_no_offset(tmp_path: Path, view: int) -> None:
         part = bench.store.views[view]
         real = part.apply
 
-        def apply_and_crash(*words: object) -> None:
-            real(*words)
+        def apply_and_crash(session: Session, batches: Sequence[Batch]) -> None:
+            real(session, batches)
             raise Crash
 
-        part.apply = apply_and_crash
-        with pytest.raises(Crash):
-            bench.apply(batches[1:])
-        part.apply = real
+        with monkeypatch.context() as patch:
+            patch.setattr(part, "apply", apply_and_crash)
+            with pytest.raises(Crash):
+                bench.apply(batches[1:])
         assert canonical_dump(db) == before
         bench.apply(batches[1:])
         assert canonical_dump(db) == expected(tmp_path, batches)

@@ -19,7 +19,7 @@ from foldline.events import StepsRewound, decode
 from foldline.layout import SegmentName
 from foldline_ingest.batch import Batch
 
-__all__ = ["SYSTEM_PREFIX", "Rewind", "Rewinds", "pass_by", "rewinds_of"]
+__all__ = ["SYSTEM_PREFIX", "Rewind", "Rewinds", "pass_by", "placed_rewinds", "rewinds_of"]
 
 # Series of the machine go on whatever step a script goes back to.
 SYSTEM_PREFIX = "__system__/"
@@ -58,7 +58,7 @@ class Rewinds:
         """
         own = self._by_writer.get(batch.segment.writer, [])
         later = [rewind for rewind in own if rewind.seq > passed.get(batch.segment, -1)]
-        places = [at for at, _ in _with_rewind(batch)]
+        places = [at for at, _ in placed_rewinds(batch)]
         behind = np.searchsorted(places, np.arange(len(batch.points)), side="right")
         limit = _lowest_from([rewind.step for rewind in later])[behind]
         others = sorted(
@@ -77,7 +77,7 @@ class Rewinds:
 
 def rewinds_of(batch: Batch) -> list[Rewind]:
     """Return the rewinds that a batch holds."""
-    return [rewind for _, rewind in _with_rewind(batch)]
+    return [rewind for _, rewind in placed_rewinds(batch)]
 
 
 def pass_by(passed: dict[SegmentName, int], batch: Batch) -> None:
@@ -86,7 +86,7 @@ def pass_by(passed: dict[SegmentName, int], batch: Batch) -> None:
         passed[batch.segment] = rewind.seq
 
 
-def _with_rewind(batch: Batch) -> Iterator[tuple[int, Rewind]]:
+def placed_rewinds(batch: Batch) -> Iterator[tuple[int, Rewind]]:
     """Yield each rewind with how many of the batch's points come before it."""
     for at, head in batch.rewinds:
         try:

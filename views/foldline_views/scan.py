@@ -11,8 +11,9 @@ from foldline.events import SeriesDefined
 from foldline.layout import Layout, SegmentName
 from foldline_ingest.batch import Batch, facts
 
-from .exact import ExactPoints, read_points
+from .exact import ExactPoints
 from .logged import read_segments
+from .pointsource import PointsSource
 from .rewinds import SYSTEM_PREFIX, Rewinds, pass_by, rewinds_of
 from .series import context_key
 
@@ -42,7 +43,7 @@ class Scan:
         if self._asked == 2:
             self._all = _read(self._layout, self._run)
         if self._all is None:
-            return read_points(self._layout, self._run, name, context)
+            return PointsSource(self._layout).points((self._run, name, context))
         nothing = np.empty(0)
         none = ExactPoints(nothing, nothing, nothing, nothing)
         return self._all.get((name, context_key(context)), none)

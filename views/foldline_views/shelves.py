@@ -19,20 +19,22 @@ from foldline_ingest.announce import LIVE_SHELF
 from .authors import AuthorsView
 from .lines import LinesView
 from .messages import MessagesView
+from .points import PointsView
 from .runs import RunsView
 from .series import SeriesView
 from .shelf import Shelf
 from .tracked import TrackedView
 
-__all__ = ["CATALOG", "LINES", "SHELVES", "VALUES", "named"]
+__all__ = ["CATALOG", "LINES", "POINTS", "SHELVES", "VALUES", "named"]
 
 # What people watch while it happens; the others may be a little older.
 CATALOG = Shelf(LIVE_SHELF, (RunsView, SeriesView), poll_s=0.02)
 LINES = Shelf("lines", (AuthorsView, LinesView, MessagesView), poll_s=0.1, events_only=True)
+POINTS = Shelf("points", (PointsView,), poll_s=0.1)
 VALUES = Shelf("values", (AuthorsView, TrackedView), poll_s=0.2, events_only=True)
 
 # In the order in which they are caught up. The first one logs the ends of writers that died.
-SHELVES: tuple[Shelf, ...] = (CATALOG, LINES, VALUES)
+SHELVES: tuple[Shelf, ...] = (CATALOG, POINTS, LINES, VALUES)
 
 
 def named(name: str) -> Shelf | None:

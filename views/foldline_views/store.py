@@ -32,7 +32,7 @@ from .catalog import Catalog
 from .changes import Known, read_changes
 from .database import connect, guarded
 from .dataframes import frame, run_record, series_record
-from .exact import ExactPoints, read_points
+from .exact import ExactPoints
 from .folding import catch_up
 from .generation import Generation, current, report_damage
 from .logged import (
@@ -50,6 +50,7 @@ from .logged import (
 from .opened import not_ready, read
 from .pages import runs_page, series_page
 from .patches import tree
+from .pointsource import PointsSource
 from .runs import RunState
 from .shelves import CATALOG
 from .viewstore import read_progress, read_version
@@ -87,8 +88,8 @@ class Series:
 
     @cached_property
     def points(self) -> ExactPoints:
-        """All points as (steps, values, times), read from the log once."""
-        return read_points(self._layout, self.run, self.name, self.context)
+        """All points as (steps, values, times), read once."""
+        return PointsSource(self._layout).points((self.run, self.name, self.context))
 
     @property
     def steps(self) -> NDArray[np.float64]:
