@@ -35,10 +35,16 @@ class Report(msgspec.Struct):
         self.damage += batch.damage
 
 
-def verify(layout: Layout, progress: Callable[[float], None] | None = None) -> Report:
+def verify(
+    layout: Layout,
+    progress: Callable[[float], None] | None = None,
+    *,
+    each: Callable[[Batch], None] | None = None,
+) -> Report:
     """Read every record of every segment, with its checksums; `progress` hears 0 to 1.
 
-    Nothing is changed, and a log that is being written may be verified too.
+    `each` is given what was read, batch by batch. Nothing is changed, and a log that is being
+    written may be verified too.
     """
     report = Report()
     files = layout.runs.glob(f"*/log/*{SEGMENT_SUFFIX}")
@@ -53,6 +59,8 @@ def verify(layout: Layout, progress: Callable[[float], None] | None = None) -> R
             while not finished:
                 batch = reader.read(final=True)
                 report.add(batch)
+                if each is not None:
+                    each(batch)
                 finished = batch.finished
                 if not batch.bytes:
                     break

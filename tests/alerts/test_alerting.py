@@ -16,6 +16,7 @@ import foldline
 import foldline_views.alerting as module
 from foldline.layout import Layout
 from foldline_ingest.packing import pack
+from foldline_ingest.statement import state
 from foldline_views import rules
 from foldline_views.alerting import Alerting
 from foldline_views.conditions import Nonfinite, Plateau, Stalled, Threshold
@@ -252,7 +253,6 @@ def test_an_alert_that_cannot_be_logged_is_raised_later(
     """A full disk keeps an alert back, and the next look raises it."""
     rules.add(layout, BIG)
     alerting = Alerting(layout)
-    real = module.state
     with foldline.Run(id="one", store=layout.root) as run:
         run.track(11.0, name="loss", step=0)
         fold(layout)
@@ -260,10 +260,10 @@ def test_an_alert_that_cannot_be_logged_is_raised_later(
         def full(*_: object, **__: object) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(module, "state", full)
+        monkeypatch.setattr("foldline_views.alerting.state", full)
         with pytest.raises(OSError, match="No space"):
             alerting.look()
-        monkeypatch.setattr(module, "state", real)
+        monkeypatch.setattr("foldline_views.alerting.state", state)
         assert len(alerting.look()) == 1
 
 

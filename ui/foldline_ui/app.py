@@ -20,6 +20,7 @@ from foldline.layout import Layout
 from foldline_ingest.announce import LIVE_SHELF
 
 from . import routes
+from .delivery import Delivery
 from .events import Hub
 from .failure import failures
 from .guard import add_headers, guard, names_of
@@ -78,6 +79,7 @@ def _engine(parts: Composition) -> Callable[[web.Application], AsyncIterator[Non
             tasks = [
                 asyncio.create_task(_relay(app, announcements, reading)),
                 asyncio.create_task(_watch(app)),
+                asyncio.create_task(Delivery(parts.layout).run()),
             ]
             try:
                 yield

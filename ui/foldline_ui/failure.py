@@ -15,8 +15,11 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from foldline.errors import (
+    BlobMissing,
     FoldlineError,
     QueryError,
+    RuleRejected,
+    RuleUnknown,
     RunNotFound,
     StoreBusy,
     StoreNotFound,
@@ -36,6 +39,9 @@ log = logging.getLogger(__name__)
 STATUS_OF: tuple[tuple[type[FoldlineError], HTTPStatus, str], ...] = (
     (QueryError, HTTPStatus.BAD_REQUEST, "bad_query"),
     (RunNotFound, HTTPStatus.NOT_FOUND, "run_not_found"),
+    (RuleRejected, HTTPStatus.BAD_REQUEST, "bad_rule"),
+    (RuleUnknown, HTTPStatus.NOT_FOUND, "rule_not_found"),
+    (BlobMissing, HTTPStatus.NOT_FOUND, "blob_not_found"),
     (StoreBusy, HTTPStatus.SERVICE_UNAVAILABLE, "store_busy"),
     (StoreNotFound, HTTPStatus.SERVICE_UNAVAILABLE, "store_not_found"),
     (StoreTooNew, HTTPStatus.SERVICE_UNAVAILABLE, "store_too_new"),

@@ -20,8 +20,10 @@ import anyio.lowlevel
 from foldline.layout import Layout
 from foldline_ingest.announce import Announcement, encode
 from foldline_ingest.lease import Lease
+from foldline_ingest.tidying import tidy
 from foldline_ingest.worker import Announce
 
+from . import alerting
 from .fold import Fold
 from .shelf import Shelf
 from .shelves import CATALOG, SHELVES
@@ -84,6 +86,8 @@ async def fold_live(
             async with anyio.create_task_group() as tasks:
                 for shelf in shelves:
                     tasks.start_soon(fold.keep, shelf)
+                tasks.start_soon(alerting.watch, layout)
+                tasks.start_soon(tidy, layout)
                 await fold.lease_ends()
                 tasks.cancel_scope.cancel()
         finally:

@@ -7,6 +7,7 @@ from enum import IntEnum
 from foldline.errors import (
     FoldlineError,
     QueryError,
+    RuleRejected,
     RunNotFound,
     StoreBusy,
     StoreNotFound,
@@ -35,6 +36,7 @@ class Exit(IntEnum):
 EXITS: tuple[tuple[type[FoldlineError], Exit], ...] = (
     (QueryError, Exit.USAGE),
     (HostRefused, Exit.USAGE),
+    (RuleRejected, Exit.USAGE),
     (RunNotFound, Exit.NO),
     (PortTaken, Exit.PORT),
     (StoreBusy, Exit.BUSY),

@@ -43,6 +43,8 @@ def parser() -> argparse.ArgumentParser:
     again = _add(commands, "rebuild", "make all views again from the log", "foldline rebuild")
     again.set_defaults(module="rebuild", function="run")
     # The process that `up` starts and supervises; typed by nobody, hence without a help line.
+    _add_alerts(commands)
+    _add_upkeep(commands)
     folding = commands.add_parser("fold", allow_abbrev=False)
     folding.add_argument("--store", required=True)
     folding.set_defaults(module="fold", function="run", json=False)
@@ -123,6 +125,109 @@ def _add(
     if not plain:
         command.add_argument(
             "--store",
+def _add_alerts(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    group = commands.add_parser(
+        "alerts",
+        help="rules that raise alerts: list, add, arm, remove, test",
+        description="Rules that raise alerts: list, add, arm, remove, test.",
+        epilog="example: foldline alerts add nan --nonfinite",
+        allow_abbrev=False,
+    )
+    verbs = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    listing = _add(verbs, "ls", "list the rules", "foldline alerts ls")
+    listing.set_defaults(module="alerts", function="list_rules")
+    adding = _add(
+        verbs,
+        "add",
+        "keep a rule, or change the one of that name",
+        "foldline alerts add big --query 'metric.name == \"loss\"' --above 10",
+    )
+    adding.add_argument("rule", metavar="RULE", help="its name: letters, digits, - _ .")
+    _add_condition(adding)
+    adding.add_argument("--webhook", default="", metavar="URL", help="send its alerts there")
+    adding.set_defaults(module="alerts", function="add_rule")
+    arming = _add(
+        verbs, "arm", "let a rule raise again what it has raised", "foldline alerts arm big"
+    )
+    arming.add_argument("rule", metavar="RULE", help="as `alerts ls` lists it")
+    arming.set_defaults(module="alerts", function="arm_rule")
+    removing = _add(verbs, "rm", "remove a rule; its alerts stay", "foldline alerts rm big")
+    removing.add_argument("rule", metavar="RULE", help="as `alerts ls` lists it")
+    removing.set_defaults(module="alerts", function="remove_rule")
+    testing = _add(
+        verbs,
+        "test",
+        "ask the runs that are there what a rule would have raised",
+        "foldline alerts test --spike 6 --query 'metric.name == \"loss\"'",
+    )
+    testing.add_argument(
+        "rule", metavar="RULE", nargs="?", default="", help="as `alerts ls` lists it, or options"
+    )
+    _add_condition(testing)
+    testing.set_defaults(module="alerts", function="test_rule")
+
+
+def _add_condition(command: argparse.ArgumentParser) -> None:
+    """Add what says which series a rule looks at, and what for: one thing."""
+    command.add_argument("--query", default="", help="only series, or runs, that match")
+    command.add_argument("--above", type=float, metavar="N", help="a value above N")
+    command.add_argument("--below", type=float, metavar="N", help="a value below N")
+    command.add_argument(
+        "--nonfinite", action="store_true", help="a value that is NaN or infinite"
+    )
+    command.add_argument(
+        "--stalled", metavar="TIME", help="a running run without a point for 90s, 10m, 2h"
+    )
+    command.add_argument(
+        "--plateau", type=float, metavar="STEPS", help="no better value for so many steps"
+    )
+    command.add_argument(
+        "--delta", type=float, default=0.0, metavar="N", help="better by more than N (%(default)s)"
+    )
+    command.add_argument(
+        "--goal",
+        choices=("minimize", "maximize"),
+        default="minimize",
+        help="what better means (%(default)s)",
+    )
+    command.add_argument(
+        "--spike",
+        type=float,
+        metavar="Z",
+        help="a value Z standard deviations off the mean of those before",
+    )
+    command.add_argument(
+        "--window", type=int, default=100, metavar="N", help="of how many (%(default)s)"
+    )
+    command.add_argument(
+        "--level",
+        choices=("debug", "info", "warning", "error", "critical"),
+        default="warning",
+        help="of the alerts (%(default)s)",
+    )
+
+
+def _add_upkeep(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    packing = _add(
+        commands, "pack", "make few small files of what is finished", "foldline pack --dry-run"
+    )
+    packing.add_argument("--dry-run", action="store_true", help="only say what would be packed")
+    packing.add_argument(
+        "--now", action="store_true", help="also what ended within the last ten minutes"
+    )
+    packing.set_defaults(module="pack", function="run")
+    examining = _add(
+        commands,
+        "doctor",
+        "check log, packs, blobs and views against one another",
+        "foldline doctor --json",
+    )
+    examining.add_argument(
+        "--blobs", action="store_true", help="also read every blob, and check its SHA-256"
+    )
+    examining.set_defaults(module="doctor", function="run")
+
+
             metavar="FOLDER",
             help=f"the store (FOLDLINE_STORE, else ./{STORE_DEFAULT})",
         )

@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from ..route import RouteTable
-from . import blobs, edits, events, explain, exports, health, lines, openapi, runs, series, values
+from . import (
+    alerts,
+    blobs,
+    edits,
+    events,
+    explain,
+    exports,
+    health,
+    lines,
+    openapi,
+    runs,
+    series,
+    values,
+)
 
 __all__ = ["table"]
 
@@ -21,6 +34,7 @@ def table() -> RouteTable:
         blobs,
         series,
         explain,
+        alerts,
         events,
         openapi,
     )
