@@ -1,6 +1,6 @@
 """A run's series and sequences, by Aim's names for them.
 
-They are read from the run's log when they are asked for: all that was logged up to then.
+They are read when they are asked for: all that was logged up to then.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from foldline.events import SeriesDefined
 from foldline.layout import Layout
 from foldline.values import revive
 
-from . import logged
+from . import held, logged
 from .arrays import Columns, SequenceData, Step, Values
 from .scan import Scan
 from .series import context_key
@@ -252,7 +252,7 @@ def sequences_of(run: Run, layout: Layout, kinds: Iterable[str] | None = None) -
     if wanted - {"number"}:
         found += (
             Sequence(run, one.kind, one.name, one.context, _others(layout, one))
-            for one in logged.read_sequences(layout, run.id)
+            for one in held.sequences(layout, run.id)
             if one.kind in wanted
         )
     return found

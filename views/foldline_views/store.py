@@ -26,7 +26,7 @@ from foldline.layout import Layout, SegmentName, store_path
 from foldline_ingest.log import Log
 from foldline_ingest.view import Progress
 
-from . import artifacts
+from . import artifacts, held
 from .answers import ArtifactVersion, Point, RunDetail, Summary
 from .catalog import Catalog
 from .changes import Known, read_changes
@@ -43,9 +43,6 @@ from .logged import (
     Sequence,
     read_artifacts,
     read_captured,
-    read_lines,
-    read_messages,
-    read_sequences,
 )
 from .opened import not_ready, read
 from .pages import runs_page, series_page
@@ -140,7 +137,7 @@ class Series:
 
 
 class Run:
-    """One run, as of when it was asked for; what is large is read from its log when it is asked.
+    """One run, as of when it was asked for; what is large is read when it is asked for.
 
     `params`, `summary` and `fields` are trees of what the script said. `git`, `parent` and
     `progress` are None where there is none; `error` is what ended a run that did not finish.
@@ -188,18 +185,18 @@ class Run:
 
     def lines(self) -> list[Line]:
         """Return what the run's processes printed, in the order in which lines were begun."""
-        return read_lines(self._layout, self.id)
+        return held.lines(self._layout, self.id)
 
     def messages(self) -> list[Message]:
         """Return the run's messages in the order of their times."""
-        return read_messages(self._layout, self.id)
+        return held.messages(self._layout, self.id)
 
     def sequences(self, kind: str | None = None) -> list[Sequence]:
         """Return the values that are no numbers, of one kind or all, in the order of their steps.
 
         The kinds are image, audio, video, text, distribution, figure, table, html and points3d.
         """
-        return read_sequences(self._layout, self.id, kind)
+        return held.sequences(self._layout, self.id, kind)
 
     @property
     def artifacts(self) -> list[Artifact]:
