@@ -35,6 +35,17 @@ from foldline_views.answers import (
     Totals,
 )
 from foldline_views.column import column_of
+from foldline_views.contents import (
+    HitsPage,
+    HitsRequest,
+    LinesPage,
+    LinesRequest,
+    MessagesPage,
+    MessagesRequest,
+    RunsValuesPage,
+    ValuesPage,
+    ValuesRequest,
+)
 from foldline_views.explain import ExplainedPart, Explanation
 from foldline_views.export import Table
 
@@ -183,6 +194,26 @@ class FakeViews:
     async def frames(self, request: FramesRequest) -> bytes:
         self._ask(request.query or "", request)
         return self.frames_bytes
+
+    async def lines(self, run: str, asked: LinesRequest) -> LinesPage:
+        self._ask("", (run, asked))
+        return LinesPage([], 0, 0, 0, [], self.watermark)
+
+    async def hits(self, run: str, asked: HitsRequest) -> HitsPage:
+        self._ask("", (run, asked))
+        return HitsPage([], 0, None, self.watermark)
+
+    async def messages(self, run: str, asked: MessagesRequest) -> MessagesPage:
+        self._ask("", (run, asked))
+        return MessagesPage([], 0, {}, None, self.watermark)
+
+    async def values(self, run: str, asked: ValuesRequest) -> ValuesPage:
+        self._ask("", (run, asked))
+        return ValuesPage([], [], None, self.watermark)
+
+    async def runs_values(self, query: str, asked: ValuesRequest) -> RunsValuesPage:
+        self._ask(query, (query, asked))
+        return RunsValuesPage([], {}, None, self.watermark, [])
 
     async def totals(self) -> Totals:
         return msgspec.convert({"total": 1, "running": 0}, Totals)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 import pytest
@@ -71,8 +72,13 @@ def test_examples_are_what_a_route_takes_and_gives(route: Route) -> None:
     """Each request shown would be taken, and each answer shown has the fields of a real one."""
     if route.response is dict:
         return
-    shown = examples(sections(HTTP)[f"{route.method} {route.path}"])
-    if route.request is not Nothing:
+    section = sections(HTTP)[f"{route.method} {route.path}"]
+    shown = examples(section)
+    if route.request is not Nothing and route.method == "GET":
+        (address,) = re.findall(r"^    GET (\S+)$", section, re.MULTILINE)
+        asked = dict(parse_qsl(urlsplit(address).query, strict_parsing=True))
+        msgspec.convert(asked, route.request, strict=False)
+    elif route.request is not Nothing:
         msgspec.convert(shown.pop(0), route.request)
     if route.media == JSON or route.response is not bytes:
         answer: object = msgspec.convert(shown[0], route.response)

@@ -12,6 +12,7 @@ import pytest
 
 from foldline_ui import routes
 from foldline_ui.openapi import document
+from foldline_ui.questions import HitsAsked
 from foldline_ui.route import API_PREFIX, JSON
 from tests.ui.fakes import Fake, serving
 
@@ -20,11 +21,11 @@ pytestmark = pytest.mark.anyio
 BODIES: dict[str, dict[str, Any]] = {
     "/runs/groups": {"by": ["run.name"]},
     "/runs/edit": {"ids": ["0k1"], "edit": {"archived": True}},
-    "PATCH": {"archived": True},
     "/alerts": {"id": "0k1", "when": {"type": "nonfinite"}},  # removed again by its DELETE
+    "PATCH": {"archived": True},
 }
-DOCUMENT: dict[str, Any] = json.loads(json.dumps(document(routes.table(), "1.2.3")))
 WRITES = {"edit_run", "edit_runs", "keep_rule", "remove_rule"}
+DOCUMENT: dict[str, Any] = json.loads(json.dumps(document(routes.table(), "1.2.3")))
 
 
 def references(value: object) -> Iterator[str]:
@@ -88,6 +89,20 @@ def test_bounds_are_in_the_document() -> None:
     assert [parameter["name"] for parameter in parameters] == ["id"]
 
 
+def test_what_an_address_may_ask_is_in_the_document() -> None:
+    """Each name behind the question mark is told with its type, and whether it is needed."""
+    asked = operation("GET", "/runs/{id}/lines/search")
+    assert "requestBody" not in asked
+    found = {one["name"]: one for one in asked["parameters"]}
+    assert list(found) == ["id", "text", "writer", "rank", "cursor", "limit"]
+    assert found["text"]["in"] == "query" and found["text"]["required"]
+    assert found["text"]["schema"]["maxLength"] == 256 and not found["limit"]["required"]
+    (place,) = (
+        one for one in operation("GET", "/runs/{id}/lines")["parameters"] if one["name"] == "from"
+    )
+    assert place["in"] == "query"
+
+
 async def test_answers_are_what_the_document_says(tmp_path: Path) -> None:
     """Each JSON answer has the declared type, no field more and none less."""
     async with serving(Fake(tmp_path)) as client:
@@ -98,7 +113,8 @@ async def test_answers_are_what_the_document_says(tmp_path: Path) -> None:
             body = BODIES.get(route.path if route.method == "POST" else route.method)
             if route.method == "POST":
                 body = body or {}
-            answer = await client.request(route.method, path, json=body)
+            needed = {"text": "x"} if route.request is HitsAsked else None
+            answer = await client.request(route.method, path, json=body, params=needed)
             assert answer.status == 200
             sent = await answer.json()
             known = msgspec.to_builtins(msgspec.convert(sent, route.response))

@@ -121,6 +121,21 @@ class Reader(Protocol):
     async def frames(self, request: FramesRequest) -> bytes:
         """Return columns of points as one message."""
 
+    async def lines(self, run: str, asked: LinesRequest) -> LinesPage:
+        """Return what a run's processes printed; raises RunNotFound."""
+
+    async def hits(self, run: str, asked: HitsRequest) -> HitsPage:
+        """Return lines of a run that hold a text; raises RunNotFound."""
+
+    async def messages(self, run: str, asked: MessagesRequest) -> MessagesPage:
+        """Return messages of a run; raises RunNotFound."""
+
+    async def values(self, run: str, asked: ValuesRequest) -> ValuesPage:
+        """Return values of a run that are no numbers; raises RunNotFound."""
+
+    async def runs_values(self, query: str, asked: ValuesRequest) -> RunsValuesPage:
+        """Return such values of the runs that match."""
+
     async def totals(self) -> Totals:
         """Count the runs."""
 

@@ -68,8 +68,13 @@ class Route:
         return getattr(self.answer, "__name__", self.path)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Read the body, let the route answer, and write the answer."""
-        asked = Nothing() if self.request is Nothing else await _body(request, self.request)
+        """Read what is asked, let the route answer, and write the answer."""
+        if self.request is Nothing:
+            asked: Request = Nothing()
+        elif self.method == "GET":
+            asked = _query(request, self.request)
+        else:
+            asked = await _body(request, self.request)
         answer = await self.answer(request, asked)
         if isinstance(answer, web.StreamResponse):
             return answer
@@ -129,6 +134,19 @@ class RouteTable:
         """Let the router serve the table."""
         for route in self:
             router.add_route(route.method, API_PREFIX + route.path, route.serve)
+
+
+def _query(request: web.Request, kind: type[Asked]) -> Asked:
+    """Return what the part of the address behind the question mark asks."""
+    for name in request.query:
+        if len(request.query.getall(name)) > 1:
+            raise ApiFailure(
+                HTTPStatus.BAD_REQUEST,
+                ApiError(
+                    "bad_request", f"`{name[:80]}` is there more than once", hint="say it once"
+                ),
+            )
+    return msgspec.convert(dict(request.query), kind, strict=False)
 
 
 async def _body(request: web.Request, kind: type[Asked]) -> Asked:

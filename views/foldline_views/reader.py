@@ -38,15 +38,28 @@ from .answers import (
 from .catalog import Catalog
 from .changes import Known, read_changes
 from .column import Rows
+from .contents import (
+    HitsPage,
+    HitsRequest,
+    LinesPage,
+    LinesRequest,
+    MessagesPage,
+    MessagesRequest,
+    RunsValuesPage,
+    ValuesPage,
+    ValuesRequest,
+)
 from .database import Database
-from .explain import Explanation, explained
-from .generation import Generation, current, report_damage
-from .overview import OVERVIEW_MAX
 from .discovery import columns_page
 from .edits import edit_runs, is_folded
+from .explain import Explanation, explained
 from .export import Table, table_of
+from .generation import Generation, current, report_damage
 from .grouping import groups_page
-from .pages import matching_series, runs_page, series_page
+from .holdings import Holdings
+from .overview import OVERVIEW_MAX
+from .pages import matching_series, ordered, runs_page, series_page
+from .selection import Selection
 from .shelves import CATALOG
 from .viewstore import read_version
 
@@ -76,6 +89,7 @@ class Views:
         self._catalog = Catalog()
         self._known = Known()
         self._refreshing = anyio.Lock()
+        self._holdings = Holdings(views)
         self._generation: Generation | None = None
 
     @classmethod
@@ -92,6 +106,7 @@ class Views:
             if database is not None:
                 await database.close()
         self._changes = self._curves = None
+        await self._holdings.close()
 
     @property
     def generation(self) -> int:
@@ -241,6 +256,35 @@ class Views:
                 self._changes, lambda db: artifacts.of_run(db, row + 1)
             )
         return detail
+
+    async def lines(self, run: str, asked: LinesRequest) -> LinesPage:
+        """Return what a run's processes printed, from any place on. Raises RunNotFound."""
+        self._catalog.find(run)
+        return await self._holdings.lines(run, asked)
+
+    async def hits(self, run: str, asked: HitsRequest) -> HitsPage:
+        """Return lines of a run that hold a text. Raises RunNotFound and QueryError."""
+        self._catalog.find(run)
+        return await self._holdings.hits(run, asked)
+
+    async def messages(self, run: str, asked: MessagesRequest) -> MessagesPage:
+        """Return messages of a run. Raises RunNotFound and QueryError."""
+        self._catalog.find(run)
+        return await self._holdings.messages(run, asked)
+
+    async def values(self, run: str, asked: ValuesRequest) -> ValuesPage:
+        """Return values of a run that are no numbers. Raises RunNotFound and QueryError."""
+        self._catalog.find(run)
+        return await self._holdings.values(run, asked)
+
+    async def runs_values(self, query: str, asked: ValuesRequest) -> RunsValuesPage:
+        """Return such values of the runs that match, newest first. Raises QueryError."""
+        selection = Selection.of(self._catalog, query)
+        found = [self._catalog.heads[row] for row in ordered(selection).tolist()]
+        heads = {head.id: head for head in found}
+        entries, cursor, watermark = await self._holdings.entries(list(heads), asked)
+        runs = {entry.run: heads[entry.run] for entry in entries}
+        return RunsValuesPage(entries, runs, cursor, watermark, selection.warnings)
 
     async def series(self, query: str = "", *, limit: int = 2000) -> SeriesPage:
         """Return the series that match, newest runs first. Raises QueryError."""
