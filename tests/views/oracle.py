@@ -174,7 +174,8 @@ class Oracle:
                 isinstance(right, list) or (isinstance(right, str | dict) and type(left) is str)
             ):
                 return False
-            return (left in right) == isinstance(op, ast.In)
+            same = isinstance(left, str) or any(left == item for item in right)
+            return (same and left in right) == isinstance(op, ast.In)
         if isinstance(op, ast.Eq | ast.NotEq):
             return bool(left == right) == isinstance(op, ast.Eq)
         if (is_number(left) and is_number(right)) or type(left) is type(right) is str:
@@ -199,6 +200,8 @@ class Oracle:
                 return found
             case ast.UnaryOp(op=ast.Not()):
                 return self.holds(tree)
+            case ast.UnaryOp(operand=ast.Constant(value=int() | float() as number)):
+                return -number  # a literal, and so exact
             case ast.UnaryOp(operand=operand):
                 cell = self.value(operand)
                 return rounded(-float(cell), cell, cell) if is_number(cell) else None

@@ -46,13 +46,13 @@ places = st.sampled_from(
         "run.lr", "run.n", 'run["lr"]', "run.params.n", "run.missing", "run.odd",
         'run.metrics["loss"].last', 'run.metrics["loss", {"s": "a"}].last',
         'run.metrics["acc"].min', 'run.metrics["loss"].has_nan', "run.layers[0]", "run.layers[-2]",
-        "run.opt[0]", "len(run.tags)", "len(run.layers)",
+        "run.opt[0]", "len(run.tags)", "len(run.layers)", 'run.metrics["loss"].nonfinite',
     ]
 )  # fmt: skip
 texts = st.recursive(
     st.sampled_from(["run.name", "run.opt", "run.odd", "'a'", "''", "'adam'", "run.status"]),
     lambda inner: (
-        st.builds("{}.{}()".format, inner, st.sampled_from(["lower", "upper", "strip"]))
+        st.builds("{}.{}()".format, inner, st.sampled_from(["lower", "upper", "strip", "title"]))
         | st.builds("({} + {})".format, inner, inner)
     ),
     max_leaves=3,
@@ -89,7 +89,7 @@ atoms = (
     | st.builds("{} not in {}".format, operands, lists | texts)
     | st.builds("{} is None".format, operands)
     | st.builds("{} != None".format, operands)
-    | st.builds("{}.startswith({})".format, texts, texts)
+    | st.builds("{}.{}({})".format, texts, st.sampled_from(["startswith", "endswith"]), texts)
     | st.builds("any({} for x in {})".format, loops, lists)
     | st.builds("all({} for x in {} if {})".format, loops, lists, loops)
     | st.builds("sum(x for x in {}) > {}".format, lists, values)

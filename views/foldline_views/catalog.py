@@ -33,7 +33,7 @@ from .answers import (
     number,
 )
 from .changes import Changes
-from .column import FLOAT, INT, Column, Numbers, Objects, Path, Rows, column_of
+from .column import ABSENT, FLOAT, INT, Column, Numbers, Objects, Path, Rows, column_of
 from .columns import Columns
 from .runs import RunState
 
@@ -104,11 +104,11 @@ class Catalog:
 
     def let_time_pass(self) -> None:
         """Bring the durations of running runs up to now."""
-        now = time.time()
-        for row in self._unended:
-            head = self.heads[row]
-            head.duration = max(0.0, now - head.created_at)
-            self.runs.set(("duration",), row, head.duration)
+        now, rows = time.time(), list(self._unended)
+        durations = [max(0.0, now - self.heads[row].created_at) for row in rows]
+        for row, duration in zip(rows, durations, strict=True):
+            self.heads[row].duration = duration
+        self.runs.fill(("duration",), np.array(rows, np.intp), np.array(durations, np.float64))
 
     def find(self, run: str) -> int:
         """Return the row of a run. Raises RunNotFound."""
@@ -189,7 +189,8 @@ class SeriesColumns:
         self._summary = fields.fresh(0)
         self._columns: dict[tuple[int, str, int], Column] = {}
         self._members: list[array[int]] = []  # of each kind, its series
-        self._pairs: dict[str, tuple[int, Rows]] = {}  # of a name, when it had so many series
+        # Of a name, when it had so many series: their runs, and the series.
+        self._pairs: dict[str, tuple[int, Rows, Rows]] = {}
 
     @property
     def summary(self) -> NDArray[np.float64]:
@@ -251,39 +252,44 @@ class SeriesColumns:
             held = self._columns[kind, field, rows] = whole
         return held
 
-    def named(self, name: str) -> Rows:
-        """Return the series of a name in the order of their runs, of each {} first."""
+    def named(self, name: str) -> tuple[Rows, Rows]:
+        """Return the runs of the series of a name, in order, and the series, of each {} first."""
         kinds = self._contexts.get(name, ())
         count = sum(len(self._members[kind]) for kind in kinds)
-        held, found = self._pairs.get(name, (0, np.empty(0, dtype=np.intp)))
+        nothing = np.empty(0, dtype=np.intp)
+        held, rows, found = self._pairs.get(name, (0, nothing, nothing))
         if held != count:
             # A kind at a time, so that a stable sort leaves each run's series in their order.
             found = np.concatenate([np.array(self._members[kind], np.intp) for kind in kinds])
             found = found[np.argsort(self.run[found], kind="stable")]
-            self._pairs[name] = count, found
-        return found
+            rows = self.run[found]
+            self._pairs[name] = count, rows, found
+        return rows, found
 
     def figures(self, field: str, series: Rows | None = None) -> Numbers:
         """Return a figure of every series, or of some of them, of which -1 stands for none."""
         chosen = np.arange(self.count) if series is None else series
-        values, tags = self._field(np.maximum(chosen, 0), field)
-        if series is not None:
-            values, tags = np.where(series < 0, np.nan, values), np.where(series < 0, 0, tags)
-        return Numbers(values, tags.astype(np.uint8))
+        if not self.count:
+            return Numbers(np.full(len(chosen), np.nan), np.zeros(len(chosen), np.uint8))
+        values, tags = self._field(chosen, field)  # of the last one for -1, which is put right
+        if series is not None and len(series) and series.min() < 0:
+            values[series < 0], tags[series < 0] = np.nan, ABSENT
+        return Numbers(values, tags)
 
     def _field(
         self, series: NDArray[np.intp], field: str
     ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
-        summary = self.summary[:, series]
-        values = summary[METRIC_ROWS[field]]
-        finite = summary[fields.COUNT] - summary[fields.NONFINITE]
-        if field == "mean":
-            values = values / np.maximum(finite, 1)
-        present = summary[fields.COUNT] > 0
+        # A row of the summaries at a time: most questions need but one or two of them.
+        values = self.summary[METRIC_ROWS[field]][series]
+        count = self.summary[fields.COUNT][series]
+        present = count > 0
         if field in NEEDS_FINITE:
+            finite = count - self.summary[fields.NONFINITE][series]
             present &= finite > 0
+            if field == "mean":
+                values = values / np.maximum(finite, 1)
         elif field == "first_nonfinite_step":
-            present &= summary[fields.NONFINITE] > 0
+            present &= self.summary[fields.NONFINITE][series] > 0
         tag = INT if field in {"count", "nonfinite"} else FLOAT
         return np.where(present, values, np.nan), np.where(present, tag, 0).astype(np.uint8)
 
@@ -303,9 +309,13 @@ class RunTable:
         """Return the column at a path, or None if no run has it."""
         return self._catalog.runs.column(path)
 
-    def branch(self, path: Path) -> NDArray[np.bool_] | None:
-        """Return which runs have anything under a path."""
-        return self._catalog.runs.branch(path)
+    def is_branch(self, path: Path) -> bool:
+        """Whether some run has something under a path, and none has anything at it but {}."""
+        return self._catalog.runs.is_branch(path)
+
+    def present(self, path: Path) -> NDArray[np.bool_]:
+        """Return which runs have anything at a path or under it."""
+        return self._catalog.runs.present(path)
 
     def cells_under(self, path: Path) -> int:
         """Return how many cells lie under a path."""
@@ -317,8 +327,7 @@ class RunTable:
 
     def pairs(self, name: str) -> tuple[Rows, Rows]:
         """Return each run with each of its series of this name."""
-        series = self._catalog.series.named(name)
-        return self._catalog.series.run[series], series
+        return self._catalog.series.named(name)
 
     def figures(self, series: Rows, field: str) -> Numbers:
         """Return a figure of each of these series; -1 stands for none."""
@@ -360,10 +369,9 @@ class SeriesTable(RunTable):
             return found.take(kind) if any(cell is not None for cell in cells) else None
         return series.figures(path[1]) if path[1] in METRIC_ROWS else None
 
-    def branch(self, path: Path) -> NDArray[np.bool_] | None:
-        """Return which series' runs have anything under a path."""
-        whole = self._catalog.runs.branch(path)
-        return None if whole is None else whole[self._runs()]
+    def present(self, path: Path) -> NDArray[np.bool_]:
+        """Return which series' runs have anything at a path or under it."""
+        return self._catalog.runs.present(path)[self._runs()]
 
     def pairs(self, name: str) -> tuple[Rows, Rows]:
         """Return each series with each of its run's series of this name."""

@@ -166,24 +166,24 @@ class Columns:
             return self._trees[path]
         return None if cells is None or not cells.count() else cells.view(self._rows)
 
-    def branch(self, path: Path) -> NDArray[np.bool_] | None:
-        """Return which rows have anything under a path.
-
-        None if none has, or if something else than what lies under it lies at the path itself.
-        """
-        leaves = [self._cells[leaf] for leaf in self._below.get(path, {})]
+    def is_branch(self, path: Path) -> bool:
+        """Whether some row has something under a path, and none has anything at it but {}."""
+        if not any(self._cells[leaf].count() for leaf in self._below.get(path, {})):
+            return False
         own = self._cells.get(path)
-        if not any(leaf.count() for leaf in leaves):
-            return None
+        if own is None or not own.count():
+            return True
+        column = own.view(self._rows)
+        return isinstance(column, Objects) and not any(
+            cell or cell == [] for cell in column.objects
+        )
+
+    def present(self, path: Path) -> NDArray[np.bool_]:
+        """Return which rows have anything at a path or under it."""
         mask = np.zeros(self._rows, np.bool_)
-        if own is not None and own.count():
-            column = own.view(self._rows)
-            if not isinstance(column, Objects) or any(
-                cell or cell == [] for cell in column.objects
-            ):
-                return None  # a list, or a dict that was set whole
-            mask |= column.present
-        for leaf in leaves:
+        if (own := self._cells.get(path)) is not None and own.count():
+            mask |= own.view(self._rows).present
+        for leaf in (self._cells[leaf] for leaf in self._below.get(path, {})):
             if isinstance(leaf, LooseCells):  # few cells: no array is made of them
                 mask[list(leaf.cells)] = True
             else:
@@ -192,7 +192,7 @@ class Columns:
 
     def cells_under(self, path: Path) -> int:
         """Return how many cells lie under a path; 0 once they were made into dicts."""
-        if path in self._trees:
+        if path in self._trees or path not in self._below:
             return 0
         return sum(self._cells[leaf].count() for leaf in self._below.get(path, {}))
 

@@ -13,7 +13,7 @@ import numpy as np
 from foldline.errors import QueryError
 
 from .calls import called
-from .column import Column, Numbers, Objects, Rows, Texts, column_of
+from .column import Column, Numbers, Objects, Path, Rows, Texts, column_of
 from .lookup import Lookup
 from .source import Source
 from .syntax import (
@@ -148,9 +148,13 @@ class Evaluation:
 
     def present(self, node: Node) -> Mask:
         """Return the rows in which a node is not missing."""
-        if isinstance(node, Field) and (held := self.lookup.branch(node)) is not None:
-            return held if self._rows is None else held[self._rows]
+        if isinstance(node, Field) and self.lookup.is_branch(node):
+            return self._present(node.path)
         return ~is_missing(self.value(node), self.rows)
+
+    def _present(self, path: Path) -> Mask:
+        mask = self.table.present(path)
+        return mask if self._rows is None else mask[self._rows]
 
     def all_hold(self, links: tuple[Link, ...]) -> Mask:
         """Return the rows in which all links of a chain hold."""
@@ -182,12 +186,10 @@ class Evaluation:
         """Return where an item is in its place, and where that could be asked."""
         place = link.right
         if isinstance(place, Field) and isinstance(link.left, Constant):
-            key, held = link.left.value, self.lookup.branch(place)
-            if held is not None and isinstance(key, str):
-                inside = self.lookup.in_branch(place, key)
-                return (
-                    (inside, held) if self._rows is None else (inside[self._rows], held[self._rows])
-                )
+            key = link.left.value
+            if isinstance(key, str) and self.lookup.is_branch(place):
+                inside = self._present((*place.path, key))
+                return inside, inside if link.op == "in" else self._present(place.path)
         item, holder = self.value(link.left), self.value(link.right)
         return contains(item, holder, self.rows, self._costly(item, holder, link.at))
 
@@ -222,9 +224,8 @@ class Evaluation:
         names = self._open_names(node)
         if not names:
             return ask(self)
-        owner = np.arange(self.rows, dtype=np.intp)
-        inner = self
-        for name in names:
+        inner, owner = self._joined(names[0])
+        for name in names[1:]:
             inner, places = inner._joined(name)
             owner = owner[places]
         mask = np.zeros(self.rows, np.bool_)
@@ -241,41 +242,49 @@ class Evaluation:
 
     def _joined(self, name: str) -> tuple[Self, Rows]:
         """Return an evaluation with a row for each of our rows and each of its series of a name."""
-        starts, counts, series = self._pairs(name)
-        many = np.maximum(counts, 1)
-        total = int(many.sum())
-        if total > PAIRS_MAX:
+        rows, series = self._pairs(name)
+        counts = np.bincount(rows, minlength=self.table.rows)
+        if self._rows is None:
+            self._check_pairs(len(rows))
+            places = rows
+        else:
+            own = counts[self._rows]
+            self._check_pairs(int(own.sum()))
+            places = np.repeat(np.arange(self.rows), own)
+            first = (np.cumsum(counts) - counts)[self._rows]
+            rank = np.arange(len(places)) - np.repeat(np.cumsum(own) - own, own)
+            series, counts = series[np.repeat(first, own) + rank], own
+        without = np.flatnonzero(counts == 0)
+        if len(without):
+            places = np.concatenate((places, without))
+            series = np.concatenate((series, np.full(len(without), -1)))
+        inner = self._spread(places)
+        inner._series[name] = series
+        return inner, places
+
+    def _check_pairs(self, count: int) -> None:
+        if count > PAIRS_MAX:
             raise QueryError(
-                f"{total:,} combinations of runs and series would have to be tried",
+                f"{count:,} combinations of runs and series would have to be tried",
                 at=(0, len(self.source.text)),
                 hint='name a context: run.metrics["loss", {"subset": "val"}]',
             )
-        places = np.repeat(np.arange(self.rows, dtype=np.intp), many)
-        rank = np.arange(total) - np.repeat(np.cumsum(many) - many, many)
-        place = np.where(counts[places] > 0, starts[places] + rank, -1)
-        inner = self if total == self.rows else self._spread(places)
-        inner = copy(inner)
-        inner._series = {**inner._series, name: np.append(series, -1)[place]}
-        return inner, places
 
-    def _pairs(self, name: str) -> tuple[Rows, Rows, Rows]:
-        """Return where each row's series of a name start, how many it has, and all of them."""
+    def _pairs(self, name: str) -> tuple[Rows, Rows]:
         rows, series = self.table.pairs(name)
         if not len(series):
             self.lookup.warn_metric(name)
-        counts = np.bincount(rows, minlength=self.table.rows).astype(np.intp)
-        starts = np.cumsum(counts) - counts
-        if self._rows is not None:
-            starts, counts = starts[self._rows], counts[self._rows]
-        return starts, counts, series
+        return rows, series
 
     def with_first_series(self, node: Node) -> Self:
         """Return an evaluation in which metrics without a context mean the first that a row has."""
         found = copy(self)
         found._series = dict(self._series)
         for name in self._open_names(node):
-            starts, counts, series = self._pairs(name)
-            found._series[name] = np.append(series, -1)[np.where(counts > 0, starts, -1)]
+            rows, series = self._pairs(name)
+            first = np.full(self.rows, -1, np.intp)
+            first[rows[::-1]] = series[::-1]  # of a row's several the first one is set last
+            found._series[name] = first
         return found
 
     # --- values -----------------------------------------------------------------------------------

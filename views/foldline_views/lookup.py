@@ -14,7 +14,7 @@ from .lexicon import Lexicon
 from .source import Source
 from .syntax import Field, Series
 from .table import Table
-from .values import Mask, Scalar, compare, flags, select
+from .values import Scalar, compare, flags, select
 from .words import RUN_BRANCHES, RUN_FIELDS, SEQUENCES, nearest
 
 __all__ = ["Lookup"]
@@ -117,20 +117,14 @@ class Lookup:
             return Texts(taken, column.lexicon, column.index)
         return Objects(column.objects, taken)
 
-    def branch(self, node: Field) -> Mask | None:
-        """Return where anything lies under a path of params; None if that can't be told so."""
-        if node.path[0] != "params" or self.table.column(("params", *node.path)) is not None:
-            return None
-        return self.table.branch(node.path)
-
-    def in_branch(self, node: Field, key: str) -> Mask:
-        """Return where a key lies under a path of params."""
-        path = (*node.path, key)
-        found = self.table.branch(path)
-        if found is not None:
-            return found
-        column = self._read(path)
-        return np.zeros(self.table.rows, np.bool_) if column is None else column.present
+    def is_branch(self, node: Field) -> bool:
+        """Whether a field is a branch of params, of which can be told what it has without dicts."""
+        path = node.path
+        return (
+            path[0] == "params"
+            and self.table.is_branch(path)
+            and self.table.column(("params", *path)) is None
+        )
 
     # --- series -----------------------------------------------------------------------------------
 

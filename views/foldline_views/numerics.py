@@ -20,7 +20,7 @@ __all__ = ["NUMBER_FUNCTIONS", "extreme"]
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-# A column's answers, and which of its rows they hold for.
+# A column's answers, and which of its rows they hold for; elsewhere it is missing.
 Answer = tuple[Numbers, Mask]
 
 # Digits: 10 to the power of more is no exact float64.
@@ -67,7 +67,7 @@ def _rounded(column: Numbers, digits: Any = None) -> Answer:
         return _whole(np.rint)(column)
     values = column.values
     if type(digits) is not int or not 0 <= digits <= DIGITS_MAX:
-        return column, np.zeros(len(column), np.bool_)
+        return _numbers(values, INT, np.zeros(len(column), np.bool_))
     scaled = values * 10.0**digits
     near = np.rint(scaled)
     # Near a half it takes exact arithmetic to know which way to go.

@@ -77,17 +77,19 @@ def order(
     rows: Rows | None = None,
     *,
     limit: int | None = None,
+    search: SearchRuns | None = None,
 ) -> Rows:
     """Return row numbers in order of the keys, each with True for descending.
 
     Only `rows` are sorted, if they are given, and only the first `limit` returned. Rows that tie in
     all keys keep their order. Whichever the direction, NaN comes after all values, and missing
-    last. Ascending, numbers come before texts, and texts before lists and dicts.
+    last. Ascending, numbers come before texts, and texts before lists and dicts. `search` answers
+    what `search("…")` in a key asks.
     """
     chosen = np.arange(table.rows, dtype=np.intp) if rows is None else rows
     ranks: list[NDArray[Any]] = []
     for key, descending in keys:
-        ranks += _ranks(key.column(table).take(chosen), descending)
+        ranks += _ranks(key.column(table, search=search).take(chosen), descending)
     if not ranks:
         return chosen[:limit]
     if limit is not None and 0 < limit < len(chosen):

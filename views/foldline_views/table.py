@@ -30,11 +30,12 @@ class Table(Protocol):
         """Return the column at a path, or None if no row has it."""
         ...
 
-    def branch(self, path: Path) -> NDArray[np.bool_] | None:
-        """Return which rows have anything under a path.
+    def is_branch(self, path: Path) -> bool:
+        """Whether some row has something under a path, and none has anything at it but {}."""
+        ...
 
-        None if none has, or if something else than what lies under it lies at the path itself.
-        """
+    def present(self, path: Path) -> NDArray[np.bool_]:
+        """Return which rows have anything at a path or under it."""
         ...
 
     def cells_under(self, path: Path) -> int:

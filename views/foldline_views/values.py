@@ -214,10 +214,10 @@ def contains(item: Value, place: Value, rows: int, mismatch: Mismatch) -> tuple[
     if isinstance(place, Objects) and isinstance(item, Scalar):
         cell = item.cell
         askable = _asked(place, lambda holder: _may_hold(holder, cell, mismatch))
-        return _asked(place, lambda holder: _may_hold(holder, cell) and cell in holder), askable
+        return _asked(place, lambda holder: _may_hold(holder, cell) and _in(cell, holder)), askable
     pairs = list(zip(cells_of(item, rows), cells_of(place, rows), strict=True))
     able = [_may_hold(holder, cell, mismatch) for cell, holder in pairs]
-    inside = [may and cell in holder for may, (cell, holder) in zip(able, pairs, strict=True)]
+    inside = [may and _in(cell, holder) for may, (cell, holder) in zip(able, pairs, strict=True)]
     return np.array(inside, np.bool_), np.array(able, np.bool_)
 
 
@@ -229,6 +229,11 @@ def _may_hold(holder: Any, cell: Any, mismatch: Mismatch = lambda: None) -> bool
         return True
     mismatch()
     return False
+
+
+def _in(cell: Any, holder: Any) -> bool:
+    # Python finds a NaN in a list if it is the very same object, which says nothing here.
+    return cell == cell and cell in holder  # noqa: PLR0124  # NaN is not itself
 
 
 def _in_list(item: Value, members: list[Any], rows: int) -> tuple[Mask, Mask]:
@@ -246,7 +251,9 @@ def _in_list(item: Value, members: list[Any], rows: int) -> tuple[Mask, Mask]:
         holds = looked_up(item.codes, [word in texts for word in item.words])
     else:
         cells = cells_of(item, rows)
-        holds = np.fromiter((cell is not None and cell in known for cell in cells), np.bool_, rows)
+        holds = np.fromiter(
+            (cell is not None and _in(cell, known) for cell in cells), np.bool_, rows
+        )
     return (holds | missing if len(known) < len(members) else holds), asked
 
 

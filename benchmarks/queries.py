@@ -1,0 +1,175 @@
+"""How long a question about all runs takes, and how that grows with their number.
+
+Catalogs of up to 100,000 runs, each with fifty params and two metrics in two contexts, are made as
+the server makes its own, and asked as it asks. Each question is parsed anew.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from foldline.events import WriterClosed
+from foldline_views import summaries
+from foldline_views.answers import Sort
+from foldline_views.catalog import Catalog, RunTable
+from foldline_views.changes import Changes
+from foldline_views.pages import runs_page
+from foldline_views.patches import Patch
+from foldline_views.query import parse
+from foldline_views.runs import RunState
+from foldline_views.writers import WriterState
+
+from .report import Report, best_of, resident_mib
+
+__all__ = ["measure"]
+
+SIZES = (1_000, 5_000, 20_000, 100_000)  # runs
+PARAMS = 50  # of each run
+METRICS = ("loss", "accuracy")
+CONTEXTS = ('{"subset":"train"}', '{"subset":"val"}')
+RUNNING = 100  # one run in so many still runs
+ANSWER_MS = 5.0  # filter and sort of the largest size
+TIMES = 7  # that each is asked; the fastest is told
+
+PAGE = 'run.hparams.lr > 0.01 and run.hparams.opt == "adam"'
+PAGE_BY_METRIC = 'run.metrics["loss", {"subset": "val"}].last < 0.5 and run.status == "finished"'
+SORTED_BY_METRIC = 'run.metrics["loss", {"subset": "val"}].last'
+
+# All of the language that costs anything.
+QUERIES = (
+    "run.hparams.lr > 0.01",
+    'run.hparams.opt in ("adam", "lion") and 0.001 < run.hparams.lr < 0.1',
+    'run.name == "bert-a-000017"',
+    'run.name.startswith("resnet")',
+    'run.name.endswith("17")',
+    '"a-0001" in run.name',
+    'run.name.lower().startswith("vit")',
+    'run.name > "gpt"',
+    "len(run.name) > 12",
+    '"sweep" in run.tags',
+    "any(width > 64 for width in run.hparams.layers)",
+    '"lr" in run.hparams',
+    "run.hparams.p1 + run.hparams.p3 > 2 * run.hparams.p5",
+    "round(run.hparams.lr, 2) == 0.01",
+    "math.log10(run.hparams.lr) < -3",
+    "min(run.hparams.p1, run.hparams.p3) > 0.5",
+    "run.created_at.month == 3",
+    'run.created_at.strftime("%d/%m/%Y") == "01/03/2026"',
+    'run.created_at > "2026-02-01"',
+    'run.metrics["loss", {"subset": "val"}].min < 0.1',
+    'run.metrics["loss"].last < 0.1',
+    'run.metrics["loss"].has_nan',
+    'run.hparams.odd == "auto"',
+    "run.hparams.odd > 0.5",
+)
+
+
+def measure() -> Report:
+    """Make the catalogs, and ask them."""
+    report = Report("queries", f"Questions about {SIZES[-1]:,} runs of {PARAMS} params")
+    for size in SIZES:
+        before = resident_mib()
+        start = time.perf_counter()
+        catalog = _catalog(size)
+        took = time.perf_counter() - start
+        if size == SIZES[-1]:
+            report.add(f"catalog of {size:,} runs made", took, "s")
+            report.add("its memory", resident_mib() - before, "MiB")
+        _ask(report, catalog, size)
+    return report
+
+
+def _ask(report: Report, catalog: Catalog, size: int) -> None:
+    largest = size == SIZES[-1]
+    bound = ANSWER_MS if largest else None
+    pages = [
+        ("filter, sort by date, page of 100", PAGE, "run.created_at"),
+        ("filter by metric, sort by metric, page of 100", PAGE_BY_METRIC, SORTED_BY_METRIC),
+        ("no filter, sort by name, page of 100", "", "run.name"),
+    ]
+    for what, query, by in pages:
+        sort = [Sort(by, desc=True)]
+        page = runs_page(catalog, query, sort=sort, limit=100)
+        took = best_of(partial(runs_page, catalog, query, sort=sort, limit=100), TIMES)
+        found = f"{page.total:,} match"
+        report.add(f"{size:,} runs: {what}", took * 1000, "ms", at_most=bound, note=found)
+    table = RunTable(catalog)
+    worst = 0.0
+    for query in QUERIES:
+        matches = int(np.count_nonzero(parse(query).mask(table)))
+        took = best_of(partial(_answer, query, table), TIMES) * 1000
+        worst = max(worst, took)
+        if largest:
+            note = f"{matches:,} match"
+            report.add(query.replace("|", "\\|"), took, "ms", at_most=bound, note=note)
+    report.add(f"{size:,} runs: the slowest of {len(QUERIES)} filters", worst, "ms", at_most=bound)
+
+
+def _answer(query: str, table: RunTable) -> None:
+    parse(query).mask(table)
+
+
+def _catalog(size: int) -> Catalog:
+    """Return a catalog that has taken one commit of so many runs."""
+    chance = np.random.default_rng(size)
+    keys = [(run, name, context) for run in range(1, size + 1) for name, context in _series()]
+    figures = summaries.fresh(len(keys))
+    figures[summaries.COUNT] = 100
+    figures[summaries.NONFINITE] = chance.random(len(keys)) < 0.01
+    for row in (summaries.FIRST, summaries.LAST, summaries.MIN, summaries.MAX):
+        figures[row] = chance.random(len(keys))
+    catalog = Catalog()
+    catalog.take(
+        Changes(
+            revision=1,
+            watermark=1,
+            new_runs=[f"{run:016x}" for run in range(1, size + 1)],
+            run_states=list(enumerate(_states(size), start=1)),
+            new_series=keys,
+            slots=[],
+            slots_known=0,
+            series=np.arange(1, len(keys) + 1),
+            summaries=figures,
+        )
+    )
+    return catalog
+
+
+def _series() -> Iterator[tuple[str, str]]:
+    return ((name, context) for name in METRICS for context in CONTEXTS)
+
+
+def _states(size: int) -> Iterator[RunState]:
+    chance = random.Random(size)
+    layers = [[64, 64], [32], [128, 64, 32]]
+    for number in range(size):
+        began = 1_767_225_600.0 + number * 120
+        stamp = (began, "w", 1)
+        kind = f"{chance.choice(('resnet', 'bert', 'gpt', 'vit'))}-{chance.choice('abc')}"
+        params: dict[str, Any] = {
+            f"p{place}": chance.random() if place % 2 else chance.randrange(10)
+            for place in range(PARAMS - 4)
+        }
+        params["lr"] = 10 ** chance.uniform(-5, 0)
+        params["opt"] = chance.choice(("adam", "sgd", "lion"))
+        params["layers"] = chance.choice(layers)
+        params["odd"] = chance.choice((chance.random(), "auto"))
+        writer = WriterState(opened_at=began, host=f"node{number % 8}")
+        if number % RUNNING:
+            writer.closed = (WriterClosed("finished"), began + chance.uniform(60, 7200))
+        yield RunState(
+            seen_at=began,
+            fields={
+                "name": (f"{kind}-{number:06d}", stamp),
+                "experiment": (f"experiment {number % 40}", stamp),
+            },
+            tags={"sweep": (True, stamp)} if number % 3 else {},
+            params=[Patch(stamp, ["hparams"], params)],
+            writers={"w": writer},
+        )
