@@ -87,7 +87,7 @@ def _extreme(choose: Callable[..., Any]) -> Callable[..., Any]:
         among = _list(cells[0]) if len(cells) == 1 else list(cells)
         if not all(isinstance(cell, str) for cell in among):
             among = [_number(cell) for cell in among]
-        return choose(among)
+        return choose(among) if among else None
 
     return extreme
 
