@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from foldline import blobs
-from foldline.capture.sampler import PREFIX
 from foldline.events import (
     EnvironmentCaptured,
     GitCaptured,
@@ -20,6 +19,7 @@ from foldline.events import (
     SourcesCaptured,
 )
 from foldline.layout import Layout
+from foldline.series import SYSTEM_PREFIX
 from tests.capture.trainings import companions, events
 from tests.patience import wait_for
 from tests.segment_walk import segments, walk
@@ -45,7 +45,7 @@ def logged(store: Path, number: int) -> list[dict[str, Any]]:
 def rates(store: Path) -> bool:
     """Say whether there was a second sample."""
     names = {fields["name"] for fields in logged(store, SeriesDefined.TYPE)}
-    return f"{PREFIX}process_cpu_percent" in names
+    return f"{SYSTEM_PREFIX}process_cpu_percent" in names
 
 
 def test_a_training_is_told_of_as_it_was(tmp_path: Path) -> None:
@@ -85,6 +85,9 @@ def test_a_training_is_told_of_as_it_was(tmp_path: Path) -> None:
     assert "foldline" in packages["packages"]
     assert not events(store, MessageLogged.TYPE)
     series = {name: len(points) for (name, _), points in found.series().items()}
-    assert all(name.startswith(PREFIX) for name in series)
-    assert series[f"{PREFIX}process_cpu_percent"] >= 1
-    assert series[f"{PREFIX}memory_percent"] >= 2 and series[f"{PREFIX}process_threads"] >= 2
+    assert all(name.startswith(SYSTEM_PREFIX) for name in series)
+    assert series[f"{SYSTEM_PREFIX}process_cpu_percent"] >= 1
+    assert (
+        series[f"{SYSTEM_PREFIX}memory_percent"] >= 2
+        and series[f"{SYSTEM_PREFIX}process_threads"] >= 2
+    )

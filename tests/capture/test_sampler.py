@@ -22,7 +22,8 @@ import psutil
 import pytest
 
 from foldline.capture import cgroup, gpu, sampler
-from foldline.capture.sampler import PREFIX, Sampler
+from foldline.capture.sampler import Sampler
+from foldline.series import SYSTEM_PREFIX
 from tests.patience import wait_for
 
 GIB = 1 << 30
@@ -54,7 +55,7 @@ def start() -> Iterator[Start]:
 
 def read(found: Sampler) -> dict[str, float]:
     """Return a sample by name; of several contexts the last one's."""
-    return {name.removeprefix(PREFIX): value for name, _, value in found.sample()}
+    return {name.removeprefix(SYSTEM_PREFIX): value for name, _, value in found.sample()}
 
 
 # --------------------------------------------------------------------------------- processes
@@ -178,12 +179,12 @@ def test_the_machine_is_told_once_for_all_its_processes(
         found = Sampler(os.getpid(), per_host=per_host, folders=[("store", str(tmp_path))])
         found.sample()
         told = found.sample()
-        assert all(name.startswith(PREFIX) for name, _, _ in told)
+        assert all(name.startswith(SYSTEM_PREFIX) for name, _, _ in told)
         assert all(type(value) is float for _, _, value in told)
         for name, context, _ in told:
             assert context["host"] == os.uname().nodename
-            assert ("rank" in context) == name.startswith(PREFIX + "process_")
-        names = {name.removeprefix(PREFIX) for name, _, _ in told}
+            assert ("rank" in context) == name.startswith(SYSTEM_PREFIX + "process_")
+        names = {name.removeprefix(SYSTEM_PREFIX) for name, _, _ in told}
         assert ("cpu_percent" in names) == per_host
         expected = {
             "memory_bytes", "memory_percent", "swap_bytes", "load_1m", "disk_percent",
@@ -385,7 +386,7 @@ def test_devices_are_series_of_their_host(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(gpu, "find", lambda: gpu.NvidiaDevices(Nvml()))
     host = {"host": os.uname().nodename}
     told = [
-        (name.removeprefix(PREFIX), context, value)
+        (name.removeprefix(SYSTEM_PREFIX), context, value)
         for name, context, value in Sampler(os.getpid(), per_host=True).sample()
         if "gpu" in name
     ]
@@ -394,7 +395,9 @@ def test_devices_are_series_of_their_host(monkeypatch: pytest.MonkeyPatch) -> No
     assert ("process_gpu_memory_bytes", {**host, "gpu": 0}, 5 * GIB) in told
     assert len(told) == 8
     others = Sampler(os.getpid(), per_host=False).sample()
-    assert [name for name, _, _ in others if "gpu" in name] == [PREFIX + "process_gpu_memory_bytes"]
+    assert [name for name, _, _ in others if "gpu" in name] == [
+        SYSTEM_PREFIX + "process_gpu_memory_bytes"
+    ]
 
 
 class AmdSmi:

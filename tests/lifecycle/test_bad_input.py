@@ -129,7 +129,7 @@ def test_what_is_kept_is_whole(tmp_path: Path, make: Callable[[], Any]) -> None:
         (lambda run: run.add_tag(5), "5 is no tag", "run.notes"),
         (lambda run: run.add_tag("x" * 300), "no tag", "run.notes"),
         (lambda run: run.rewind("x"), "rewind: step='x'", "step=0"),
-        (lambda run: run.finish("done"), "'done' is no way to end: the run counts as failed",
+        (lambda run: run.finish("done"), "finish('done') is no way to end",
          "finished"),
     ],
 )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,9 +24,7 @@ def _no_session_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Begin each test without a current run, and with nothing said yet."""
     monkeypatch.setattr(session, "_notices", Notices())
     yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        session.finish()
+    session.finish()
 
 
 def facts(store: Path, run: str, *kinds: type) -> list[Fact]:

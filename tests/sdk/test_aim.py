@@ -16,6 +16,7 @@ import foldline
 from foldline import Context, Repo, Run
 from foldline.errors import FoldlineWarning, QueryError, StoreNotFound, Unsupported, ValueRejected
 from foldline.storage.context import Context as ContextByAimsPath
+from foldline_views.sequences import Sequences
 
 # The public members of Aim 3.29.1, as `dir` lists them there, and the parameters of each call.
 AIMS_RUN = {
@@ -311,6 +312,45 @@ def test_a_run_that_is_read_only(run: Run) -> None:
     metric = read.get_metric("loss", {"subset": "train"})
     assert metric is not None and len(metric) == 6
     assert foldline.open().runs()[0].params == run[...]
+
+
+def test_a_run_that_is_not_there_is_nothing(run: Run) -> None:
+    """Read only, it neither goes on nor has begun; one warning says that it is not there."""
+    with pytest.warns(FoldlineWarning, match="no run 'nope'"):
+        none = Run("nope", read_only=True)
+    assert not none.active and none.creation_time == 0 and none.duration == 0
+    assert none.end_time is None and none.tags == [] and list(none.metrics()) == []
+    assert not none.dataframe()["active"][0]
+
+
+def test_a_run_of_no_experiment_is_of_the_default_one(store: Path) -> None:
+    """It reads back the same in the training, when it is read, and in its store."""
+    with Run() as run:
+        assert (run.experiment, run.project) == ("default", "default")
+    assert Run(run.id, read_only=True).experiment == "default"
+    assert foldline.open(store).run(run.id).experiment == "default"
+
+
+def test_series_of_the_machine_are_apart(store: Path) -> None:
+    """What a script tracked is in `metrics`, what was captured in `system`; a query finds both."""
+    with Run() as run:
+        run.track({"loss": 1.0, "__system__/cpu_percent": 50.0})
+    assert [one.name for one in run.metrics()] == ["loss"]
+    assert [one.name for one in run.system()] == ["__system__/cpu_percent"]
+    assert run.get_metric("__system__/cpu_percent") is not None and len(run.sequences()) == 2
+    stored = foldline.open(store).run(run.id)
+    assert [one.name for one in stored.metrics] == ["loss"]
+    assert [one.name for one in stored.system] == ["__system__/cpu_percent"]
+    assert stored.record()["metrics.__system__/cpu_percent"] == 50
+    assert len(Repo(store).query_metrics()) == len(foldline.open(store).series()) == 2
+
+
+def test_sequences_say_what_they_are(run: Run) -> None:
+    """In a prompt they are told as a list is, and have a length."""
+    found = run.metrics()
+    assert len(found) == 2 and repr(found).startswith("<Sequences: [<Metric accuracy {")
+    (mine,) = found.iter_runs()
+    assert len(mine) == 2 and not Sequences(list)
 
 
 def test_what_means_nothing_here_says_what_does(run: Run, store: Path) -> None:

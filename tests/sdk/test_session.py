@@ -74,6 +74,16 @@ def test_an_exit_code_says_how_it_ended(store: Path, code: int | None, status: s
     assert isinstance(closed, WriterClosed) and closed.status == status
 
 
+def test_an_end_that_means_nothing_is_a_failure(store: Path) -> None:
+    """What was passed stands with the run, as its error."""
+    run = foldline.init()
+    with pytest.warns(FoldlineWarning, match="'done'"):
+        run.finish("done")
+    (stored,) = foldline.open(store).runs()
+    assert stored.status == "failed" and stored.error is not None
+    assert "finish('done')" in stored.error.message
+
+
 def test_steps_count_rows(store: Path) -> None:
     """A row is a step; `commit=False` leaves it open, a later step begins the next."""
     run = foldline.init()
@@ -198,6 +208,18 @@ def test_who_imports_a_kernel_is_no_notebook(store: Path, monkeypatch: pytest.Mo
     assert foldline.init() is first and not first.closed
 
 
+def test_there_may_be_nothing_to_end(store: Path) -> None:
+    """Who finishes or unwatches without a run has what was asked for, so nothing is said."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        foldline.finish()
+        foldline.unwatch()
+    run = foldline.init()
+    run.finish()
+    foldline.finish()
+    assert foldline.run is None
+
+
 def test_calls_before_init_warn_and_keep_nothing(store: Path) -> None:
     """Each call warns once, says what to type, and never raises into a training."""
     for call in (
@@ -205,7 +227,6 @@ def test_calls_before_init_warn_and_keep_nothing(store: Path) -> None:
         lambda: foldline.alert("x"),
         lambda: foldline.define_metric("x"),
         lambda: foldline.watch(None),
-        foldline.finish,
         lambda: foldline.summary.update(x=1),
         lambda: foldline.config.update(x=1),
         lambda: foldline.save("*.py"),

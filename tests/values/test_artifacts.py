@@ -207,7 +207,7 @@ def test_no_name_leads_out_of_the_folder(tmp_path: Path, path: str) -> None:
     """A log that was made by an enemy writes nothing outside the download's folder."""
     layout = Layout(tmp_path / "store")
     digest = blobs.put(layout, b"evil")
-    made = Artifact("x").found(layout, "r", "d", [StoredFile(path, digest, 4)])
+    made = Artifact("x")._kept_as(layout, "r", "d", [StoredFile(path, digest, 4)])
     with pytest.raises(ValueRejected, match="leads out"):
         made.download(tmp_path / "back")
     assert not (tmp_path / "out").exists()
@@ -219,7 +219,7 @@ def test_a_link_in_the_folder_leads_nowhere(tmp_path: Path) -> None:
     digest = blobs.put(layout, b"evil")
     (tmp_path / "back").mkdir()
     (tmp_path / "back/sub").symlink_to(tmp_path)
-    made = Artifact("x").found(layout, "r", "d", [StoredFile("sub/file", digest, 4)])
+    made = Artifact("x")._kept_as(layout, "r", "d", [StoredFile("sub/file", digest, 4)])
     with pytest.raises(ValueRejected, match="a link out"):
         made.download(tmp_path / "back")
     assert not (tmp_path / "file").exists()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import foldline
 from foldline.errors import (
+    BlobMissing,
     QueryError,
     RunNotFound,
     StoreBusy,
@@ -182,6 +184,9 @@ def test_what_else_a_run_has(store: Path) -> None:
         assert [message.text for message in found.messages()] == ["hello"]
         (said,) = found.sequences("text")
         assert [entry.values[0].inline for entry in said.entries] == [b"hi"]
+        assert said.values[3].text == "hi" and said.steps.tolist() == [3] and said.run.id == "one"
+        with pytest.raises(ValueRejected, match="no kind"):
+            found.sequences("texts!")
         assert found.lines() == [] and found.packages == {} and found.environment == {}
         assert found.sources is None and found.git is None and found.parent is None
         assert [writer.status for writer in found.writers] == ["finished"]
@@ -220,9 +225,54 @@ def test_versions_of_artifacts(store: Path, tmp_path: Path) -> None:
         assert (second.digest, second.number, second.aliases) == ("d2", 1, ["best"])
         assert opened.artifacts("net") == [first, second] and opened.artifacts("x") == []
         (user,) = opened.runs('"base" in run.artifacts')
-        assert [(one.name, one.used) for one in user.artifacts] == [
-            ("net", True), ("net", False), ("base", True),
-        ]  # fmt: skip
+        assert [(one.name, one.digest, one.run) for one in user.artifacts] == [("net", "d2", "rb")]
+        net, unknown = user.used_artifacts
+        assert (net.digest, net.run, net.kind, net.size) == ("d1", "ra", "model", 5)
+        assert (unknown.name, unknown.digest, unknown.files) == ("base", "d9", [])
+        for version in (base, unknown):  # made by nobody here
+            with pytest.raises(BlobMissing, match="base"):
+                version.download(tmp_path / "copy")
+
+
+def test_artifacts_of_a_store_come_back(store: Path, tmp_path: Path) -> None:
+    """Whoever made or used a version, and whoever looks over the store, can have its files."""
+    file = tmp_path / "net.bin"
+    for text in ("one", "two"):
+        file.write_text(text)
+        with foldline.Run(id=text, store=store) as run:
+            run.log_artifact(file, "net", block=True)
+    with foldline.Run(id="user", store=store) as run:
+        run.use_artifact("net:v0")
+    with foldline.open(store) as opened:
+        (made,) = opened.run("two").artifacts
+        (used,) = opened.run("user").used_artifacts
+        found: dict[str, Any] = {"made": made, "used": used}
+        found |= {f"v{version.number}": version for version in opened.artifacts("net")}
+        said = {name: (one.download(tmp_path / name) / "net.bin") for name, one in found.items()}
+        assert {name: copy.read_text() for name, copy in said.items()} == {
+            "made": "two", "used": "one", "v0": "one", "v1": "two",
+        }  # fmt: skip
+
+
+def test_a_series_is_found_by_its_name(store: Path) -> None:
+    """By name and context; by name alone where that says which one."""
+    with foldline.Run(id="one", store=store) as run:
+        run.track({"accuracy": 0.5, "epoch": 1}, context={"subset": "val"})
+        run.track(0.25, name="loss", context={"subset": "train"})
+        run.track(0.5, name="loss", context={"subset": "val"})
+        run.track(2.0, name="epoch")
+        run.track(90.0, name="__system__/gpu0_percent", context={"host": "a"})
+    with foldline.open(store) as opened:
+        found = opened.run("one")
+        only, loss, bare = found.metric("accuracy"), found.metric("loss", {"subset": "val"}), (
+            found.metric("epoch"))  # fmt: skip
+        assert only is not None and only.last == 0.5
+        assert loss is not None and loss.last == 0.5
+        assert bare is not None and bare.last == 2
+        assert found.metric("__system__/gpu0_percent") is not None
+        assert found.metric("accuracy", {}) is None and found.metric("none") is None
+        with pytest.raises(ValueRejected, match="has 2 series 'loss'"):
+            found.metric("loss")
 
 
 def test_data_frames(store: Path) -> None:

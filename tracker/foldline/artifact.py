@@ -71,7 +71,7 @@ class Artifact:
         """Whether the files are in the store."""
         return bool(self.digest)
 
-    def found(
+    def _kept_as(
         self, layout: Layout, run: str, digest: str, files: Sequence[StoredFile], uri: str = ""
     ) -> Artifact:
         """Take note of where the files are kept; return the artifact."""

@@ -129,10 +129,10 @@ class Artifacts(Keeping):
     @property
     def artifacts(self) -> dict[str, Artifact]:
         """The newest version of each artifact that the run made; waits for those being copied."""
-        from foldline_views.versions import of_run
+        from foldline_views.versions import made
 
         self._settle()
-        return of_run(self._writer.layout, self._writer.run)
+        return {one.name: one for one in made(self._writer.layout, self._writer.run)}
 
     # ------------------------------------------------------------------------------ copying
 
@@ -188,7 +188,7 @@ class Artifacts(Keeping):
             )
             return
         self._writer.event(event)
-        artifact.found(self._writer.layout, self._writer.run, digest, files, uri)
+        artifact._kept_as(self._writer.layout, self._writer.run, digest, files, uri)
 
     def _kept_folder(self, place: Layout, folder: Path, prefix: str | None) -> list[StoredFile]:
         files: list[StoredFile] = []

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from . import params
 from .contexts import Context
 from .errors import Unsupported
+from .series import is_system
 from .settings import Key, Settings, several
 from .writer import Writer
 
@@ -123,7 +124,7 @@ class Readback(Settings):
         return cast("Run", self)  # of which this is a part
 
     @property
-    def project(self) -> str | None:
+    def project(self) -> str:
         """The run's experiment, by W&B's name."""
         return self.experiment
 
@@ -139,7 +140,7 @@ class Readback(Settings):
 
     @property
     def creation_time(self) -> float:
-        """When the run began, in unix seconds."""
+        """When the run began, in unix seconds; 0 of a run that is not there."""
         return self._whole().head.created_at
 
     @property
@@ -160,7 +161,7 @@ class Readback(Settings):
 
     @property
     def duration(self) -> float:
-        """How long the run took, or has taken so far, in seconds."""
+        """How long the run took, or has taken so far, in seconds; 0 of one that is not there."""
         return self._whole().head.duration
 
     @property
@@ -171,10 +172,19 @@ class Readback(Settings):
     # ---------------------------------------------------------------------------- sequences
 
     def metrics(self) -> Sequences:
-        """Return the run's series, to go through."""
+        """Return the run's series, to go through; those of the machine are in `system`."""
+        return self._metrics(system=False)
+
+    def system(self) -> Sequences:
+        """Return the series that were captured of the machine and its load, to go through."""
+        return self._metrics(system=True)
+
+    def _metrics(self, *, system: bool) -> Sequences:
         from foldline_views.sequences import Sequences
 
-        return Sequences(lambda: self._sequences(["number"]))
+        return Sequences(
+            lambda: [one for one in self._sequences(["number"]) if is_system(one.name) == system]
+        )
 
     def get_metric(self, name: str, context: Mapping[str, Any] | None = None) -> Metric | None:
         """Return the series of a name and exactly this context, or None."""

@@ -143,16 +143,15 @@ class Run(Rows, Artifacts):
         if said is None or isinstance(said, int):
             self.end(process.closed_by_code(said))
             return
-        if not (isinstance(said, str) and said in ("finished", "failed")):
-            self._notices.give(
-                "status",
-                ValueRejected(
-                    f"{shown(status)} is no way to end: the run counts as failed",
-                    hint='"finished" or "failed"',
-                ),
-            )
-            said = "failed"
-        self.end(WriterClosed(said))
+        if isinstance(said, str) and said in ("finished", "failed"):
+            self.end(WriterClosed(said))
+            return
+        wrong = ValueRejected(
+            f"finish({shown(status)}) is no way to end: the run counts as failed",
+            hint='"finished" or "failed"',
+        )
+        self._notices.give("status", wrong)
+        self.end(WriterClosed("failed", type(wrong).__name__, wrong.message))
 
     def close(self) -> None:
         """End this process's part in the run; the same as `finish()`."""

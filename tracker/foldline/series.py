@@ -15,10 +15,21 @@ import msgspec
 
 from .cell import FLAG_AUTO_STEP, POINT
 
-__all__ = ["SERIES_MAX", "Series", "SeriesBook", "sequence_label", "series_key", "typed_key"]
+__all__ = [
+    "SERIES_MAX",
+    "SYSTEM_PREFIX",
+    "Series",
+    "SeriesBook",
+    "is_system",
+    "sequence_label",
+    "series_key",
+    "typed_key",
+]
 
 SERIES_MAX = 1_000_000  # of one process; each costs a few hundred bytes of memory
 KNOWN_MAX = 100_000  # spellings of contexts remembered; beyond it the slower way still works
+
+SYSTEM_PREFIX = "__system__/"  # of the names of series that are captured of the machine
 
 _PLAIN_TYPES = {str, int, float, bool, type(None)}
 
@@ -112,6 +123,11 @@ class SeriesBook:
 def typed_key(name: str, context: dict[str, Any]) -> tuple[Any, ...]:
     """Return a key that tells 1, 1.0 and True apart. Raises TypeError if a value has no hash."""
     return (name, *context.items(), *map(type, context.values()))
+
+
+def is_system(name: str) -> bool:
+    """Say whether a series of this name is captured of the machine, and no result of the script."""
+    return name.startswith(SYSTEM_PREFIX)
 
 
 def sequence_label(kind: str, name: str) -> str:

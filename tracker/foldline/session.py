@@ -204,9 +204,9 @@ def alert(title: str, text: str = "", level: Any = None, wait_duration: Any = No
 
 
 def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
-    """End the current run: finished, or with an `exit_code` that is not 0 failed."""
+    """End the current run, if there is one: with an `exit_code` that is not 0 it failed."""
     global _run  # noqa: PLW0603  # see `init`
-    if (run := _begun("finish")) is not None:
+    if (run := current()) is not None:
         run.finish(exit_code=exit_code, quiet=quiet)
         _run = None
 
@@ -226,7 +226,7 @@ def watch(
 
 def unwatch(models: Any = None) -> None:
     """Stop watching a torch module, or all of them."""
-    if (run := _begun("unwatch")) is not None:
+    if (run := current()) is not None:
         run.unwatch(models)
 
 

@@ -14,7 +14,9 @@ from .events import Event, FieldsSet, ParamsRemoved, ParamsSet, TagsChanged
 from .notices import Notices, shown
 from .secrets import mask_param
 
-__all__ = ["Key", "Settings", "several"]
+__all__ = ["EXPERIMENT_DEFAULT", "Key", "Settings", "several"]
+
+EXPERIMENT_DEFAULT = "default"  # of a run that is given none
 
 TAGS_MAX = 1_000  # given at once; more are no tags, and a range may be as long as it likes
 TAG_CHARS_MAX = 256  # a longer tag is a note
@@ -166,9 +168,9 @@ class Settings:
         self._set_fields({"name": value})
 
     @property
-    def experiment(self) -> str | None:
+    def experiment(self) -> str:
         """The experiment that the run belongs to."""
-        return self._word("experiment")
+        return self._word("experiment") or EXPERIMENT_DEFAULT
 
     @experiment.setter
     def experiment(self, value: str | None) -> None:

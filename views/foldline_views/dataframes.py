@@ -38,7 +38,7 @@ def run_record(run: Run) -> dict[str, Any]:
     record = {name: getattr(run, name) for name in own}
     record.update(_leaves("params", run.params))
     record.update(_leaves("summary", run.summary))
-    for metric in run.metrics:
+    for metric in (*run.metrics, *run.system):
         context = msgspec.json.encode(metric.context).decode() if metric.context else ""
         record[f"metrics.{metric.name}{context}"] = metric.last
     return record

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from foldline.events import AlertRaised, MachineCaptured
+from foldline.settings import EXPERIMENT_DEFAULT
 
 from .answers import (
     Alert,
@@ -50,7 +51,7 @@ def head(run: str, state: RunState) -> RunHead:
     return RunHead(
         id=run,
         name=str(words.get("name") or run),
-        experiment=str(words.get("experiment") or "default"),
+        experiment=str(words.get("experiment") or EXPERIMENT_DEFAULT),
         description=str(words.get("description") or ""),
         tags=sorted(tag for tag, (on, _) in state.tags.items() if on),
         status=now,

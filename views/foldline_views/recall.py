@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 
 from foldline.events import EVENTS, ConsolePrinted, PointTracked, SeriesDefined, ValuesTracked
@@ -84,7 +85,10 @@ def recall(layout: Layout, run: str) -> Recalled:
     """Return the run as all its writers' facts make it; of a run without a log an empty one."""
     state = fold_run(RunState(), read_facts(layout, run, *_KINDS))
     fields = {name: value for name, (value, _) in state.fields.items()}
-    return Recalled(head(run, state), fields, tree(state.params), tree(state.summary))
+    told = head(run, state)
+    if not state.writers:
+        told = msgspec.structs.replace(told, status="", duration=0.0)  # it has not even begun
+    return Recalled(told, fields, tree(state.params), tree(state.summary))
 
 
 def lines(layout: Layout, run: str) -> Columns:

@@ -17,12 +17,10 @@ from numpy.typing import NDArray
 
 from foldline.events import StepsRewound, decode
 from foldline.layout import SegmentName
+from foldline.series import SYSTEM_PREFIX
 from foldline_ingest.batch import Batch
 
 __all__ = ["SYSTEM_PREFIX", "Rewind", "Rewinds", "pass_by", "placed_rewinds", "rewinds_of"]
-
-# Series of the machine go on whatever step a script goes back to.
-SYSTEM_PREFIX = "__system__/"
 
 
 class Rewind(NamedTuple):

@@ -24,6 +24,7 @@ from . import held, logged
 from .arrays import Columns, SequenceData, Step, Values
 from .scan import Scan
 from .series import context_key
+from .tracked import Entry
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -68,11 +69,13 @@ class Sequence:
         name: str,
         context: Mapping[str, Any],
         read: Callable[[], Columns],
+        entries: list[Entry] | None = None,
     ) -> None:
         self.run = run
         self.kind = kind
         self.name = name
         self.context = Context(dict(context))
+        self.entries = entries or []  # what was logged at each step; of numbers nothing
         self._read = read
 
     def __repr__(self) -> str:
@@ -169,28 +172,41 @@ class Metric(Sequence):
 
 
 class Sequences:
-    """Sequences to go through once or many times: of one run, or of all that a query found."""
+    """Sequences to go through once or many times: of one run, or of all that a query found.
+
+    Which ones there are is looked up once, at the first look.
+    """
 
     def __init__(self, found: Callable[[], Iterable[Sequence]]) -> None:
         self._found = found
 
+    @cached_property
+    def _sequences(self) -> list[Sequence]:
+        return list(self._found())
+
     def iter(self) -> Iterator[Sequence]:
         """Yield the sequences, those of one run together."""
-        return iter(self._found())
+        return iter(self._sequences)
 
     def __iter__(self) -> Iterator[Sequence]:
         return self.iter()
+
+    def __len__(self) -> int:
+        return len(self._sequences)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self._sequences!r}>"
 
     def iter_runs(self) -> Iterator[Sequences]:
         """Yield the sequences of each run."""
         together: list[Sequence] = []
         for sequence in self:
             if together and together[-1].run.id != sequence.run.id:
-                yield _Found(together)
+                yield Sequences(together.copy)
                 together = []
             together.append(sequence)
         if together:
-            yield _Found(together)
+            yield Sequences(together.copy)
 
     @property
     def run(self) -> Run | None:
@@ -227,11 +243,6 @@ class Sequences:
         return pd.concat(frames) if frames else None
 
 
-class _Found(Sequences):
-    def __init__(self, found: list[Sequence]) -> None:
-        super().__init__(lambda: found)
-
-
 def metric(run: Run, scan: Scan, name: str, context: dict[str, Any]) -> Metric:
     """Return the series of a run by its name and context; `scan` reads it."""
     return Metric(run, "number", name, context, _numbers(scan, name, context))
@@ -251,7 +262,7 @@ def sequences_of(run: Run, layout: Layout, kinds: Iterable[str] | None = None) -
             found.append(metric(run, scan, event.name, event.context))
     if wanted - {"number"}:
         found += (
-            Sequence(run, one.kind, one.name, one.context, _others(layout, one))
+            Sequence(run, one.kind, one.name, one.context, _others(layout, one), one.entries)
             for one in held.sequences(layout, run.id)
             if one.kind in wanted
         )

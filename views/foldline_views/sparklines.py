@@ -18,6 +18,7 @@ from foldline.errors import CorruptRecord
 from foldline.events import SeriesDefined
 from foldline.layout import Layout, SegmentName
 from foldline.packs import segments
+from foldline.series import is_system
 from foldline_ingest.batch import Batch, facts
 from foldline_ingest.reader import SegmentReader
 
@@ -29,7 +30,6 @@ LINES_MAX = 12  # what one reads at a glance; the page has the others
 BUCKETS_MAX = 120  # of a line: there are not more columns of pixels
 READ_S_MAX = 0.1  # of one look at the log: a notebook's cell waits for it no longer
 WIDTH_PX, HEIGHT_PX = 160, 28
-SYSTEM = "__system__"  # what a run's machine did is captured, and no result
 
 Key = tuple[str, str]
 
@@ -79,7 +79,7 @@ class Sparklines:
     def _take(self, batch: Batch, numbers: dict[int, Key]) -> None:
         for fact in facts(batch):
             event = fact.event
-            if isinstance(event, SeriesDefined) and not event.name.startswith(SYSTEM):
+            if isinstance(event, SeriesDefined) and not is_system(event.name):
                 key = (event.name, json.dumps(event.context, sort_keys=True))
                 if key in self._lines or len(self._lines) < LINES_MAX:
                     self._lines.setdefault(key, buckets.EMPTY)

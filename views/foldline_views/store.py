@@ -20,14 +20,18 @@ import anyio
 import numpy as np
 from numpy.typing import NDArray
 
-from foldline.errors import StoreBusy, ViewDamaged
+import foldline
+from foldline.artifact import Artifact
+from foldline.errors import StoreBusy, ValueRejected, ViewDamaged
 from foldline.events import SourcesCaptured
 from foldline.layout import Layout, SegmentName, store_path
+from foldline.params import plain
+from foldline.series import is_system, series_key
 from foldline_ingest.log import Log
 from foldline_ingest.view import Progress
 
 from . import artifacts, held
-from .answers import ArtifactVersion, Point, RunDetail, Summary
+from .answers import Point, RunDetail, Summary
 from .catalog import Catalog
 from .changes import Known, read_changes
 from .database import connect, guarded
@@ -35,21 +39,15 @@ from .dataframes import frame, run_record, series_record
 from .exact import ExactPoints
 from .folding import catch_up
 from .generation import Generation, current, report_damage
-from .logged import (
-    Artifact,
-    Captured,
-    Line,
-    Message,
-    Sequence,
-    read_artifacts,
-    read_captured,
-)
+from .logged import Captured, Line, Message, read_captured
 from .opened import not_ready, read
 from .pages import runs_page, series_page
 from .patches import tree
 from .pointsource import PointsSource
 from .runs import RunState
+from .sequences import Sequence, kinds_of, sequences_of
 from .shelves import CATALOG
+from .versions import Version, made, used
 from .viewstore import read_progress, read_version
 
 if TYPE_CHECKING:
@@ -166,10 +164,30 @@ class Run:
         self.error = row.error
         self.alerts = row.alerts  # the newest
         self.writers = row.writers
-        self.metrics = [Series(layout, row.id, metric) for metric in row.metrics]
+        series = [Series(layout, row.id, metric) for metric in row.metrics]
+        self.metrics = [one for one in series if not is_system(one.name)]
+        self.system = [one for one in series if is_system(one.name)]  # the machine's load
 
     def __repr__(self) -> str:
         return f"<Run {self.id} {self.name!r} {self.status}: {len(self.metrics)} series>"
+
+    def metric(self, name: str, context: Mapping[str, Any] | None = None) -> Series | None:
+        """Return the series of a name and exactly this context, or None.
+
+        Without a context it is the series that has none, or the only one of that name. Raises
+        ValueRejected where there are several.
+        """
+        named = [one for one in (*self.metrics, *self.system) if one.name == name]
+        wanted = plain(context or {})
+        exact = [one for one in named if _same(one.context, wanted)]
+        found = exact or (named if context is None else [])
+        if len(found) > 1:
+            contexts = ", ".join(str(one.context) for one in found)
+            raise ValueRejected(
+                f"run {self.id} has {len(found)} series {name!r}, and none without a context",
+                hint=f"stored.metric({name!r}, {found[0].context}); there are {contexts[:400]}",
+            )
+        return found[0] if found else None
 
     @cached_property
     def params(self) -> dict[str, Any]:
@@ -195,13 +213,22 @@ class Run:
         """Return the values that are no numbers, of one kind or all, in the order of their steps.
 
         The kinds are image, audio, video, text, distribution, figure, table, html and points3d.
+        A sequence's `values` are made from their bytes when they are looked at; its `entries`
+        are what was logged. Raises ValueRejected if there is no such kind.
         """
-        return held.sequences(self._layout, self.id, kind)
+        kinds = [kind for kind in kinds_of("*" if kind is None else kind) if kind != "number"]
+        opened = foldline.Run(self.id, store=self._layout.root, read_only=True, capture=False)
+        return sequences_of(opened, self._layout, kinds)
 
     @property
     def artifacts(self) -> list[Artifact]:
-        """The versions of artifacts that the run made or used, in the order of their times."""
-        return read_artifacts(self._layout, self.id)
+        """The versions of artifacts that the run made, in the order of their times."""
+        return made(self._layout, self.id)
+
+    @property
+    def used_artifacts(self) -> list[Artifact]:
+        """The versions of artifacts that the run used, in the order of their times."""
+        return used(self._layout, self.id)
 
     @cached_property
     def captured(self) -> list[Captured]:
@@ -294,15 +321,15 @@ class Store:
     def _run(self, catalog: Catalog, row: RunDetail) -> Run:
         return Run(self.layout, row, catalog.states[catalog.row_of[row.id]])
 
-    def artifacts(self, name: str | None = None) -> list[ArtifactVersion]:
+    def artifacts(self, name: str | None = None) -> list[Version]:
         """Return the versions of all artifacts, or of those of one name, by name and number.
 
         What has one digest is one version, whichever run made it; numbers go from 0 in the order
-        of time. Each says which runs made and used it.
+        of time. Each says which runs made and used it, and can be downloaded.
         """
         self._current()
         assert self._db is not None  # opened just now
-        return artifacts.versions(self._db, name)
+        return [Version.of(self.layout, one) for one in artifacts.versions(self._db, name)]
 
     def series(self, query: str = "") -> Answer[Series]:
         """Return the series that match, those of the newest runs first. Raises QueryError."""
@@ -397,6 +424,11 @@ def open_store(path: str | os.PathLike[str] | None = None) -> Store:
     layout = Layout(store_path(path))
     layout.check()
     return Store(layout)
+
+
+def _same(context: Any, other: Any) -> bool:
+    """Say whether two contexts are one: 1, 1.0 and True differ, as they do where it is tracked."""
+    return series_key("", context) == series_key("", other)
 
 
 def _value(point: Point) -> float:

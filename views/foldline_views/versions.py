@@ -2,20 +2,51 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
+import msgspec
+
 from foldline.artifact import Artifact
 from foldline.errors import ValueRejected
 from foldline.ids import run_id
 from foldline.layout import Layout
 
 from . import logged
+from .answers import ArtifactVersion
 from .logged import read_artifacts
 
-__all__ = ["find", "of_run"]
+__all__ = ["Version", "find", "made", "used"]
 
 
-def of_run(layout: Layout, run: str) -> dict[str, Artifact]:
-    """Return the newest version of each artifact that a run made, by name."""
-    return {one.name: _artifact(layout, one) for one in read_artifacts(layout, run) if not one.used}
+class Version(ArtifactVersion, kw_only=True):
+    """A version of an artifact over all runs of the store at `layout`."""
+
+    layout: Layout
+
+    @classmethod
+    def of(cls, layout: Layout, told: ArtifactVersion) -> Version:
+        """Return what a store's answer tells of a version, to be downloaded from there."""
+        return cls(**msgspec.structs.asdict(told), layout=layout)
+
+    def download(self, dest: str | os.PathLike[str] | None = None) -> Path:
+        """Write the files below `dest`, as foldline.Artifact does; raises what that raises."""
+        maker = next(iter(self.made_by), "")
+        return _found(self.layout, self.name, self.digest, maker).download(dest)
+
+
+def made(layout: Layout, run: str) -> list[Artifact]:
+    """Return the versions of artifacts that a run made, in the order of their times."""
+    return [_artifact(layout, one) for one in read_artifacts(layout, run) if not one.used]
+
+
+def used(layout: Layout, run: str) -> list[Artifact]:
+    """Return the versions of artifacts that a run used, in the order of their times.
+
+    Of one that no run of the store made only name and digest are known.
+    """
+    uses = [one for one in read_artifacts(layout, run) if one.used]
+    return [_found(layout, one.name, one.digest, one.run) for one in uses]
 
 
 def find(layout: Layout, name: str, run: str | None = None) -> Artifact:
@@ -26,10 +57,10 @@ def find(layout: Layout, name: str, run: str | None = None) -> Artifact:
     the views: it is asked once in a while, and what is not folded yet counts too. Raises
     ValueRejected if there is none.
     """
-    made = sorted(_made(layout, run), key=lambda one: one.time)
-    name, wanted = _asked(name, {one.name for one in made})
+    all_made = sorted(_made(layout, run), key=lambda one: one.time)
+    name, wanted = _asked(name, {one.name for one in all_made})
     versions: dict[str, logged.Artifact] = {}
-    for one in made:
+    for one in all_made:
         if one.name == name:
             versions.setdefault(one.digest, one)
             newest = one
@@ -43,7 +74,7 @@ def find(layout: Layout, name: str, run: str | None = None) -> Artifact:
     number = int(wanted[1:]) if wanted[0] == "v" and wanted[1:].isdecimal() else -1
     if 0 <= number < len(versions):
         return _artifact(layout, list(versions.values())[number])
-    for one in reversed(made):
+    for one in reversed(all_made):
         if one.name == name and (wanted in one.aliases or one.digest == wanted):
             return _artifact(layout, one)
     raise ValueRejected(
@@ -60,6 +91,16 @@ def _asked(name: str, known: set[str]) -> tuple[str, str]:
     return (before, wanted) if colon and wanted else (name, "")
 
 
+def _found(layout: Layout, name: str, digest: str, maker: str) -> Artifact:
+    """Return a version by its digest, where the run that made it is in the store with its files."""
+    try:
+        return find(layout, f"{name}:{digest}", maker or None)
+    except ValueRejected:
+        known = Artifact(name)
+        known.digest, known.run = digest, maker
+        return known
+
+
 def _made(layout: Layout, run: str | None) -> list[logged.Artifact]:
     if run is not None:
         runs = [run_id(run)]
@@ -71,5 +112,5 @@ def _made(layout: Layout, run: str | None) -> list[logged.Artifact]:
 
 
 def _artifact(layout: Layout, one: logged.Artifact) -> Artifact:
-    made = Artifact(one.name, one.kind, aliases=one.aliases, params=one.params)
-    return made.found(layout, one.run, one.digest, one.files, one.uri)
+    known = Artifact(one.name, one.kind, aliases=one.aliases, params=one.params)
+    return known._kept_as(layout, one.run, one.digest, one.files, one.uri)

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 import psutil
 
 from .. import origin
+from ..series import SYSTEM_PREFIX
 from . import cgroup, gpu
 
-__all__ = ["PREFIX", "Sampler"]
+__all__ = ["Sampler"]
 
-PREFIX = "__system__/"  # of each name: pages and rewinds tell these series by it
 TREE_MAX = 256  # processes below the training that are looked at; each costs 0.1 ms a sample
 GONE_MAX = 4_096  # processes whose use is remembered, those that ended among them
 THREADS_MAX = 512  # of a process, whose children are looked for
@@ -62,7 +62,7 @@ class Sampler:
         for part in self._parts:
             try:
                 for name, context, value in part():
-                    found.append((PREFIX + name, context, float(value)))
+                    found.append((SYSTEM_PREFIX + name, context, float(value)))
             except Exception:  # noqa: BLE001, S112  # systems refuse in many ways
                 continue
         self._rates.before = self._rates.now
