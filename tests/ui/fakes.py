@@ -43,6 +43,7 @@ from foldline_views.contents import (
     MessagesPage,
     MessagesRequest,
     RunsValuesPage,
+    StepAt,
     ValuesPage,
     ValuesRequest,
 )
@@ -206,6 +207,10 @@ class FakeViews:
     async def messages(self, run: str, asked: MessagesRequest) -> MessagesPage:
         self._ask("", (run, asked))
         return MessagesPage([], 0, {}, None, self.watermark)
+
+    async def step(self, run: str, at: float, series: int | None) -> StepAt:
+        self._ask("", (run, (at, series)))
+        return StepAt(at, None, None)
 
     async def values(self, run: str, asked: ValuesRequest) -> ValuesPage:
         self._ask("", (run, asked))

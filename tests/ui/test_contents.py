@@ -33,6 +33,8 @@ PAGE = b"<script>parent.document.title = 'owned'</script>"
             'values?kind=image&context={"a":1}&from_step=-1&to_step=1e3&each=2',
             ValuesRequest("image", None, {"a": 1}, -1.0, 1e3, False, 2),
         ),
+        ("step?at=17.5", (17.5, None)),
+        ("step?at=-1&series=7", (-1.0, 7)),
         ("values?newest=false&name=a/b%26c", ValuesRequest(name="a/b&c")),
     ],
 )
@@ -60,6 +62,9 @@ async def test_what_is_asked_reaches_the_views(tmp_path: Path, address: str, ask
         "lines/search",
         "lines/search?text=",
         f"lines/search?text={'x' * 257}",
+        "step",
+        "step?at=inf",
+        "step?at=1&series=-1",
         "messages?level=-1",
         "messages?newest=maybe",
         "values?context=[1]",

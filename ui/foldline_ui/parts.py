@@ -37,6 +37,7 @@ from foldline_views.contents import (
     MessagesPage,
     MessagesRequest,
     RunsValuesPage,
+    StepAt,
     ValuesPage,
     ValuesRequest,
 )
@@ -129,6 +130,9 @@ class Reader(Protocol):
 
     async def messages(self, run: str, asked: MessagesRequest) -> MessagesPage:
         """Return messages of a run; raises RunNotFound."""
+
+    async def step(self, run: str, at: float, series: int | None) -> StepAt:
+        """Return the step that was current at a time; raises RunNotFound."""
 
     async def values(self, run: str, asked: ValuesRequest) -> ValuesPage:
         """Return values of a run that are no numbers; raises RunNotFound."""

@@ -19,7 +19,7 @@ from foldline_views.contents import (
     ValuesRequest,
 )
 
-from .wire import QUERY_CHARS_MAX, Request
+from .wire import QUERY_CHARS_MAX, Request, SeriesNumber
 
 __all__ = [
     "BlobAsked",
@@ -27,6 +27,7 @@ __all__ = [
     "LinesAsked",
     "MessagesAsked",
     "RunsValuesAsked",
+    "StepAsked",
     "ValuesAsked",
 ]
 
@@ -69,6 +70,17 @@ class LinesAsked(Request, frozen=True):
     def request(self) -> LinesRequest:
         """Return what the views are asked."""
         return LinesRequest(**msgspec.structs.asdict(self))
+
+
+class StepAsked(Request, frozen=True):
+    """At which time, and of which series; of none, of the one with the most points."""
+
+    at: float
+    series: SeriesNumber | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no type can tell."""
+        _finite(self.at, "at")
 
 
 class HitsAsked(Request, frozen=True):

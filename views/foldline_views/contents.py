@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from .answers import Number, RunHead
+from .answers import Number, RunHead, Summary
 
 __all__ = [
     "EntryRow",
@@ -21,6 +21,7 @@ __all__ = [
     "MessagesRequest",
     "RunsValuesPage",
     "SequenceRow",
+    "StepAt",
     "ValueRow",
     "ValuesPage",
     "ValuesRequest",
@@ -69,6 +70,14 @@ class LinesPage(msgspec.Struct):
     total: int  # lines of the writers asked for; of both streams
     writers: list[LineWriter]  # all of the run
     watermark: int
+
+
+class StepAt(msgspec.Struct, frozen=True):
+    """The step that was current at a time."""
+
+    at: float  # unix seconds
+    step: float | None  # the largest that had been tracked; None if none had
+    series: Summary | None  # whose steps these are; None if the run has no such series
 
 
 class HitsRequest(msgspec.Struct, frozen=True):

@@ -9,10 +9,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
 import anyio
+import anyio.to_thread
 import numpy as np
 
 from foldline.errors import ViewDamaged
@@ -46,6 +48,7 @@ from .contents import (
     MessagesPage,
     MessagesRequest,
     RunsValuesPage,
+    StepAt,
     ValuesPage,
     ValuesRequest,
 )
@@ -61,6 +64,7 @@ from .overview import OVERVIEW_MAX
 from .pages import matching_series, ordered, runs_page, series_page
 from .selection import Selection
 from .shelves import CATALOG
+from .steptimes import chosen_series, step_at
 from .viewstore import read_version
 
 __all__ = ["CURVES_MAX", "Views"]
@@ -69,6 +73,7 @@ T = TypeVar("T")
 
 # Curves in one answer: 20,000 of 256 buckets are 60 MB, as much as a browser takes well.
 CURVES_MAX = 20_000
+STEP_READS_MAX = 2  # at once, of all points of a series: 50 MB each if there are a million
 # Between two looks for a change that was logged just now, in seconds: half of what a fold takes.
 FOLDED_POLL_S = 0.01
 
@@ -90,6 +95,8 @@ class Views:
         self._known = Known()
         self._refreshing = anyio.Lock()
         self._holdings = Holdings(views)
+        self._layout = Layout(views.parent)
+        self._steps = anyio.CapacityLimiter(STEP_READS_MAX)
         self._generation: Generation | None = None
 
     @classmethod
@@ -271,6 +278,12 @@ class Views:
         """Return messages of a run. Raises RunNotFound and QueryError."""
         self._catalog.find(run)
         return await self._holdings.messages(run, asked)
+
+    async def step(self, run: str, at: float, series: int | None) -> StepAt:
+        """Return the step of a series that was current at a time. Raises RunNotFound."""
+        row = self._catalog.row(self._catalog.find(run))
+        ask = partial(step_at, self._layout, run, at, chosen_series(row.metrics, series))
+        return await anyio.to_thread.run_sync(ask, limiter=self._steps)
 
     async def values(self, run: str, asked: ValuesRequest) -> ValuesPage:
         """Return values of a run that are no numbers. Raises RunNotFound and QueryError."""

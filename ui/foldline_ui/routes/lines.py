@@ -5,10 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from foldline.ids import run_id
-from foldline_views.contents import HitsPage, LinesPage, MessagesPage
+from foldline_views.contents import HitsPage, LinesPage, MessagesPage, StepAt
 
 from ..parts import READER
-from ..questions import HitsAsked, LinesAsked, MessagesAsked
+from ..questions import HitsAsked, LinesAsked, MessagesAsked, StepAsked
 from ..route import RouteTable
 
 __all__ = ["ROUTES"]
@@ -56,3 +56,17 @@ async def get_messages(request: web.Request, asked: MessagesAsked) -> MessagesPa
     """Answer one page of messages."""
     run = run_id(request.match_info["id"])
     return await request.app[READER].messages(run, asked.request())
+
+
+@ROUTES.add(
+    "GET",
+    "/runs/{id}/step",
+    scope="read",
+    summary="The step of a run that was current at a time, such as that of a line.",
+    request=StepAsked,
+    response=StepAt,
+)
+async def get_step(request: web.Request, asked: StepAsked) -> StepAt:
+    """Answer the largest step that had been tracked then."""
+    run = run_id(request.match_info["id"])
+    return await request.app[READER].step(run, asked.at, asked.series)
