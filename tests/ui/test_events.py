@@ -218,7 +218,7 @@ async def test_the_ring_is_bounded_by_series_too() -> None:
     large = change(1, *range(512))
     for _ in range(100):
         hub.publish(large)
-    held = module.RING_SERIES_MAX // 512
+    held = module.RING_NAMES_MAX // 513
     assert told(hub, 100 - held).kind == "change"
     assert told(hub, 100 - held - 1).kind == "reset"
 

@@ -2,8 +2,9 @@
 
 The hub keeps the last changes in one bounded ring, and a listener is no more than a position in
 it. A listener that is slow has a position far behind, and gets all it missed merged into one
-notice; nothing is ever kept for it. When its position has left the ring, or was another server's,
-it is told to read everything again.
+notice; nothing is ever kept for it. All listeners together are sent so many bytes a second and no
+more: beyond that each is told less often, and more at a time. When its position has left the ring,
+or was another server's, it is told to read everything again.
 """
 
 from __future__ import annotations
@@ -27,10 +28,14 @@ from .wire import Change, SeriesChange
 __all__ = ["Hub", "Listener"]
 
 RING_CHANGES_MAX = 1024  # about twenty seconds of commits at the fold's fastest pace
-RING_SERIES_MAX = 20_000  # over all changes in the ring: about 10 MB
+RING_NAMES_MAX = 20_000  # runs and series over all changes in the ring: about 10 MB
 NOTICE_SERIES_MAX = 512  # past this a page reads again what it shows, which is cheaper
 NOTICE_RUNS_MAX = 512  # as for series: more runs than any page shows
 LISTENERS_MAX = 256  # open tabs of a team; each costs a socket and a task
+# What all listeners together are sent, in bytes a second: a tenth of a core. One that watches a
+# few curves is told of each commit; 256 that watch thousands, once in a second.
+STREAM_BYTES_PER_S = 20_000_000
+PAUSE_S_MAX = 2.0  # between two notices of a listener, however many there are
 HEARTBEAT_S = 15.0  # proxies and browsers give a silent connection up after thirty and more
 RETRY_MS = 1000  # how long a browser waits before it comes back
 
@@ -52,9 +57,10 @@ class Hub:
         self._floor = 0  # the oldest position that can still be served by merging
         self._health = 0  # how often the health changed
         self._ring: deque[Announcement] = deque()
-        self._ring_series = 0
+        self._ring_names = 0
         self._listeners = 0
         self._moved = anyio.Event()
+        self._ended = anyio.Event()
         self._cached: tuple[int, bytes] = (-1, b"")
 
     @property
@@ -68,16 +74,19 @@ class Hub:
         if not (live or announcement.runs or announcement.reset):
             return  # a commit that says nothing new to anyone
         self.position += 1
+        if len(announcement.runs) > NOTICE_RUNS_MAX:
+            runs = announcement.runs[:NOTICE_RUNS_MAX]
+            announcement = msgspec.structs.replace(announcement, runs=runs, truncated=True)
         self._ring.append(announcement)
-        self._ring_series += len(announcement.series)
+        self._ring_names += _names(announcement)
         if live:
             self._watermark, self._lag_bytes = announcement.watermark, announcement.lag_bytes
         if live and announcement.reset:
             self._ring.clear()
-            self._ring_series = 0
+            self._ring_names = 0
             self._floor = self.position
-        while len(self._ring) > RING_CHANGES_MAX or self._ring_series > RING_SERIES_MAX:
-            self._ring_series -= len(self._ring.popleft().series)
+        while len(self._ring) > RING_CHANGES_MAX or self._ring_names > RING_NAMES_MAX:
+            self._ring_names -= _names(self._ring.popleft())
             self._floor += 1
         self._wake()
 
@@ -89,6 +98,7 @@ class Hub:
     def close(self) -> None:
         """End all listeners; new ones end at once."""
         self.closed = True
+        self._ended.set()
         self._wake()
 
     @contextmanager
@@ -129,6 +139,11 @@ class Hub:
     async def moved(self) -> None:
         """Wait for the next thing that happens."""
         await self._moved.wait()
+
+    async def rest(self, length: int) -> None:
+        """Wait for as long as a listener that was sent `length` bytes rests, or until the end."""
+        with anyio.move_on_after(min(length * self._listeners / STREAM_BYTES_PER_S, PAUSE_S_MAX)):
+            await self._ended.wait()
 
     def _place(self, last_event_id: str | None) -> int:
         if not last_event_id:
@@ -177,6 +192,7 @@ class Listener:
         self._hub = hub
         self._position = position
         self._health = hub.health
+        self._sent = 0  # bytes, by the last call
 
     def greeting(self) -> bytes:
         """Return what a stream starts with.
@@ -189,6 +205,7 @@ class Listener:
 
     async def next(self) -> bytes | None:
         """Return what to send next: events, or a heartbeat after a silence; None at the end."""
+        await self._hub.rest(self._sent)
         with anyio.move_on_after(HEARTBEAT_S):
             while not self._due():
                 await self._hub.moved()
@@ -201,11 +218,16 @@ class Listener:
         if self._health != self._hub.health:
             events += b"event: health\ndata: {}\n\n"
             self._health = self._hub.health
+        self._sent = len(events)
         return events or HEARTBEAT
 
     def _due(self) -> bool:
         hub = self._hub
         return hub.closed or self._position != hub.position or self._health != hub.health
+
+
+def _names(announcement: Announcement) -> int:
+    return len(announcement.series) + len(announcement.runs)
 
 
 def _told(delta: SeriesDelta) -> SeriesChange:

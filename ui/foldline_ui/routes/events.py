@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from http import HTTPStatus
 
 import anyio
@@ -18,6 +19,9 @@ __all__ = ["ROUTES"]
 ROUTES = RouteTable()
 # A listener that takes nothing for this long is gone, whatever its socket says.
 STALLED_S = 60.0
+# What the system holds of a stream for a listener that is slow to read, in bytes. Left alone it
+# would be megabytes each, and the listener would read minutes of old notices before a new one.
+HELD_BYTES = 64 * 1024
 EVENT_ID_CHARS_MAX = 64  # ours have under thirty
 
 
@@ -52,6 +56,9 @@ async def _stream(request: web.Request, listener: Listener) -> web.StreamRespons
     response = web.StreamResponse()
     response.content_type = "text/event-stream"
     response.headers["X-Accel-Buffering"] = "no"  # else nginx holds events back
+    if request.transport is not None:
+        connection = request.transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, HELD_BYTES)
     await response.prepare(request)
     piece: bytes | None = listener.greeting()
     try:
