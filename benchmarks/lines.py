@@ -1,4 +1,4 @@
-"""How fast console lines are folded, and a log of ten million of them is opened.
+"""How fast ten million lines are folded and opened.
 
 One run prints ten million lines, as a training prints: steps with changing numbers, warnings,
 tracebacks. Another has eight ranks that print at once, whose lines are merged by time. A page is
@@ -8,6 +8,7 @@ opened as a person jumps: at any line, at any time, at the end.
 from __future__ import annotations
 
 import random
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -65,9 +66,9 @@ def measure() -> Report:
     return report
 
 
-def _open(report: Report, db: object, chance: random.Random) -> None:
+def _open(report: Report, db: sqlite3.Connection, chance: random.Random) -> None:
     """Open pages as a person jumps."""
-    page = partial(lines_page, db)  # type: ignore[arg-type]  # a connection, as everywhere
+    page = partial(lines_page, db)
 
     def jump(run: str, lines: int) -> object:
         return page(run, LinesRequest(start=chance.randrange(lines), limit=PAGE_LINES))
@@ -96,7 +97,7 @@ def _open(report: Report, db: object, chance: random.Random) -> None:
     started = time.perf_counter()
     cursor, looked, found = None, 0, 0
     while True:
-        hits = hits_page(db, "long", HitsRequest(NEEDLE, cursor=cursor))  # type: ignore[arg-type]  # see above
+        hits = hits_page(db, "long", HitsRequest(NEEDLE, cursor=cursor))
         looked, found, cursor = looked + hits.looked, found + len(hits.lines), hits.cursor
         if cursor is None:
             break

@@ -1,4 +1,4 @@
-"""Lines, messages, values and blobs, from a training to whoever asks the server."""
+"""Lines, values and blobs, from a training to a page."""
 
 from __future__ import annotations
 

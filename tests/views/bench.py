@@ -1,4 +1,4 @@
-"""Views folded in a file of their own, without a fold process.
+"""Views in a file, without a fold process.
 
 A test gives it batches in any cut and order, and reads what a reader would.
 """

@@ -1,4 +1,4 @@
-"""What a run holds is the same from the views and from its log."""
+"""Views and log of a run say the same."""
 
 from __future__ import annotations
 

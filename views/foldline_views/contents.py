@@ -1,4 +1,4 @@
-"""What runs hold beside points, as it is asked and sent."""
+"""What runs hold beside points, asked and sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run printed, said and kept, read as fast as it can be.
+"""What a run printed, said and kept, read fast.
 
 Where all that the run has logged is folded, the views answer; else its log is read. Both say the
 same, and neither waits for a fold.

@@ -1,4 +1,4 @@
-"""Lines, messages and values of runs, open for many tasks."""
+"""Lines and values of runs, open for many tasks."""
 
 from __future__ import annotations
 

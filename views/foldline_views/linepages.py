@@ -1,4 +1,4 @@
-"""Lines of a run, read from any place of their order.
+"""Lines of a run, from any place on.
 
 The order of several writers' lines is that of (begun, writer, number). A line that damage has
 taken keeps its number and its place, and is not shown. So a place is a sum of numbers, and is

@@ -1,4 +1,4 @@
-"""Values of runs that are no numbers, by sequence and step."""
+"""Values of runs, by sequence and step."""
 
 from __future__ import annotations
 
