@@ -43,7 +43,7 @@ def test_what_python_is_asked_cell_by_cell_is_counted() -> None:
 def test_an_unknown_name_is_explained_as_one() -> None:
     """What no run has is said to be so, and the warning names the nearest one."""
     found = explain(
-        parse("run.hparams.lrr > 1 and search('x')"), RowTable(RUNS), search={"x": []}.get
+        parse("run.hparams.lrr > 1 and search('x')"), RowTable(RUNS), search=lambda _: []
     )
     parts = {part.text: part.column for part in found.parts}
     assert parts["run.hparams.lrr"] == "no run has it"

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import math
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from foldline_views import cells as cells_of_columns
+from foldline_views import lexicon
+from foldline_views.cells import DENSE_CELLS, DENSE_SHARE
+from foldline_views.lexicon import FEW_WORDS
 from foldline_views.query import parse
 from tests.views.oracle import Oracle, Row, RowTable
 
@@ -112,10 +117,19 @@ queries = st.recursive(
 
 
 @settings(max_examples=400, deadline=None)
-@given(runs, queries)
-def test_columns_and_rows_agree(rows: list[Row], text: str) -> None:
-    """Whatever the query and the runs, evaluating columns gives what reading row by row gives."""
-    got = parse(text).mask(RowTable(rows), now=NOW).nonzero()[0].tolist()
+@given(runs, queries, st.booleans())
+def test_columns_and_rows_agree(rows: list[Row], text: str, dense: bool) -> None:
+    """Whatever the query and the runs, evaluating columns gives what reading row by row gives.
+
+    Also if few cells are kept in arrays, as many are, and few words are asked as many are.
+    """
+    few = (1, 1000, 0) if dense else (DENSE_CELLS, DENSE_SHARE, FEW_WORDS)
+    with (
+        patch.object(cells_of_columns, "DENSE_CELLS", few[0]),
+        patch.object(cells_of_columns, "DENSE_SHARE", few[1]),
+        patch.object(lexicon, "FEW_WORDS", few[2]),
+    ):
+        got = parse(text).mask(RowTable(rows), now=NOW).nonzero()[0].tolist()
     assert got == Oracle(rows, NOW).matches(text)
 
 

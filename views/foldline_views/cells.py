@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .column import ABSENT, FLOAT, Column, Numbers, Objects, Texts, tag_of
+from .column import ABSENT, FLOAT, Column, Numbers, Objects, Texts, mixed, tag_of
 from .lexicon import Lexicon
 
-__all__ = ["Cells", "CodedCells", "LooseCells", "NumberCells", "TextCells", "TreeCells"]
+__all__ = [
+    "DENSE_CELLS", "DENSE_SHARE", "Cells", "CodedCells", "LooseCells", "MixedCells", "NumberCells",
+    "TextCells", "TreeCells",
+]  # fmt: skip
 
 # Cells: below this many, a dict is as fast as an array and smaller.
 DENSE_CELLS = 16
@@ -186,6 +189,48 @@ class TreeCells(CodedCells):
         return Objects(self.words, self.codes[:rows])
 
 
+class MixedCells:
+    """Numbers in some rows, and texts in others."""
+
+    __slots__ = ("numbers", "texts")
+
+    def __init__(self) -> None:
+        self.numbers = NumberCells()
+        self.texts = TextCells()
+
+    def put(self, row: int, value: Any) -> bool:
+        """Set a cell; False, with nothing changed, if the value is neither."""
+        if self.numbers.put(row, value):
+            self.texts.drop(row)
+            return True
+        if self.texts.put(row, value):
+            self.numbers.drop(row)
+            return True
+        return False
+
+    def drop(self, row: int) -> None:
+        """Make a cell missing."""
+        self.numbers.drop(row)
+        self.texts.drop(row)
+
+    def has(self, row: int) -> bool:
+        """Whether a row has a cell."""
+        return self.numbers.has(row) or self.texts.has(row)
+
+    def view(self, rows: int) -> Column:
+        """Return the column of so many rows."""
+        numbers, texts = self.numbers.view(rows), self.texts.view(rows)
+        if not (texts.present.any() and numbers.present.any()):
+            return texts if texts.present.any() else numbers
+        assert isinstance(numbers, Numbers)
+        assert isinstance(texts, Texts)
+        return mixed(numbers, texts)
+
+    def count(self) -> int:
+        """Return how many rows have a cell."""
+        return self.numbers.count() + self.texts.count()
+
+
 class LooseCells:
     """Cells of any type in a dict: few of them, or of types that no array holds."""
 
@@ -250,18 +295,20 @@ class LooseCells:
         """Return how many rows have a cell."""
         return len(self.cells)
 
-    def settled(self, rows: int) -> NumberCells | CodedCells | None:
-        """Return the same cells in arrays, if they are many and of one kind."""
+    def settled(self, rows: int) -> NumberCells | CodedCells | MixedCells | None:
+        """Return the same cells in arrays, if they are many and arrays can hold them."""
         count = len(self.cells)
         if count < DENSE_CELLS or count * DENSE_SHARE < rows:
             return None
-        dense: NumberCells | CodedCells
+        dense: NumberCells | CodedCells | MixedCells
         if self.numbers == count:
             dense = NumberCells()
         elif self.texts == count:
             dense = TextCells()
         elif self.trees == count:
             dense = TreeCells()
+        elif self.numbers + self.texts == count:
+            dense = MixedCells()
         else:
             return None
         for row, value in self.cells.items():
@@ -269,4 +316,4 @@ class LooseCells:
         return dense
 
 
-Cells = NumberCells | CodedCells | LooseCells
+Cells = NumberCells | CodedCells | MixedCells | LooseCells

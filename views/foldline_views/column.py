@@ -9,9 +9,9 @@ use it, and ask again after the table has changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ __all__ = [
     "Rows",
     "Texts",
     "column_of",
+    "mixed",
     "tag_of",
 ]
 
@@ -149,11 +150,14 @@ class Objects:
     """Values of any type: lists, dicts, or numbers among texts; None is missing.
 
     With `codes`, row i's value is `objects[codes[i]]`, and missing where the code is -1: many rows
-    have the same few tags, and a question about them is asked once for each list of tags.
+    have the same few tags, and a question about them is asked once for each list of tags. With
+    `parts`, every value is a number or a text, and the parts have the one and the other: see
+    `mixed`.
     """
 
     objects: Sequence[Any]
     codes: NDArray[np.int32] | None = None
+    parts: tuple[Numbers, Texts] | None = None
 
     def __len__(self) -> int:
         """Return how many rows there are."""
@@ -165,6 +169,9 @@ class Objects:
         if self.codes is not None:
             held: NDArray[np.bool_] = self.codes >= 0
             return held
+        if self.parts is not None:
+            numbers, texts = self.parts
+            return numbers.present | texts.present
         return np.fromiter((cell is not None for cell in self.objects), np.bool_, len(self))
 
     def cell(self, row: int) -> Any:
@@ -185,6 +192,8 @@ class Objects:
         """Return the cells of these rows, in this order; a row may come more than once."""
         if self.codes is not None:
             return Objects(self.objects, self.codes[rows])
+        if self.parts is not None:
+            return mixed(self.parts[0].take(rows), self.parts[1].take(rows))
         codes = rows.astype(np.int32)
         codes[~self.present[rows]] = -1
         return Objects(self.objects, codes)
@@ -196,6 +205,35 @@ class Objects:
 
 
 Column = Numbers | Texts | Objects
+
+
+class _Merged(Sequence[Any]):
+    """The cells of two columns of which at most one has a cell in a row."""
+
+    def __init__(self, numbers: Numbers, texts: Texts) -> None:
+        self._numbers, self._texts = numbers, texts
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[Any]:
+        pairs = zip(self._numbers.cells(), self._texts.cells(), strict=True)
+        return (text if number is None else number for number, text in pairs)
+
+    @overload
+    def __getitem__(self, row: int) -> Any: ...
+    @overload
+    def __getitem__(self, row: slice) -> Sequence[Any]: ...
+    def __getitem__(self, row: int | slice) -> Any:
+        if isinstance(row, slice):
+            return list(self)[row]
+        number = self._numbers.cell(row)
+        return self._texts.cell(row) if number is None else number
+
+
+def mixed(numbers: Numbers, texts: Texts) -> Objects:
+    """Return a column of numbers in some rows and texts in others; nobody has both in one."""
+    return Objects(_Merged(numbers, texts), None, (numbers, texts))
 
 
 def tag_of(value: object) -> int:

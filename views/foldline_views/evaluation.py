@@ -178,7 +178,7 @@ class Evaluation:
         sides = [side for side in (left, right) if not isinstance(side, Scalar)]
         if len(sides) == 2 and not all(isinstance(side, Numbers) for side in sides):
             self._spend(self.rows)
-        elif len(sides) == 1 and isinstance(sides[0], Objects):
+        elif len(sides) == 1 and isinstance(sides[0], Objects) and sides[0].parts is None:
             self._spend(len(sides[0].objects))
         return self._mismatch(at)
 

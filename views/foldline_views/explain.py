@@ -13,6 +13,7 @@ from .catalog import Catalog, RunTable, SeriesTable
 from .column import Column, Objects, Texts
 from .evaluation import Evaluation, SearchRuns
 from .query import Query, Subject, parse
+from .searches import Searched
 from .syntax import Constant, Field, Node, Now, Search, Series, Variable
 from .table import Table
 from .values import Scalar, Value
@@ -69,14 +70,17 @@ def explain(
     )
 
 
-def explained(catalog: Catalog, query: str, subject: Subject = "run") -> Explanation:
+def explained(
+    catalog: Catalog, query: str, subject: Subject = "run", searched: Searched | None = None
+) -> Explanation:
     """Return how a query is answered of all runs of a catalog, or of all series ("metric").
 
     Raises QueryError.
     """
     catalog.let_time_pass()
     table = RunTable(catalog) if subject == "run" else SeriesTable(catalog)
-    found = explain(parse(query, subject), table)
+    found = explain(parse(query, subject), table, search=searched)
+    found.warnings += searched.warnings if searched else []
     found.watermark = catalog.watermark
     return found
 
@@ -135,6 +139,8 @@ def _kind(column: Column) -> str:
         used = len(np.unique(column.codes[column.codes >= 0]))
         return f"texts, {used} different"
     if isinstance(column, Objects):
+        if column.parts is not None:
+            return "numbers and texts"
         if column.codes is None:
             return "values of any type"
         return f"lists and dicts, {len(column.objects)} different"

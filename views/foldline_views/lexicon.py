@@ -60,6 +60,7 @@ class Lexicon:
         self._count = 0  # words that are in the arrays
         self._bytes: NDArray[np.uint8] = np.empty(0, np.uint8)
         self._ends: Ints = np.zeros(1, np.int64)  # of each word in `_bytes`, after one for none
+        self._plain = True  # each character is one byte
         self._owner: NDArray[np.int32] | None = None  # the word of each byte
         self._heads: NDArray[np.uint64] | None = None  # the first eight bytes of each word
         self._ranks: NDArray[np.float64] = np.array([np.nan])
@@ -122,6 +123,8 @@ class Lexicon:
         if len(self.words) < FEW_WORDS:
             return np.fromiter(map(len, self.words), np.int64, len(self.words))
         self._grow()
+        if self._plain:
+            return np.diff(self._ends)
         first = (self._bytes & 0xC0) != 0x80  # of a character: the others go on with one
         before = np.concatenate((np.zeros(1, np.int64), np.cumsum(first, dtype=np.int64)))
         return np.diff(before[self._ends])
@@ -176,6 +179,7 @@ class Lexicon:
         if not fresh:
             return
         whole = "".join(fresh)
+        self._plain &= whole.isascii()
         if whole.isascii():
             sizes = np.fromiter(map(len, fresh), np.int64, len(fresh))
             data = whole.encode()

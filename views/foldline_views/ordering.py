@@ -118,6 +118,13 @@ def _numbered(column: Column) -> NDArray[np.float64]:
         return column.values
     if isinstance(column, Texts):
         return column.ranks()
+    if column.parts is not None:
+        numbers, texts = column.parts
+        some = ~np.isnan(numbers.values)
+        distinct, ranks = np.unique(numbers.values[some], return_inverse=True)
+        found = len(distinct) + texts.ranks()
+        found[some] = ranks
+        return found
     keys = [_key(cell) for cell in column.cells()]
     place_of = {key: place for place, key in enumerate(sorted({key for key in keys if key}))}
     return np.array([place_of[key] if key else np.nan for key in keys], np.float64)

@@ -92,6 +92,8 @@ def truth(value: Value, rows: int) -> Mask:
         return mask
     if isinstance(value, Texts):
         return looked_up(value.codes, value.lexicon.compare("!=", ""))
+    if value.parts is not None:
+        return truth(value.parts[0], rows) | truth(value.parts[1], rows)
     return _asked(value, bool)
 
 
@@ -146,6 +148,9 @@ def compare(op: str, left: Value, right: Value, rows: int, mismatch: Mismatch) -
             return _numbers_to_scalar(op, left, right.cell, rows, mismatch)
         if isinstance(left, Texts):
             return _texts_to_scalar(op, left, right.cell, mismatch)
+        if isinstance(left, Objects) and left.parts is not None:
+            numbers, texts = (compare(op, part, right, rows, mismatch) for part in left.parts)
+            return numbers | texts
         if isinstance(left, Objects):
             other = right.cell
             return _asked(left, lambda cell: _compare_cells(op, cell, other, mismatch))
@@ -243,6 +248,9 @@ def _in_list(item: Value, members: list[Any], rows: int) -> tuple[Mask, Mask]:
     if isinstance(item, Numbers) and all(tag_of(m) != ABSENT or type(m) is str for m in known):
         numbers = [float(member) for member in known if not isinstance(member, str)]
         holds = np.isin(item.values, numbers)
+    elif isinstance(item, Objects) and item.parts is not None:
+        one, other = (_in_list(part, known, rows)[0] for part in item.parts)
+        holds = one | other
     elif isinstance(item, Texts) and item.index is not None:
         codes = [item.index[m] for m in known if isinstance(m, str) and m in item.index]
         holds = np.isin(item.codes, codes)
@@ -264,6 +272,10 @@ def _numbers(value: Value, mismatch: Mismatch) -> Numbers:
     """Return a value's numbers, missing where it has none; one row for a scalar."""
     if isinstance(value, Numbers):
         return value
+    if isinstance(value, Objects) and value.parts is not None:
+        if value.parts[1].present.any():
+            mismatch()
+        return value.parts[0]
     cells = [value.cell] if isinstance(value, Scalar) else value.cells()
     numbers = [float("nan")] * len(cells)
     tags = [ABSENT] * len(cells)
