@@ -20,8 +20,6 @@ KINDS = ("Image", "Audio", "Video", "Text", "Distribution", "Figure", "Table", "
 
 # What the package's own parts call, and what every value has for them.
 OURS = {
-    "run": {"after_fork", "end", "note_failure"},
-    "artifact": {"found"},
     "value": {"KIND", "LIGHT", "content", "encode", "raw", "revive"},
 }
 

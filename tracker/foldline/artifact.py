@@ -44,7 +44,7 @@ class Artifact:
         self.aliases = [str(plain(str(alias))) for alias in aliases]
         kept = plain(dict(params or metadata or {}))
         self.params: dict[str, Any] = kept if isinstance(kept, dict) else {}
-        self.sources: list[tuple[str | None, Path]] = []  # to be kept, and as what
+        self._sources: list[tuple[str | None, Path]] = []  # to be kept, and as what
         self.digest = ""  # until it is kept
         self.files: list[StoredFile] = []
         self.run = ""  # that made it
@@ -53,12 +53,12 @@ class Artifact:
 
     def add_file(self, path: str | os.PathLike[str], name: str | None = None) -> Artifact:
         """Have a file kept, as `name` or under its own; return the artifact."""
-        self.sources.append((name or Path(path).name, Path(path)))
+        self._sources.append((name or Path(path).name, Path(path)))
         return self
 
     def add_dir(self, path: str | os.PathLike[str], name: str | None = None) -> Artifact:
         """Have all files of a folder kept, below `name` if there is one; return the artifact."""
-        self.sources.append((name, Path(path)))
+        self._sources.append((name, Path(path)))
         return self
 
     @property

@@ -138,7 +138,7 @@ class Artifacts(Keeping):
 
     def _log_artifact(self, artifact: Artifact, *, block: bool) -> None:
         opened: Opened = []
-        for name, source in artifact.sources:
+        for name, source in artifact._sources:
             if source.is_file():
                 # Held open from now on: what replaces the file under its name is another file.
                 opened.append((name or source.name, source.open("rb", buffering=0)))
@@ -161,7 +161,7 @@ class Artifacts(Keeping):
         place = Layout(place_of(uri)) if uri else self._writer.layout
         try:
             files = [_kept(place, name, file) for name, file in opened]
-            for prefix, folder in artifact.sources:
+            for prefix, folder in artifact._sources:
                 if folder.is_dir():
                     files += self._kept_folder(place, folder, prefix)
         except StoreUnwritable as error:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from . import params
 from .series import series_key
 
-__all__ = ["Context"]
+__all__ = ["Context", "context_bytes"]
 
 
 class Context(dict[str, Any]):
@@ -32,3 +34,9 @@ class Context(dict[str, Any]):
 
     def __repr__(self) -> str:
         return f"Context({dict(self)!r})"
+
+
+def context_bytes(context: Mapping[str, Any] | None) -> bytes:
+    """Return what a context is known by once it is logged; contexts of the same bytes are one."""
+    kept: Any = params.plain(context or {})
+    return series_key("", kept)

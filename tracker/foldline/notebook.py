@@ -177,7 +177,7 @@ class Cells:
                 if error is not None:
                     # Strict mode may raise what it raised before; this run is to begin.
                     with suppress(FoldlineError):
-                        old.end(process.closed_by(error))
+                        old._end(process.closed_by(error))
                 self._forget(old)
         self._now.append(ref(run))
 

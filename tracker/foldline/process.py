@@ -32,9 +32,9 @@ MESSAGE_CHARS_MAX = 4_096  # of an error: the traceback has all of it
 class _Ending(Protocol):
     """What a run offers to this module."""
 
-    def note_failure(self, thread: int, error: BaseException) -> None: ...
-    def after_fork(self) -> None: ...
-    def end(self, closed: WriterClosed | None = None) -> None: ...
+    def _note_failure(self, thread: int, error: BaseException) -> None: ...
+    def _after_fork(self) -> None: ...
+    def _end(self, closed: WriterClosed | None = None) -> None: ...
 
 
 _runs: WeakSet[_Ending] = WeakSet()
@@ -180,13 +180,13 @@ def _end_all() -> None:
     for run in tuple(_runs):
         # In strict mode a disk may still refuse; the other runs are to be ended all the same.
         with suppress(FoldlineError):
-            run.end(closed)
+            run._end(closed)
 
 
 def _after_fork() -> None:
     KEEPER.after_fork()
     for run in tuple(_runs):
-        run.after_fork()
+        run._after_fork()
 
 
 def _thread_hook(previous: Callable[..., object]) -> Callable[..., object]:
@@ -194,7 +194,7 @@ def _thread_hook(previous: Callable[..., object]) -> Callable[..., object]:
         """Note an exception that ended a thread, for the runs which that thread began."""
         if args.thread is not None and args.exc_value is not None:
             for run in tuple(_runs):
-                run.note_failure(args.thread.ident or 0, args.exc_value)
+                run._note_failure(args.thread.ident or 0, args.exc_value)
         return previous(args)
 
     return hook

@@ -9,8 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from . import params
-from .contexts import Context
+from .contexts import Context, context_bytes
 from .errors import Unsupported
 from .series import is_system
 from .settings import Key, Settings, several
@@ -43,10 +42,6 @@ class Readback(Settings):
     _stated: dict[str, Any]
     _recalled: tuple[float, Recalled] | None = None  # when, on the monotonic clock
     _alone = False  # nobody else had written to the run when it was first asked
-
-    def flush(self, *, durable: bool = False) -> bool:
-        """Hand over what was logged; the run itself does that."""
-        raise NotImplementedError
 
     # ---------------------------------------------------------------------- words and params
 
@@ -276,10 +271,9 @@ class Readback(Settings):
         return sequences_of(self.props, self._writer.layout, kinds)
 
     def _sequence(self, kind: str, name: str, context: Mapping[str, Any] | None) -> Sequence | None:
-        tree = params.plain(context or {})
-        wanted = hash(Context(tree if isinstance(tree, dict) else {}))
+        wanted = context_bytes(context)
         found = (one for one in self._sequences([kind]) if one.name == name)
-        return next((one for one in found if hash(one.context) == wanted), None)
+        return next((one for one in found if context_bytes(one.context) == wanted), None)
 
     def _figures_of(self, name: str) -> dict[str, float]:
         """Return the first, min, max and mean of the series of a name without a context."""

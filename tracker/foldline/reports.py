@@ -115,10 +115,6 @@ class Reports(Settings):
         total = 1.0 if self._total is None else self._total
         self.report_progress(total, total, block=block)
 
-    def flush(self, *, durable: bool = False) -> bool:
-        """Hand over what was logged; the run itself does that."""
-        raise NotImplementedError
-
     # ------------------------------------------------------------------------------ alerts
 
     def alert(

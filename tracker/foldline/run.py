@@ -141,21 +141,21 @@ class Run(Rows, Artifacts):
         del quiet
         said: object = status if exit_code is None else exit_code
         if said is None or isinstance(said, int):
-            self.end(process.closed_by_code(said))
+            self._end(process.closed_by_code(said))
             return
         if isinstance(said, str) and said in ("finished", "failed"):
-            self.end(WriterClosed(said))
+            self._end(WriterClosed(said))
             return
         wrong = ValueRejected(
             f"finish({shown(status)}) is no way to end: the run counts as failed",
             hint='"finished" or "failed"',
         )
         self._notices.give("status", wrong)
-        self.end(WriterClosed("failed", type(wrong).__name__, wrong.message))
+        self._end(WriterClosed("failed", type(wrong).__name__, wrong.message))
 
     def close(self) -> None:
         """End this process's part in the run; the same as `finish()`."""
-        self.end(WriterClosed("finished"))
+        self._end(WriterClosed("finished"))
 
     finalize = close  # as Aim's documents still call it
 
@@ -170,16 +170,16 @@ class Run(Rows, Artifacts):
         trace: TracebackType | None,
     ) -> None:
         """End the run: failed if an exception ends the block, which then goes on its way."""
-        self.end(process.closed_by(error))
+        self._end(process.closed_by(error))
 
     def __del__(self) -> None:
         """End a run that nobody holds any more, as a notebook's cell that is run again leaves."""
         if hasattr(self, "_writer"):
             # In strict mode a disk may still refuse; there is nobody to raise it to.
             with suppress(FoldlineError):
-                self.end()
+                self._end()
 
-    def end(self, closed: WriterClosed | None = None) -> None:
+    def _end(self, closed: WriterClosed | None = None) -> None:
         """End the run in the way that is known best, unless it was ended before."""
         if self._disabled or self._writer.closed:
             return
@@ -196,12 +196,12 @@ class Run(Rows, Artifacts):
             # Last: whoever prints until then is heard.
             self._captured.end(at_exit=said.at_exit)
 
-    def note_failure(self, thread: int, error: BaseException) -> None:
+    def _note_failure(self, thread: int, error: BaseException) -> None:
         """Remember that `error` ended the thread which began this run."""
         if thread == self._thread:
             self._failure = process.closed_by(error)
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Go on in a forked child with a segment of its own, opened by its first call."""
         self._lock = threading.RLock()  # may be held by a thread that is not in this process
         self._book.forget()

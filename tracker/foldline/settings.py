@@ -43,6 +43,10 @@ class Settings:
         """Log `event`."""
         raise NotImplementedError
 
+    def flush(self, *, durable: bool = False) -> bool:
+        """Hand over what was logged; the run itself does that."""
+        raise NotImplementedError
+
     def __setitem__(self, key: Key, value: Any) -> None:
         """Set a setting or a tree of them; `run[...] = {...}` replaces all."""
         try:
@@ -109,13 +113,6 @@ class Settings:
             return False
         return True
 
-    def get(self, key: Key, default: Any = None) -> Any:
-        """Return a setting of this process, or `default`."""
-        try:
-            return self[key]
-        except KeyError:
-            return default
-
     def set(self, key: Key, value: Any, strict: bool = True) -> None:
         """Set a setting, as `run[key] = value` does; `strict` is Aim's, and nothing is refused."""
         del strict
@@ -152,11 +149,6 @@ class Settings:
             if put:
                 self._tags += dict.fromkeys(words)
             self._emit(TagsChanged(added=words) if put else TagsChanged(removed=words))
-
-    @property
-    def tags(self) -> list[str]:
-        """The tags that this process put on the run."""
-        return list(self._tags)
 
     @property
     def name(self) -> str | None:

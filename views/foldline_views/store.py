@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 
 import foldline
 from foldline.artifact import Artifact
+from foldline.contexts import context_bytes
 from foldline.errors import StoreBusy, ValueRejected, ViewDamaged
 from foldline.events import SourcesCaptured
 from foldline.layout import Layout, SegmentName, store_path
-from foldline.params import plain
-from foldline.series import is_system, series_key
+from foldline.series import is_system
 from foldline_ingest.log import Log
 from foldline_ingest.view import Progress
 
@@ -178,8 +178,8 @@ class Run:
         ValueRejected where there are several.
         """
         named = [one for one in (*self.metrics, *self.system) if one.name == name]
-        wanted = plain(context or {})
-        exact = [one for one in named if _same(one.context, wanted)]
+        wanted = context_bytes(context)
+        exact = [one for one in named if context_bytes(one.context) == wanted]
         found = exact or (named if context is None else [])
         if len(found) > 1:
             contexts = ", ".join(str(one.context) for one in found)
@@ -424,11 +424,6 @@ def open_store(path: str | os.PathLike[str] | None = None) -> Store:
     layout = Layout(store_path(path))
     layout.check()
     return Store(layout)
-
-
-def _same(context: Any, other: Any) -> bool:
-    """Say whether two contexts are one: 1, 1.0 and True differ, as they do where it is tracked."""
-    return series_key("", context) == series_key("", other)
 
 
 def _value(point: Point) -> float:

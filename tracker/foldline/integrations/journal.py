@@ -65,11 +65,11 @@ class Journal:
         """Return the run of a training that begins; `options` yield to the callback's own."""
         if self.owned:
             if self.run is not None:
-                self.run.end()  # failed, if the training before this one had no end
+                self.run._end()  # failed, if the training before this one had no end
             self.run = Run(**{**options, **self._options})
             self.open = True
             unseen = RuntimeError("the training did not come to its end")
-            self.run.note_failure(threading.get_ident(), unseen)
+            self.run._note_failure(threading.get_ident(), unseen)
         assert self.run is not None
         return self.run
 
