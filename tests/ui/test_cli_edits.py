@@ -141,3 +141,25 @@ def test_groups_are_exported(store: Path) -> None:
         (0.1, 2, "a"),
         (0.2, 1, "b"),
     ]
+
+
+def test_what_was_deleted_is_freed(store: Path) -> None:
+    """A dry run tells what would go; nothing goes before its time, and then all of it does."""
+
+    def gc(*words: str) -> Done:
+        return foldline_command("gc", "--store", str(store), *words)
+
+    assert runs(store, "rm", "a").status == Exit.DONE
+    assert gc().output.startswith("freed 0 runs with 0 bytes of log")
+    assert gc("--older-than", "0d", "--dry-run").output.startswith("would free 1 runs with ")
+    assert set(listed(store, "run.deleted")) == {"a"}
+    done = json.loads(gc("--older-than", "0h", "--json").output)
+    assert (done["runs"], done["alive"], done["dry_run"]) == (["a"], [], False)
+    assert done["log_bytes"] > 0
+    assert not (store / "runs" / "a").exists()
+    assert runs(store, "restore", "a").status == Exit.NO
+    assert set(listed(store)) == {"b", "c"}
+    assert gc("--older-than", "soon").status == Exit.USAGE
+    with up(store) as server:
+        server.wait_until_live()
+        assert gc().status == Exit.BUSY

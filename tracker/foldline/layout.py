@@ -8,6 +8,7 @@ blobs/<aa>/<sha256>            the bytes of a large value, named by what they ar
 alerts.json                    the alert rules: people's words, which nothing is derived from
 outbox/<alert>                 an alert that waits to be sent to a webhook
 spool/<run>.<writer>.<n>       a value that was tracked and waits to be encoded
+trash/                         what `foldline gc` is about to free, while it works
 views/                         derived from the log; may be deleted at any time
 """
 
@@ -99,6 +100,11 @@ class Layout(NamedTuple):
     def views(self) -> Path:
         """The folder of everything derived."""
         return self.root / "views"
+
+    @property
+    def trash(self) -> Path:
+        """The folder of what is about to be freed."""
+        return self.root / "trash"
 
     def segment(self, name: SegmentName) -> Path:
         """The file of a segment."""

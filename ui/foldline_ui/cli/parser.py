@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from foldline.layout import STORE_DEFAULT
 
-from .verbs import add_verbs
+from .verbs import add_gc, add_verbs
 
 __all__ = ["parser"]
 
@@ -36,15 +36,17 @@ def parser() -> argparse.ArgumentParser:
     demonstration.set_defaults(module="demo", function="run")
     _add_runs(commands)
     _add_query(commands)
+    _add_logs(commands)
     checking = _add(
         commands, "verify", "read the whole log and list what is damaged", "foldline verify --json"
     )
     checking.set_defaults(module="verify", function="run")
     again = _add(commands, "rebuild", "make all views again from the log", "foldline rebuild")
     again.set_defaults(module="rebuild", function="run")
-    # The process that `up` starts and supervises; typed by nobody, hence without a help line.
     _add_alerts(commands)
     _add_upkeep(commands)
+    add_gc(commands, _add)
+    # The process that `up` starts and supervises; typed by nobody, hence without a help line.
     folding = commands.add_parser("fold", allow_abbrev=False)
     folding.add_argument("--store", required=True)
     folding.set_defaults(module="fold", function="run", json=False)
@@ -92,6 +94,25 @@ def _add_runs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     add_verbs(verbs, _add)
 
 
+def _add_logs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    telling = _add(
+        commands, "logs", "show what a run printed", "foldline logs ID --follow --tail 20"
+    )
+    telling.add_argument("run", metavar="ID", help="as `runs ls` lists it")
+    telling.add_argument(
+        "-f", "--follow", action="store_true", help="show what comes, until the run is over"
+    )
+    telling.add_argument("--tail", type=_count, metavar="N", help="only the last N lines")
+    telling.add_argument("--stderr", action="store_true", help="only what went to stderr")
+    telling.add_argument("--rank", type=int, metavar="N", help="only what process N printed")
+    telling.add_argument(
+        "--level",
+        choices=("debug", "info", "warning", "error", "critical"),
+        help="messages of this level and above, in place of lines",
+    )
+    telling.set_defaults(module="logs", function="run")
+
+
 def _add_query(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     asking = _add(
         commands,
@@ -105,26 +126,6 @@ def _add_query(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     asking.set_defaults(module="query", function="run")
 
 
-def _add(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
-    name: str,
-    does: str,
-    example: str,
-    *,
-    plain: bool = False,
-) -> argparse.ArgumentParser:
-    """Add a command with what all commands have; a plain one reads its own arguments."""
-    command = commands.add_parser(
-        name,
-        help=does,
-        description=does[0].upper() + does[1:] + ".",
-        epilog=f"example: {example}",
-        allow_abbrev=False,
-        add_help=not plain,
-    )
-    if not plain:
-        command.add_argument(
-            "--store",
 def _add_alerts(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     group = commands.add_parser(
         "alerts",
@@ -172,9 +173,7 @@ def _add_condition(command: argparse.ArgumentParser) -> None:
     command.add_argument("--query", default="", help="only series, or runs, that match")
     command.add_argument("--above", type=float, metavar="N", help="a value above N")
     command.add_argument("--below", type=float, metavar="N", help="a value below N")
-    command.add_argument(
-        "--nonfinite", action="store_true", help="a value that is NaN or infinite"
-    )
+    command.add_argument("--nonfinite", action="store_true", help="a value that is NaN or infinite")
     command.add_argument(
         "--stalled", metavar="TIME", help="a running run without a point for 90s, 10m, 2h"
     )
@@ -228,11 +227,39 @@ def _add_upkeep(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     examining.set_defaults(module="doctor", function="run")
 
 
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    does: str,
+    example: str,
+    *,
+    plain: bool = False,
+) -> argparse.ArgumentParser:
+    """Add a command with what all commands have; a plain one reads its own arguments."""
+    command = commands.add_parser(
+        name,
+        help=does,
+        description=does[0].upper() + does[1:] + ".",
+        epilog=f"example: {example}",
+        allow_abbrev=False,
+        add_help=not plain,
+    )
+    if not plain:
+        command.add_argument(
+            "--store",
             metavar="FOLDER",
             help=f"the store (FOLDLINE_STORE, else ./{STORE_DEFAULT})",
         )
         command.add_argument("--json", action="store_true", help="print JSON, for scripts")
     return command
+
+
+def _count(text: str) -> int:
+    """Read a number of lines; argparse tells of the error."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{number} is below 0")
+    return number
 
 
 def _runs(text: str) -> int:
