@@ -162,13 +162,17 @@ def test_a_line_told_beyond_all_bounds_is_left_out(layout: Layout) -> None:
     build = SegmentBuild("run1", "wa", window=4096)
     build.event(ConsolePrinted("stdout", LINES_MAX, "too far"))
     build.event(ConsolePrinted("stdout", -1, "before all"))
-    build.event(ConsolePrinted("stdout", 2**40, "far off"))
+    build.event(ConsolePrinted("stdout", 2**37, "far off"))
     build.event(ConsolePrinted("stdout", 0, "good"))
     keep(layout, build, "wa")
     db = folded(layout).db
     texts_ = [line.text for line in read_lines(layout, "run1")]
     assert "good" in texts_ and "before all" not in texts_ and "too far" not in texts_
-    assert lines_page(db, "run1", LinesRequest(limit=1)).lines[0].text == "good"
+    page = lines_page(db, "run1", LinesRequest(limit=9))
+    assert [row.text for row in page.lines] == ["good", "far off"]
+    assert page.next == page.total == 2**37 + 1
+    hits = hits_page(db, "run1", HitsRequest("far"))
+    assert [row.number for row in hits.lines] == [2**37] and hits.cursor is None
 
 
 def test_a_companion_prints_for_the_writer_that_it_stands_beside(layout: Layout) -> None:

@@ -172,7 +172,7 @@ class Following:
             heard.next = one.total
             # What may still change stands at the end: of all that is above, nobody waits for more.
             for *_, row in one.rows(max(0, one.total - BLOCK_LINES)):
-                if row is not None and not row.ended:
+                if not row.ended:
                     heard.begun[row.number] = self._line(row)
                     self._waiting.add((row.writer, row.number))
 

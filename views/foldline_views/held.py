@@ -105,7 +105,6 @@ def _lines(db: sqlite3.Connection, run: str) -> list[Line]:
             row.text,
         )
         for _, writer, number, row in merge(*(one.rows(0) for one in writers))
-        if row is not None
     ]
 
 

@@ -52,6 +52,9 @@ def _look(
 ) -> tuple[list[tuple[float, str, int, LineRow]], int]:
     """Return the hits from a line to the end of its block, and where it is to go on."""
     number, first = divmod(start, BLOCK_LINES)
+    there = one.next_block(number)
+    if there != number:
+        return [], min(there * BLOCK_LINES, one.total)  # damage has taken what lies between
     end = min((number + 1) * BLOCK_LINES, one.total)
     block = one.block(number, wanted)
     found = []

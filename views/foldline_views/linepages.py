@@ -55,8 +55,16 @@ class Printed:
             return Block.empty()
         return unpack(row[0])
 
+    def next_block(self, number: int) -> int:
+        """Return the number of the first block from one on that is there; damage may take many."""
+        row = self._db.execute(
+            "SELECT id FROM line_block WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1",
+            (block_id(self.segment, number), block_id(self.segment + 1, 0) - 1),
+        ).fetchone()
+        return row[0] - block_id(self.segment, 0) if row else self.blocks()
+
     def blocks(self) -> int:
-        """Return how many blocks there are."""
+        """Return how many blocks there are, counted by their numbers."""
         return -(-self.total // BLOCK_LINES)
 
     def straddling(self, time: int, low: int, high: int) -> int:
@@ -85,25 +93,20 @@ class Printed:
         earlier = [at for at, place in enumerate(block.places) if place and place.begun < limit]
         return (blocks - 1) * BLOCK_LINES + (earlier[-1] + 1 if earlier else 0)
 
-    def rows(self, number: int) -> Iterator[tuple[float, str, int, LineRow | None]]:
-        """Yield lines from a number on with what orders them; None for those that are missing."""
+    def rows(self, number: int) -> Iterator[tuple[float, str, int, LineRow]]:
+        """Yield the lines from a number on, each with what orders it."""
         writer = self.about.writer
-        while number < self.total:
-            which, start = divmod(number, BLOCK_LINES)
+        which, start = divmod(number, BLOCK_LINES)
+        while (there := self.next_block(which)) < self.blocks():
+            which, start = there, start if there == which else 0
             block = self.block(which)
-            end = min(BLOCK_LINES, self.total - which * BLOCK_LINES)
-            for at in range(start, end):
+            for at in range(start, BLOCK_LINES):
                 place, text = block.places[at], block.texts[at]
-                if place is None or text is None:
-                    yield self._begun_from(block, which, at), writer, number, None
-                else:
+                if place is not None and text is not None:
+                    number = which * BLOCK_LINES + at
                     row = LineRow(writer, number, place.stream, place.time, text, place.ended)
                     yield place.begun, writer, number, row
-                number += 1
-
-    def _begun_from(self, block: Block, which: int, at: int) -> float:
-        later = next((place for place in block.places[at:] if place is not None), None)
-        return later.begun if later else from_bits(self.begun(which + 1))
+            which, start = which + 1, 0
 
 
 def printed(db: sqlite3.Connection, run: str) -> list[Printed]:
@@ -139,20 +142,21 @@ def lines_page(
     else:
         start = asked.start or 0
         starts = _starts(writers, min(max(0, start if start >= 0 else total + start), total))
-    start = place = sum(starts)
+    reached = {one.about.writer: first for one, first in zip(writers, starts, strict=True)}
     lines: list[LineRow] = []
     chars = 0
     streams = {asked.stream, "both"}
     every = [one.rows(first) for one, first in zip(writers, starts, strict=True)]
-    for _, _, _, row in every[0] if len(every) == 1 else merge(*every):
-        if len(lines) >= asked.limit or chars > PAGE_CHARS_MAX or place - start >= LOOKED_MAX:
+    merged = every[0] if len(every) == 1 else merge(*every)
+    for looked, (_, writer, number, row) in enumerate(merged):
+        if len(lines) >= asked.limit or chars > PAGE_CHARS_MAX or looked >= LOOKED_MAX:
             break
-        place += 1
-        if row is not None and (asked.stream is None or row.stream in streams):
+        reached[writer] = number + 1
+        if asked.stream is None or row.stream in streams:
             lines.append(row)
             chars += len(row.text)
     about = [one.about for one in everyone]
-    return LinesPage(lines, start, place, total, about, watermark)
+    return LinesPage(lines, sum(starts), sum(reached.values()), total, about, watermark)
 
 
 def _starts(writers: Sequence[Printed], place: int) -> list[int]:
