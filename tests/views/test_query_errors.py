@@ -131,6 +131,39 @@ def test_what_would_take_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) ->
         parse(" or ".join(["any(y > run.n for y in run.x)"] * 10)).mask(table)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "run.s + run.s == 'x'",
+        "(run.s if run.n > 1 else 'x') == 'x'",
+        "(run.s or 'x') == 'x'",
+        "run.s == run.x",
+        "run.x in [run.x]",
+        "[run.n] == [1]",
+        f"run.s + '{'x' * 600}' == 'y'",
+        "run.x[0] == 1",
+        "isinstance(run.s, str) == run.s.isdigit()",
+    ],
+)
+def test_whatever_is_asked_cell_by_cell_is_counted(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No way around the count: joining, choosing, comparing and listing cost what they cost."""
+    monkeypatch.setattr(evaluation, "CELLS_MAX", 99)
+    rows = [
+        Row({("params", "x"): [n], ("params", "n"): n, ("params", "s"): f"s{n}"})
+        for n in range(100)
+    ]
+    with pytest.raises(QueryError, match="cells one by one"):
+        parse(text).mask(RowTable(rows))
+
+
+def test_texts_do_not_grow_without_bounds() -> None:
+    """What `replace` would make too long is missing."""
+    query = parse(f"len(run.s.replace('s', '{'x' * 2000}')) > 0")
+    assert not query.mask(RowTable([Row({("params", "s"): "s"})])).any()
+
+
 def test_a_search_that_nobody_answers_is_refused() -> None:
     """Where there is no full-text search, a query that wants it says so."""
     with pytest.raises(QueryError, match="full-text search") as caught:

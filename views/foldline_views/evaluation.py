@@ -62,6 +62,9 @@ __all__ = ["CELLS_MAX", "PAIRS_MAX", "Evaluation", "SearchRuns", "Table"]
 # nobody else. What arrays answer costs a hundredth of it.
 CELLS_MAX = 5_000_000
 
+# Characters that cost about as much to put together as asking for a cell.
+CHARS_A_CELL = 64
+
 # Rows that a comparison may have where each run counts once for each of its series of a name, or
 # of several: a column of them is 40 MB.
 PAIRS_MAX = 4_000_000
@@ -171,16 +174,29 @@ class Evaluation:
             holds, asked = self._contained(link)
             return holds if link.op == "in" else asked & ~holds
         left, right = self.value(link.left), self.value(link.right)
-        return compare(link.op, left, right, self.rows, self._costly(left, right, link.at))
+        self._count(left, right)
+        return compare(link.op, left, right, self.rows, self._mismatch(link.at))
 
-    def _costly(self, left: Value, right: Value, at: Span) -> Callable[[], None]:
-        """Count what it costs to compare two values; return whom to tell that types differ."""
-        sides = [side for side in (left, right) if not isinstance(side, Scalar)]
-        if len(sides) == 2 and not all(isinstance(side, Numbers) for side in sides):
+    def _count(self, *values: Value) -> None:
+        """Count what it costs to put values together that arrays don't answer for."""
+        columns = [value for value in values if not isinstance(value, Scalar)]
+        if len(columns) > 1 and not all(isinstance(column, Numbers) for column in columns):
             self._spend(self.rows)
-        elif len(sides) == 1 and isinstance(sides[0], Objects) and sides[0].parts is None:
-            self._spend(len(sides[0].objects))
-        return self._mismatch(at)
+        elif len(columns) == 1 and isinstance(columns[0], Objects) and columns[0].parts is None:
+            self._spend(len(columns[0].objects))
+
+    def _count_texts(self, *values: Value) -> None:
+        """Count what it costs to join texts, which may be long."""
+        self._count(*values)
+        texts = [value for value in values if isinstance(value, Texts)]
+        joined = [value.cell for value in values if isinstance(value, Scalar)]
+        if texts and joined and isinstance(joined[0], str):
+            self._spend(len(texts[0].words) * (1 + len(joined[0]) // CHARS_A_CELL))
+
+    def _count_choice(self, *values: Value) -> None:
+        """Count what it costs to choose between values, which arrays do for numbers alone."""
+        if any(isinstance(value, Texts | Objects) for value in values):
+            self._spend(self.rows)
 
     def _contained(self, link: Link) -> tuple[Mask, Mask]:
         """Return where an item is in its place, and where that could be asked."""
@@ -191,7 +207,8 @@ class Evaluation:
                 inside = self._present((*place.path, key))
                 return inside, inside if link.op == "in" else self._present(place.path)
         item, holder = self.value(link.left), self.value(link.right)
-        return contains(item, holder, self.rows, self._costly(item, holder, link.at))
+        self._count(item, holder)
+        return contains(item, holder, self.rows, self._mismatch(link.at))
 
     def _searched(self, node: Search) -> Mask:
         if self._search is None:
@@ -298,13 +315,16 @@ class Evaluation:
                 return negative(self.value(operand), self._mismatch(at))
             case Arithmetic(at=at, op=op, left=left, right=right):
                 sides = self.value(left), self.value(right)
+                self._count_texts(*sides)
                 return arithmetic(op, *sides, self.rows, self._mismatch(at))
             case Logic(op=op, parts=parts):
                 return self._decided(op, parts)
             case Comparison() | Not() | Search():
                 return flags(self.holds(node))
             case Choice(test=test_node, yes=yes, no=no):
-                return select(self.holds(test_node), self.value(yes), self.value(no))
+                sides = self.value(yes), self.value(no)
+                self._count_choice(*sides)
+                return select(self.holds(test_node), *sides)
             case Call():
                 return self._call(node)
             case Collection(items=items):
@@ -317,6 +337,7 @@ class Evaluation:
         found = self.value(parts[0])
         for part in parts[1:]:
             more, test = self.value(part), truth(found, self.rows)
+            self._count_choice(more, found)
             found = select(test, more, found) if op == "and" else select(test, found, more)
         return found
 

@@ -27,8 +27,8 @@ __all__ = ["CELL_FUNCTIONS", "TYPES", "WORD_FUNCTIONS", "date_function", "unique
 # Digits: `round` beyond these would change nothing, or leave nothing.
 ROUND_DIGITS_MAX = 30
 
-# Characters of a text that `replace` makes: a few of them in a row could make gigabytes.
-TEXT_MADE_CHARS_MAX = 100_000
+# Characters of a text that `replace` makes longer: of a hundred thousand names that is 100 MB.
+TEXT_MADE_CHARS_MAX = 1_000
 
 # What `isinstance` knows; a bool counts as an int, as in Python.
 TYPES: dict[str, type | tuple[type, ...]] = {
@@ -141,7 +141,8 @@ def _split(cell: Any, by: Any = None, most: Any = -1) -> list[str]:
 
 def _replace(cell: Any, old: Any, new: Any) -> str:
     text, old, new = _text(cell), _text(old), _text(new)
-    if len(text) + text.count(old) * len(new) > TEXT_MADE_CHARS_MAX:
+    longer = text.count(old) * (len(new) - len(old))
+    if longer > 0 and len(text) + longer > TEXT_MADE_CHARS_MAX:
         raise ValueError("too long")
     return text.replace(old, new)
 
