@@ -13,6 +13,7 @@ __all__ = [
     "FoldlineError",
     "FoldlineWarning",
     "QueryError",
+    "QuestionError",
     "RuleRejected",
     "RuleUnknown",
     "RunNotFound",
@@ -99,6 +100,13 @@ class QueryError(FoldlineError):
     def __init__(self, message: str, *, at: tuple[int, int], hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.at = at
+
+
+class QuestionError(QueryError):
+    """A question of the full-text search that has one meaning, and is wrong in it.
+
+    `at` is the (start, end) range of characters of the question that are to blame.
+    """
 
 
 class TruncatedRecord(FoldlineError):

@@ -18,6 +18,7 @@ from .catalog import Catalog
 from .column import BOOL, FLOAT, Column, Numbers, Objects, Path, Rows, Texts
 from .cursor import Cursor, belonging, read_cursor, write_cursor
 from .factors import same
+from .searches import Searched
 from .selection import Selection
 from .words import INSTANTS, RUN_BRANCHES, RUN_FIELDS
 
@@ -104,6 +105,7 @@ async def columns_page(
     values: int = 20,
     limit: int = 1000,
     cursor: str | None = None,
+    searched: Searched | None = None,
 ) -> ColumnsPage:
     """Return the columns that matching runs have, in order of first use, from the cursor on.
 
@@ -112,7 +114,7 @@ async def columns_page(
     """
     question = belonging(query, like, tuple(sources), differing)
     last = None if cursor is None else read_cursor(cursor, question).id
-    selection = Selection.of(catalog, query)
+    selection = Selection.of(catalog, query, searched)
     chosen = candidates(selection, like, sources)
     found = []
     turn_ends = time.monotonic() + TURN_S

@@ -23,6 +23,7 @@ from .discovery import candidates, examined
 from .grouping import groups_page
 from .pages import ordered
 from .query import sort_key
+from .searches import Searched
 from .selection import Selection
 
 __all__ = ["MEDIA_TYPES", "Format", "Table", "encoded", "table_of"]
@@ -77,14 +78,14 @@ class Table(NamedTuple):
         return [column.take(rows) for column in self.columns]
 
 
-def table_of(catalog: Catalog, asked: ExportRequest) -> Table:
+def table_of(catalog: Catalog, asked: ExportRequest, searched: Searched | None = None) -> Table:
     """Return what is asked for, as of now.
 
     Raises QueryError, also if the table would be too large to be held.
     """
     if asked.group_by:
-        return _groups(catalog, asked)
-    selection = Selection.of(catalog, asked.query)
+        return _groups(catalog, asked, searched)
+    selection = Selection.of(catalog, asked.query, searched)
     rows = ordered(selection, asked.sort)
     words = list(dict.fromkeys(asked.columns)) or _all_columns(selection)
     if len(words) * len(rows) > CELLS_MAX:
@@ -117,10 +118,11 @@ def _all_columns(selection: Selection) -> list[str]:
     return [*FIELDS, *found]
 
 
-def _groups(catalog: Catalog, asked: ExportRequest) -> Table:
+def _groups(catalog: Catalog, asked: ExportRequest, searched: Searched | None) -> Table:
     page = groups_page(
-        catalog, asked.query, asked.group_by, columns=asked.columns, best=asked.best, limit=None
-    )
+        catalog, asked.query, asked.group_by,
+        columns=asked.columns, best=asked.best, limit=None, searched=searched,
+    )  # fmt: skip
     heads = [*asked.group_by, "runs"]
     rows: list[list[Any]] = [[*group.key, group.runs] for group in page.groups]
     for place, column in enumerate(asked.columns):

@@ -10,7 +10,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Generation", "Watch", "current", "database_path", "publish", "report_damage"]
+from foldline.layout import Layout
+
+__all__ = [
+    "Generation",
+    "Watch",
+    "current",
+    "database_path",
+    "mark_damaged",
+    "publish",
+    "report_damage",
+    "store_of",
+]
 
 # A reader that finds the file of a generation damaged leaves this beside it; the fold process sees
 # it within a second, and makes the views again.
@@ -55,9 +66,19 @@ def publish(folder: Path, number: int) -> None:
 
 def report_damage(generation: Generation) -> None:
     """Tell the fold process that what was read of a generation is damaged."""
+    mark_damaged(generation.path)
+
+
+def mark_damaged(path: Path) -> None:
+    """Say of a generation's file that the views in it, or beside it, can't be used."""
     # Where nothing can be written nothing can be made again; or it is being replaced just now.
     with suppress(OSError):
-        (generation.path.parent / DAMAGED).touch()
+        (path.parent / DAMAGED).touch()
+
+
+def store_of(path: Path) -> Layout:
+    """Return the store whose views a generation's file holds."""
+    return Layout(path.parents[3])
 
 
 class Watch:

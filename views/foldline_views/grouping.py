@@ -16,6 +16,7 @@ from .column import Column, Numbers, Rows, column_of
 from .cursor import Cursor, after, belonging, places, read_cursor, write_cursor
 from .factors import Factor, combined, digest, factor
 from .query import sort_key
+from .searches import Searched
 from .selection import Selection
 
 __all__ = ["groups_page", "members"]
@@ -60,13 +61,14 @@ def groups_page(
     sort: Sequence[GroupSort] = (),
     limit: int | None = 100,
     cursor: str | None = None,
+    searched: Searched | None = None,
 ) -> GroupsPage:
     """Return the runs that match as groups, each with figures over all its members.
 
     Runs are of one group if they have the same values by each of `by`; having none is a value.
     Raises QueryError.
     """
-    selection = Selection.of(catalog, query)
+    selection = Selection.of(catalog, query, searched)
     grouped = _grouped(selection.table, by, selection.rows)
     keys = {text: sort_key(text) for text in (*columns, *(s.by for s in sort if s.is_column))}
     if best is not None:

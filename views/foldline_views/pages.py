@@ -12,6 +12,7 @@ from .column import Rows
 from .cursor import Cursor, after, belonging, places, read_cursor, write_cursor
 from .grouping import members
 from .query import order, parse, sort_key
+from .searches import Searched
 from .selection import Selection
 
 __all__ = ["matching_series", "ordered", "runs_page", "series_page"]
@@ -27,18 +28,20 @@ def runs_page(
     limit: int | None = None,
     cursor: str | None = None,
     group: GroupOf | None = None,
+    searched: Searched | None = None,
 ) -> RunsPage:
     """Return the runs that match, in order, from the cursor on; of one group, if it is given.
 
     Raises QueryError.
     """
-    selection = Selection.of(catalog, query)
+    selection = Selection.of(catalog, query, searched)
     chosen = selection.rows if group is None else members(selection, group.by, group.id)
     keys = [(sort_key(key.by), key.desc) for key in sort or (NEWEST_FIRST,)]
     # Behind a cursor any row may come next; of the first page only its own are sorted.
     rows = order(selection.table, keys, chosen, limit=limit if cursor is None else None)
     columns = [key.column(selection.table) for key, _ in keys]
-    question = belonging(query, [(key.text, down) for key, down in keys], group)
+    text = "" if searched is None else searched.text
+    question = belonging(query, text, [(key.text, down) for key, down in keys], group)
     start = 0
     if cursor is not None:
         last = read_cursor(cursor, question)
@@ -66,10 +69,16 @@ def ordered(selection: Selection, sort: Sequence[Sort] = ()) -> Rows:
     return order(selection.table, keys, selection.rows)
 
 
-def series_page(catalog: Catalog, query: str = "", *, limit: int | None = None) -> SeriesPage:
+def series_page(
+    catalog: Catalog,
+    query: str = "",
+    *,
+    limit: int | None = None,
+    searched: Searched | None = None,
+) -> SeriesPage:
     """Return the series that match, those of the newest runs first. Raises QueryError."""
     catalog.let_time_pass()
-    found, warnings = matching_series(catalog, query)
+    found, warnings = matching_series(catalog, query, searched)
     page = found[:limit].tolist()
     heads = {catalog.heads[run].id: catalog.heads[run] for run in catalog.series.run[page].tolist()}
     return SeriesPage(
@@ -81,13 +90,15 @@ def series_page(catalog: Catalog, query: str = "", *, limit: int | None = None) 
     )
 
 
-def matching_series(catalog: Catalog, query: str) -> tuple[Rows, list[str]]:
+def matching_series(
+    catalog: Catalog, query: str, searched: Searched | None = None
+) -> tuple[Rows, list[str]]:
     """Return the rows of the series that match, and what was odd. Raises QueryError."""
     parsed = parse(query, "metric")
-    mask = parsed.mask(SeriesTable(catalog))
+    mask = parsed.mask(SeriesTable(catalog), search=searched)
     mask &= catalog.series.summary[0] > 0  # a series may be defined and have no point yet
     found = np.flatnonzero(mask)
     created = np.array([head.created_at for head in catalog.heads])
     if len(found):
         found = found[np.lexsort((found, -created[catalog.series.run[found]]))]
-    return found, list(parsed.warnings)
+    return found, [*parsed.warnings, *(searched.warnings if searched else ())]

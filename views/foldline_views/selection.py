@@ -9,6 +9,7 @@ import numpy as np
 from .catalog import Catalog, RunTable
 from .column import Rows
 from .query import parse
+from .searches import Searched
 
 __all__ = ["Selection"]
 
@@ -22,10 +23,18 @@ class Selection(NamedTuple):
     warnings: list[str]
 
     @classmethod
-    def of(cls, catalog: Catalog, query: str = "") -> Self:
-        """Return the runs that match now. Raises QueryError."""
+    def of(cls, catalog: Catalog, query: str = "", searched: Searched | None = None) -> Self:
+        """Return the runs that match now. Raises QueryError.
+
+        `searched` has what the full-text search found for the query, and for a question beside it.
+        """
         catalog.let_time_pass()
         table = RunTable(catalog)
         parsed = parse(query, "run")
-        rows = np.flatnonzero(parsed.mask(table))
-        return cls(catalog, table, rows, list(parsed.warnings))
+        rows = np.flatnonzero(parsed.mask(table, search=searched))
+        if searched is None:
+            return cls(catalog, table, rows, list(parsed.warnings))
+        if searched.beside is not None:
+            found = [catalog.row_of[run] for run in searched.beside if run in catalog.row_of]
+            rows = np.intersect1d(rows, np.array(found, np.intp))
+        return cls(catalog, table, rows, [*parsed.warnings, *searched.warnings])

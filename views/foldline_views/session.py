@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 from foldline.layout import SegmentName
@@ -30,3 +31,4 @@ class Session(NamedTuple):
     segments: dict[SegmentName, int]
     replay: Replay
     told: Told
+    file: Path = Path()  # that holds the rows: what a view keeps beside them is in its folder

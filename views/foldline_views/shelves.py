@@ -23,18 +23,22 @@ from .points import PointsView
 from .runs import RunsView
 from .series import SeriesView
 from .shelf import Shelf
+from .text.view import TextView
 from .tracked import TrackedView
 
-__all__ = ["CATALOG", "LINES", "POINTS", "SHELVES", "VALUES", "named"]
+__all__ = ["CATALOG", "LINES", "POINTS", "SHELVES", "TEXT", "VALUES", "named"]
 
 # What people watch while it happens; the others may be a little older.
 CATALOG = Shelf(LIVE_SHELF, (RunsView, SeriesView), poll_s=0.02)
 LINES = Shelf("lines", (AuthorsView, LinesView, MessagesView), poll_s=0.1, events_only=True)
 POINTS = Shelf("points", (PointsView,), poll_s=0.1)
 VALUES = Shelf("values", (AuthorsView, TrackedView), poll_s=0.2, events_only=True)
+# A commit of its index takes 10 ms and more. It has lines of its own: what is found is shown from
+# the very lines that were searched.
+TEXT = Shelf("text", (AuthorsView, RunsView, LinesView, TextView), poll_s=0.25, events_only=True)
 
 # In the order in which they are caught up. The first one logs the ends of writers that died.
-SHELVES: tuple[Shelf, ...] = (CATALOG, POINTS, LINES, VALUES)
+SHELVES: tuple[Shelf, ...] = (CATALOG, POINTS, LINES, VALUES, TEXT)
 
 
 def named(name: str) -> Shelf | None:

@@ -10,6 +10,8 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import anyio
+
 from foldline.errors import StoreBusy
 from foldline.layout import SegmentName
 from foldline_ingest.batch import Batch, Damage
@@ -77,8 +79,14 @@ class SqliteViewStore:
         return self._database.path
 
     async def close(self) -> None:
-        """Close the file."""
+        """Close the file, and what views keep beside it."""
+        with anyio.CancelScope(shield=True):
+            await self._database.run(lambda _: self._forget())
         await self._database.close()
+
+    def _forget(self) -> None:
+        for view in self.views:
+            view.forget()
 
     async def version(self) -> str:
         """Return what the rows of the file mean: compare with `Shelf.version`."""
@@ -109,8 +117,7 @@ class SqliteViewStore:
             db.execute("COMMIT")
         except BaseException:
             # Whatever it was, what is in memory is ahead of the file now.
-            for view in self.views:
-                view.forget()
+            self._forget()
             if db.in_transaction:  # SQLite itself has ended it if the disk was full
                 db.execute("ROLLBACK")
             raise
@@ -143,7 +150,7 @@ class SqliteViewStore:
             (segments[batch.segment],) = db.execute(
                 "SELECT id FROM segment WHERE run = ? AND writer = ?", key
             ).fetchone()
-        return Session(db, revision, runs, segments, self._replay, Told())
+        return Session(db, revision, runs, segments, self._replay, Told(), _file(db))
 
     def _advance(self, session: Session, batches: Sequence[Batch]) -> int:
         db = session.db
@@ -171,6 +178,12 @@ def _create(db: sqlite3.Connection, shelf: Shelf) -> None:
     start = {"version": shelf.version, "epoch": 0, "revision": 0, "watermark": 0}
     db.executemany("INSERT INTO meta VALUES (?, ?)", start.items())
     db.execute("COMMIT")
+
+
+def _file(db: sqlite3.Connection) -> Path:
+    """Return the file that a connection has open."""
+    _, _, file = db.execute("PRAGMA database_list").fetchone()
+    return Path(file)
 
 
 def _meta(db: sqlite3.Connection, key: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from foldline.errors import StoreBusy, ViewDamaged
+from foldline.errors import StoreBusy, StoreUnwritable, ViewDamaged
 
 __all__ = ["damaged", "guarded"]
 
@@ -20,6 +22,9 @@ def guarded(folder: Path) -> Iterator[None]:
         if "LockBusy" in str(error):
             hint = "one process writes at a time; stop the other, or wait for it"
             raise StoreBusy(f"{folder}: another process writes the index", hint=hint) from error
+        if os.strerror(errno.ENOSPC) in str(error):
+            hint = "free some space; what was logged is safe"
+            raise StoreUnwritable(f"{folder}: the disk is full", hint=hint) from error
         raise damaged(folder, str(error)) from error
     except BaseException as error:
         # A panic in Rust is no Exception in Python, and has no public name to catch it by.

@@ -108,6 +108,10 @@ class TextIndex:
             for run in runs:
                 writer.delete_documents_by_term("run", run)
 
+    def exists(self) -> bool:
+        """Whether the index is still on the disk."""
+        return (self.folder / VERSION_FILE).exists()
+
     def commit(self) -> None:
         """Make what was put and removed durable, and visible to whoever reloads.
 

@@ -74,6 +74,11 @@ class Reader:
             runs = self._searcher.fast_field_values("run", [address for _, address in hits])
             return set(np.unique(np.array(runs, np.int64)).tolist())
 
+    def runs_after(self, run: int) -> set[int]:
+        """Return the runs with a larger number that there is anything of."""
+        kind = tantivy.FieldType.Integer
+        return self.runs(tantivy.Query.range_query(self.schema, "run", kind, run + 1, None))
+
     def newest_runs(self, query: tantivy.Query, limit: int) -> list[tuple[int, int]]:
         """Return runs by the newest document that a query finds of each, and when that was, in ms.
 

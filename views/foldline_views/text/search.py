@@ -11,6 +11,7 @@ from bisect import insort
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
+from typing import NamedTuple
 
 from .documents import ConsoleLines, Document, RunWords, SourceLines
 from .hits import TIERS, Found, Hit, RunHits, hit_of, hits_of_run
@@ -22,7 +23,7 @@ from .schema import BODY, KINDS, milliseconds
 from .terms import Setting, Term, Words, is_about_run, positive, said
 from .unit import Unit, units
 
-__all__ = ["Fetch", "search", "search_ids"]
+__all__ = ["ALL", "Among", "Fetch", "search", "search_ids"]
 
 # Blocks of lines that are read for a list of hits. Each costs some 0.2 ms, so this bounds an
 # answer to a tenth of a second or so.
@@ -45,14 +46,34 @@ RUNS_AT_ONCE = 20  # whose texts are found together: a list of hits has as many
 Fetch = Callable[[SourceLines | ConsoleLines], Sequence[str]]
 
 
+class Among(NamedTuple):
+    """Which runs are looked at: these, or all but these."""
+
+    runs: Collection[int]
+    but: bool = False
+
+    def has(self, run: int) -> bool:
+        """Whether a run is looked at."""
+        return (run in self.runs) != self.but
+
+
+ALL = Among(frozenset(), but=True)
+
+
 def search(
-    index: TextIndex, question: Question, fetch: Fetch, *, limit: int = 20, hits: int = 3
+    index: TextIndex,
+    question: Question,
+    fetch: Fetch,
+    *,
+    limit: int = 20,
+    hits: int = 3,
+    among: Among = ALL,
 ) -> Found:
     """Return the best `limit` runs that a question finds, with at most `hits` hits of each."""
     warnings = list(question.warnings)
     if question.term is None:
         return Found([], 0, warnings=warnings)
-    look = _Look(index, question.term, fetch)
+    look = _Look(index, question.term, fetch, among)
     runs = look.groups(max(0, limit), max(1, hits))
     total, exact = look.total()
     if look.cut_short:
@@ -85,7 +106,9 @@ def search_ids(
 class _Look:
     """One look at the index, for one question."""
 
-    def __init__(self, index: TextIndex, term: Term, fetch: Fetch | None) -> None:
+    def __init__(
+        self, index: TextIndex, term: Term, fetch: Fetch | None, among: Among = ALL
+    ) -> None:
         self.reader = index.reader
         self.term = term
         self.said = said(term)
@@ -93,7 +116,9 @@ class _Look:
         self.plan = Plan(index.reader, self._having)
         self._fetch = fetch
         self._lines: dict[str, Sequence[str]] = {}
-        self._runs = self.plan.kind(KINDS[RunWords])
+        self._among = among
+        self._words = self.plan.kind(KINDS[RunWords])
+        self._runs = self._asked(self._words)
 
     # --- which runs -------------------------------------------------------------------------------
 
@@ -124,7 +149,9 @@ class _Look:
         """Return how many runs there are, and whether it is certain."""
         if is_about_run(self.term) or (self.by_words and not self.reader.count(self._texts)):
             return self.by_words, True  # of a run's words there is one document
-        sure, unsure = self.having(self.term, COUNT_READ_MAX)
+        sure, unsure = (
+            set(filter(self._among.has, runs)) for runs in self.having(self.term, COUNT_READ_MAX)
+        )
         return len(sure | unsure), not unsure
 
     @cached_property
@@ -140,7 +167,15 @@ class _Look:
     @cached_property
     def _texts(self) -> Query:
         """The query for everything else in which the question may hold."""
-        return both(self.plan.query(self.said, [BODY]), but=[self._runs])
+        return self._asked(both(self.plan.query(self.said, [BODY]), but=[self._words]))
+
+    def _asked(self, query: Query) -> Query:
+        """Return what a query finds among the runs that are looked at."""
+        runs, but = self._among
+        if not runs and but:
+            return query
+        within = self.plan.within(runs)
+        return both(query, but=[within]) if but else both(query, within)
 
     def _having(self, term: Term) -> set[int]:
         sure, unsure = self.having(term, FILTER_READ_MAX)

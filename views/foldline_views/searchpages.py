@@ -1,0 +1,56 @@
+"""Pages of what a search found."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+
+from .answers import RunHead
+from .catalog import Catalog
+from .searches import Answer, Searched, Shown
+from .selection import Selection
+from .text.hits import Hit
+
+__all__ = ["FoundRun", "SearchPage", "search_page", "shown_of"]
+
+
+class FoundRun(msgspec.Struct, frozen=True):
+    """A run in which a question was found, and where: its best hits, the best one first."""
+
+    run: RunHead
+    hits: list[Hit]
+    more: bool
+    """There may be more hits than these."""
+
+
+class SearchPage(msgspec.Struct, frozen=True):
+    """What a question found, the best run first.
+
+    `total` counts the runs. Where it is not `exact`, some of them have all words within 64 lines,
+    and it was not looked whether one line has them all: it may be too large, never too small.
+    """
+
+    runs: list[FoundRun]
+    total: int
+    exact: bool
+    watermark: int
+    warnings: list[str]
+
+
+def shown_of(selection: Selection) -> Shown:
+    """Return the runs that a search looks at, named by the fewer: them, or all the others."""
+    heads = selection.catalog.heads
+    but = 2 * len(selection.rows) > len(heads)
+    rows = np.setdiff1d(np.arange(len(heads)), selection.rows) if but else selection.rows
+    return Shown([heads[row].id for row in rows.tolist()], but)
+
+
+def search_page(catalog: Catalog, answer: Answer, searched: Searched | None) -> SearchPage:
+    """Return what was found as it is sent; of runs that the catalog has not, nothing is said."""
+    runs = [
+        FoundRun(catalog.heads[catalog.row_of[run]], hits, more)
+        for run, hits, more in answer.runs
+        if run in catalog.row_of
+    ]
+    warnings = [*answer.found.warnings, *(searched.warnings if searched else ())]
+    return SearchPage(runs, answer.found.total, answer.found.exact, answer.watermark, warnings)
