@@ -159,7 +159,7 @@ async def test_no_blob_can_act_for_us(tmp_path: Path, kind: str) -> None:
     assert answer.status == 200
     policy = answer.headers["Content-Security-Policy"]
     rules = {rule.split()[0]: rule.split()[1:] for rule in policy.split(";")}
-    assert rules["frame-ancestors"] == ["'self'"]
+    assert rules["frame-ancestors"] == ["'self'", "http://127.0.0.1:*", "http://localhost:*"]
     assert "allow-same-origin" not in rules["sandbox"]
     if kind == "text/html":
         assert rules["connect-src"] == ["'none'"] and rules["sandbox"] == ["allow-scripts"]

@@ -39,11 +39,13 @@ SHOWN = {
     "application/json": "application/json",
     "application/vnd.plotly.v1+json": "application/json",
 }
-SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
+# Whoever may frame our pages, a notebook on this machine, frames what is in them.
+ANCESTORS = "frame-ancestors 'self' http://127.0.0.1:* http://localhost:*"
+SANDBOX = f"default-src 'none'; style-src 'unsafe-inline'; {ANCESTORS}; sandbox"
 # A page may run its own scripts: without an origin, and without a way to anywhere.
 PAGE_SANDBOX = (
     "default-src 'unsafe-inline' data: blob:; connect-src 'none'; form-action 'none'; "
-    "base-uri 'none'; frame-ancestors 'self'; sandbox allow-scripts"
+    f"base-uri 'none'; {ANCESTORS}; sandbox allow-scripts"
 )
 
 
