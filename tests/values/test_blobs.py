@@ -35,11 +35,11 @@ def test_the_same_bytes_are_kept_once(tmp_path: Path) -> None:
     layout = Layout(tmp_path / "store")
     source = tmp_path / "source"
     source.write_bytes(b"model" * 1_000_000)
-    digest, size = blobs.put_file(layout, source)
+    digest, size = blobs.put_chunks(layout, iter([b"model" * 500_000] * 2))
     inode = layout.blob(digest).stat().st_ino
     assert size == 5_000_000
     assert blobs.put(layout, source.read_bytes()) == digest
-    assert blobs.put_file(layout, source) == (digest, size)
+    assert blobs.put_chunks(layout, iter([source.read_bytes()])) == (digest, size)
     assert layout.blob(digest).stat().st_ino == inode
     assert files(layout) == [digest]
 

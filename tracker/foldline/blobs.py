@@ -24,7 +24,7 @@ from .layout import Layout
 if TYPE_CHECKING:
     from _hashlib import HASH
 
-__all__ = ["CHUNK_BYTES", "is_digest", "opened", "put", "put_chunks", "put_file", "read"]
+__all__ = ["CHUNK_BYTES", "is_digest", "opened", "put", "put_chunks", "read"]
 
 CHUNK_BYTES = 1 << 20  # read, hashed and written in one go: enough that calls cost nothing
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -48,18 +48,11 @@ def put(layout: Layout, data: bytes | memoryview) -> str:
     return digest
 
 
-def put_file(layout: Layout, path: str | os.PathLike[str]) -> tuple[str, int]:
-    """Keep a copy of a file; return the SHA-256 in hex and the size in bytes of what was copied.
-
-    The file is read once: should it change meanwhile, the blob is still named by what is in it.
-    Raises OSError.
-    """
-    with Path(path).open("rb", buffering=0) as file:
-        return put_chunks(layout, iter(lambda: file.read(CHUNK_BYTES), b""))
-
-
 def put_chunks(layout: Layout, chunks: Iterator[bytes]) -> tuple[str, int]:
-    """Keep what `chunks` are together, as `put_file` does. Raises OSError, and what they raise."""
+    """Keep what `chunks` are together; return its SHA-256 in hex and its size in bytes.
+
+    Raises OSError, and what they raise.
+    """
     hashed = hashlib.sha256()
     draft = _draft(layout)
     try:

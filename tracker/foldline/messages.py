@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from . import origin
 from .events import Event, MessageLogged
 from .secrets import mask_text
+from .unicode import encodable
 
 if TYPE_CHECKING:
     import logging
@@ -58,9 +59,9 @@ class Messages:
         self._emit(
             MessageLogged(
                 record.levelno,
-                _clean(mask_text(text[:MESSAGE_CHARS_MAX])),
-                _clean(record.name),
-                place=_clean(f"{_short(record.pathname)}:{record.lineno}"),
+                encodable(mask_text(text[:MESSAGE_CHARS_MAX])),
+                encodable(record.name),
+                place=encodable(f"{_short(record.pathname)}:{record.lineno}"),
                 time=record.created,
                 rank=self._rank,
             )
@@ -94,7 +95,3 @@ def _short(path: str) -> str:
     """Return a file's path as one would type it in this folder."""
     here = os.getcwd() + os.sep  # noqa: PTH109  # a text, for each record
     return path.removeprefix(here)
-
-
-def _clean(text: str) -> str:
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from .events import WriterOpened
 from .secrets import mask_command
+from .unicode import encodable
 
 __all__ = ["command", "host", "local_rank", "opened", "rank", "world_size"]
 
@@ -47,7 +48,7 @@ def command(arguments: list[str]) -> list[str]:
     kept: list[str] = []
     room = COMMAND_BYTES_MAX
     for argument in mask_command(arguments):
-        text = argument[:ARGUMENT_CHARS_MAX].encode("utf-8", "backslashreplace").decode()
+        text = encodable(argument[:ARGUMENT_CHARS_MAX])
         room -= len(text.encode())
         if room < 0:
             kept.append("...")

@@ -18,6 +18,7 @@ from typing import Any
 
 from .errors import ValueRejected
 from .notices import shown
+from .unicode import encodable
 
 __all__ = ["Param", "assign", "copied", "lookup", "path_of", "plain", "remove", "translated"]
 
@@ -251,12 +252,7 @@ def _large(number: int) -> Param:
 
 
 def _text(text: str) -> str:
-    text = _shorten(text, TEXT_CHARS_MAX)
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # lone surrogates, as in undecodable file names
-        return text.encode("utf-8", "backslashreplace").decode()
-    return text
+    return encodable(_shorten(text, TEXT_CHARS_MAX))
 
 
 def _shorten(text: str, limit: int) -> str:

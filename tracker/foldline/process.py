@@ -21,6 +21,7 @@ from weakref import WeakSet
 from .errors import FoldlineError
 from .events import WriterClosed
 from .secrets import mask_text
+from .unicode import encodable
 from .writer import KEEPER
 
 __all__ = ["closed_by", "closed_by_code", "closed_by_now", "end_with_child", "watch"]
@@ -157,7 +158,7 @@ def _message(error: BaseException) -> str:
 
 def _clean(text: str) -> str:
     # A traceback quotes the line that failed, and with it what the line had in it.
-    return mask_text(text.encode("utf-8", "backslashreplace").decode())
+    return mask_text(encodable(text))
 
 
 def _unhandled() -> BaseException | None:

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 from ..events import EnvironmentCaptured
 from ..secrets import mask_value
+from ..unicode import encodable
 
 __all__ = ["ALLOWED", "captured"]
 
@@ -55,8 +56,4 @@ def _kept(name: str, value: str) -> tuple[str, str]:
     text = mask_value(name, value)
     if len(text) > VALUE_CHARS_MAX:
         text = f"{text[:VALUE_CHARS_MAX]}... ({len(text)} characters)"
-    return _text(name), _text(text)
-
-
-def _text(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()  # lone surrogates, of other encodings
+    return encodable(name), encodable(text)

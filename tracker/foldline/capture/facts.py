@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..events import Event, MessageLogged
 from ..layout import Layout
+from ..unicode import encodable
 from . import environment, git, machine, packages, sources
 from .choice import Choice
 from .subject import Subject
@@ -49,8 +50,7 @@ def gather(
         except Exception as error:  # noqa: BLE001  # nobody is there to catch it; the run is told
             reason = f"{type(error).__name__}: {error}"[:REASON_CHARS_MAX]
             text = f"{name} could not be captured: {reason}"
-            clean = text.encode("utf-8", "backslashreplace").decode()
-            yield MessageLogged(WARNING, clean, logger="foldline", rank=subject.rank)
+            yield MessageLogged(WARNING, encodable(text), logger="foldline", rank=subject.rank)
         else:
             if fact is not None:
                 yield fact

@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 
 from ..events import MachineCaptured
+from ..unicode import encodable
 from . import cgroup, gpu
 from .subject import Subject
 
@@ -67,8 +68,8 @@ def captured(subject: Subject, environ: Mapping[str, str]) -> MachineCaptured:
     return MachineCaptured(
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         user=_user(),
-        cwd=_text(subject.cwd),
-        python=_text(subject.executable),
+        cwd=encodable(subject.cwd),
+        python=encodable(subject.executable),
         cpus=min(processors, math.ceil(quota)) if quota else processors,
         memory_bytes=min(allowed_bytes, machine_bytes),
         gpus=devices.names if devices is not None else [],
@@ -86,7 +87,7 @@ def _affinity(pid: int) -> int:
 
 def _user() -> str:
     try:
-        return _text(getpass.getuser())
+        return encodable(getpass.getuser())
     except (KeyError, OSError, ImportError):  # a container's user may have no name
         return str(os.getuid()) if hasattr(os, "getuid") else ""
 
@@ -94,7 +95,7 @@ def _user() -> str:
 def _places(subject: Subject, environ: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for attribute, variables in _PLACES.items():
-        found[attribute] = next((_text(environ[v]) for v in variables if environ.get(v)), "")
+        found[attribute] = next((encodable(environ[v]) for v in variables if environ.get(v)), "")
     notebook = next((word for name, word in _NOTEBOOKS.items() if name in environ), "")
     found["notebook"] = notebook or ("jupyter" if subject.notebook else "")
     found["container"] = _container(environ)
@@ -111,7 +112,7 @@ def _container(environ: Mapping[str, str], root: Path = Path("/")) -> str:
         return "docker"
     if (root / "run/.containerenv").exists():
         return "podman"
-    return _text(environ.get("container", ""))  # as systemd-nspawn and others say
+    return encodable(environ.get("container", ""))  # as systemd-nspawn and others say
 
 
 def _processor() -> str:
@@ -131,7 +132,3 @@ def _distribution() -> str:
         return platform.freedesktop_os_release().get("PRETTY_NAME", "")
     except (OSError, AttributeError):
         return ""
-
-
-def _text(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()

@@ -12,6 +12,7 @@ from .. import blobs
 from ..events import SourcesCaptured, StoredFile
 from ..layout import Layout
 from ..secrets import is_secret_file, mask_code
+from ..unicode import encodable
 from .subject import Subject
 
 __all__ = ["captured"]
@@ -106,7 +107,7 @@ def _relative(path: str, root: str, sys_path: list[str]) -> str:
             break
     else:
         name = Path(path).name
-    return name.replace(os.sep, "/").encode("utf-8", "backslashreplace").decode()
+    return encodable(name.replace(os.sep, "/"))
 
 
 def _notebook(subject: Subject, environ: Mapping[str, str]) -> str:

@@ -11,6 +11,7 @@ import msgspec
 
 from ..errors import ValueRejected
 from ..params import plain
+from ..unicode import encodable
 from .image import Image
 from .value import Encoded, Keep, Part, Raw, Tracked, caption_of
 
@@ -51,15 +52,9 @@ class Table(Tracked):
         given = next((x for x in (data, rows, dataframe) if x is not None), None)
         if given is None and columns is not None and not _are_names(columns):
             given, columns = columns, None
-        self._names: list[str] = []
-        self._columns: list[Any] = []
+        found = self._tried(lambda: _columns_of(given, columns))
+        self._names, self._columns = found or ([], [])
         self._words = caption_of(caption)
-        try:
-            self._names, self._columns = _columns_of(given, columns)
-        except ValueRejected as error:
-            self._refused = error
-        except Exception as error:  # noqa: BLE001  # the user's object may raise anything
-            self._refused = ValueRejected(f"{type(error).__name__}: {error}")
 
     def add_data(self, *row: Any) -> None:
         """Add a row; one that has not a cell for each column is told by `track`."""
@@ -358,7 +353,7 @@ def _seconds(cell: Any) -> float:
 
 def _text(cell: Any) -> str:
     if isinstance(cell, str):
-        return cell.encode("utf-8", "backslashreplace").decode()
+        return encodable(cell)
     tree = plain(cell)
     return tree if isinstance(tree, str) else msgspec.json.encode(tree).decode()
 

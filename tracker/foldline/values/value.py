@@ -11,11 +11,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 from ..errors import FoldlineError, ValueRejected
+from ..unicode import encodable
 
 __all__ = ["Encoded", "Keep", "Raw", "Tracked", "caption_of", "tracked"]
+
+T = TypeVar("T")
 
 CAPTION_CHARS_MAX = 1_000  # it stands below a picture; a longer one is a Text
 
@@ -57,13 +60,18 @@ class Tracked:
     _blob: Callable[[str], bytes]  # gives bytes beside the value's own, such as a mask's
 
     def _take(self, make: Callable[[], Raw]) -> None:
-        """Take what the value is made from; what is wrong with it is told by `track`."""
+        """Take what the value is made from."""
+        self._raw = self._tried(make)
+
+    def _tried(self, make: Callable[[], T]) -> T | None:
+        """Return what is made, or None: what is wrong with it is told by `track`."""
         try:
-            self._raw = make()
+            return make()
         except ValueRejected as error:
             self._refused = error
         except Exception as error:  # noqa: BLE001  # the user's object may raise anything
             self._refused = ValueRejected(f"{type(error).__name__}: {error}")
+        return None
 
     def raw(self) -> Raw:
         """Return what is to be kept. Raises ValueRejected if the value was made from no such."""
@@ -140,7 +148,7 @@ class Tracked:
 def caption_of(caption: Any) -> dict[str, str]:
     """Return the part of a header that holds a caption, if there is one."""
     text = str(caption) if caption is not None else ""
-    text = text[:CAPTION_CHARS_MAX].encode("utf-8", "backslashreplace").decode()
+    text = encodable(text[:CAPTION_CHARS_MAX])
     return {"caption": text} if text else {}
 
 
