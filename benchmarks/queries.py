@@ -27,7 +27,7 @@ from foldline_views.writers import WriterState
 
 from .report import Report, best_of, resident_mib
 
-__all__ = ["measure"]
+__all__ = ["catalog_of", "measure"]
 
 SIZES = (1_000, 5_000, 20_000, 100_000)  # runs
 PARAMS = 50  # of each run
@@ -76,7 +76,7 @@ def measure() -> Report:
     for size in SIZES:
         before = resident_mib()
         start = time.perf_counter()
-        catalog = _catalog(size)
+        catalog = catalog_of(size)
         took = time.perf_counter() - start
         if size == SIZES[-1]:
             report.add(f"catalog of {size:,} runs made", took, "s")
@@ -115,7 +115,7 @@ def _answer(query: str, table: RunTable) -> None:
     parse(query).mask(table)
 
 
-def _catalog(size: int) -> Catalog:
+def catalog_of(size: int) -> Catalog:
     """Return a catalog that has taken one commit of so many runs."""
     chance = np.random.default_rng(size)
     keys = [(run, name, context) for run in range(1, size + 1) for name, context in _series()]

@@ -131,6 +131,13 @@ def test_what_would_take_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) ->
         parse(" or ".join(["any(y > run.n for y in run.x)"] * 10)).mask(table)
 
 
+def test_an_answer_that_takes_too_long_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it is that takes so long: a query ends within a bounded time."""
+    monkeypatch.setattr(evaluation, "ANSWER_S_MAX", -1.0)
+    with pytest.raises(QueryError, match="takes longer"):
+        parse("run.n > 1").mask(RowTable([Row({("params", "n"): 1})]))
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from collections.abc import Collection as Some
 from copy import copy
@@ -56,11 +57,15 @@ from .values import (
     truth,
 )
 
-__all__ = ["CELLS_MAX", "PAIRS_MAX", "Evaluation", "SearchRuns", "Table"]
+__all__ = ["ANSWER_S_MAX", "CELLS_MAX", "PAIRS_MAX", "Evaluation", "SearchRuns", "Table"]
 
-# Cells that a query may ask Python for one by one: two or three seconds, in which a server answers
-# nobody else. What arrays answer costs a hundredth of it.
+# Cells that a query may ask Python for one by one: each is an object for a while, so hundreds of
+# megabytes. What arrays answer is not counted.
 CELLS_MAX = 5_000_000
+
+# Seconds that a query may take, in which a server answers nobody else. Asked before each part, and
+# no part takes longer than about a second.
+ANSWER_S_MAX = 3.0
 
 # Characters that cost about as much to put together as asking for a cell.
 CHARS_A_CELL = 64
@@ -91,6 +96,7 @@ class Evaluation:
         self.rows = table.rows
         self.cells = [0]  # that Python was asked for; one count for all loops in it
         self.lookup = Lookup(source, table, self._spend)
+        self._until = time.monotonic() + ANSWER_S_MAX
         self._search = search
         self._series: dict[
             str, Rows
@@ -103,11 +109,20 @@ class Evaluation:
     def _spend(self, cells: int) -> None:
         """Count cells that Python is going to be asked for. Raises QueryError if they are many."""
         self.cells[0] += cells
+        self._hurry()
         if self.cells[0] > CELLS_MAX:
             raise QueryError(
                 f"this query asks Python for more than {CELLS_MAX:,} cells one by one",
                 at=(0, len(self.source.text)),
                 hint="`explain` shows what is costly; compare numbers, or whole texts, instead",
+            )
+
+    def _hurry(self) -> None:
+        if time.monotonic() > self._until:
+            raise QueryError(
+                f"the answer takes longer than {ANSWER_S_MAX:g} s",
+                at=(0, len(self.source.text)),
+                hint="`explain` a part of it to see what is costly",
             )
 
     def _mismatch(self, at: Span) -> Callable[[], None]:
@@ -128,6 +143,7 @@ class Evaluation:
 
     def holds(self, node: Node) -> Mask:
         """Return the rows in which a node counts as true."""
+        self._hurry()
         match node:
             case Logic(op=op, parts=parts):
                 mask = self.holds(parts[0])
@@ -308,6 +324,7 @@ class Evaluation:
 
     def value(self, node: Node) -> Value:
         """Return what a node is in every row."""
+        self._hurry()
         match node:
             case Constant() | Now() | Field() | Series() | Variable() | Element():
                 return self._leaf(node)

@@ -136,7 +136,7 @@ class _Traced(Evaluation):
 
 def _kind(column: Column) -> str:
     if isinstance(column, Texts):
-        used = len(np.unique(column.codes[column.codes >= 0]))
+        used = np.count_nonzero(np.bincount(column.codes[column.codes >= 0]))
         return f"texts, {used} different"
     if isinstance(column, Objects):
         if column.parts is not None:

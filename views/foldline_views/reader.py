@@ -6,6 +6,7 @@ the file when they are asked for, one job on the connection's thread each.
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -167,6 +168,9 @@ class Views:
             self._catalog.take(changes)
             self._known = self._known.after(changes)
         self._changes, self._curves, self._generation = fresh, curves, generation
+        # What was read stays: looking through it for garbage took 0.75 s with 50,000 runs, in
+        # which nobody is answered.
+        gc.freeze()
         for database in old:
             if database is not None:
                 await database.close()
