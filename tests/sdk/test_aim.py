@@ -348,7 +348,7 @@ def test_series_of_the_machine_are_apart(store: Path) -> None:
 def test_sequences_say_what_they_are(run: Run) -> None:
     """In a prompt they are told as a list is, and have a length."""
     found = run.metrics()
-    assert len(found) == 2 and repr(found).startswith("<Sequences: [<Metric accuracy {")
+    assert len(found) == 2 and repr(found).startswith("<Sequences: <Metric accuracy {")
     (mine,) = found.iter_runs()
     assert len(mine) == 2 and not Sequences(list)
 

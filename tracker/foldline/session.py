@@ -1,7 +1,7 @@
 """The run that a script's module-level calls speak to.
 
 `foldline.init` begins it; `foldline.log` and the like are its methods. Before that they warn once
-and keep nothing, as there is no run that they could be meant for.
+and keep nothing, as there is no run that they could be meant for. To end nothing is no mistake.
 """
 
 from __future__ import annotations

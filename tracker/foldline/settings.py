@@ -28,8 +28,7 @@ Key = str | int | tuple[str | int, ...] | EllipsisType
 class Settings:
     """The part of a run that describes it.
 
-    What is read back is what this process set: a run may have other writers, and only its views
-    know all of them.
+    It knows what this process set; `Readback` adds what other writers of the run did.
     """
 
     def __init__(self, notices: Notices) -> None:
@@ -152,7 +151,7 @@ class Settings:
 
     @property
     def name(self) -> str | None:
-        """The run's name, if this process gave it one."""
+        """The run's name, None if it was given none."""
         return self._word("name")
 
     @name.setter

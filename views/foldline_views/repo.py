@@ -265,6 +265,9 @@ class FoundRuns:
     def __len__(self) -> int:
         return len(self._runs)
 
+    def __repr__(self) -> str:
+        return f"<FoundRuns: {len(self)} runs>"
+
     def iter_runs(self) -> Iterator[RunSequences]:
         """Yield each run, as `.run`, with its sequences to go through."""
         return map(RunSequences, self._runs)

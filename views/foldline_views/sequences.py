@@ -55,6 +55,7 @@ COLLECTIONS = {
     "htmls": "html",
     "points3d": "points3d",
 }
+SHOWN_MAX = 6  # sequences that a prompt shows by name; a run may have a hundred thousand
 STEP_MAX = 2**53  # beyond it a float is not every integer any more; larger steps take longer
 _NUMBERS = {"float", "float64", "int", "number"}  # the types that Aim gives numbers
 
@@ -195,7 +196,9 @@ class Sequences:
         return len(self._sequences)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {self._sequences!r}>"
+        shown = [repr(one) for one in self._sequences[:SHOWN_MAX]]
+        more = len(self) - len(shown)
+        return f"<{type(self).__name__}: {', '.join(shown + [f'and {more} more'] * bool(more))}>"
 
     def iter_runs(self) -> Iterator[Sequences]:
         """Yield the sequences of each run."""
