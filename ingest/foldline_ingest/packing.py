@@ -15,13 +15,14 @@ import zlib
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from stat import S_ISREG
 
 import msgspec
 
 from foldline.cell import CELL_BYTES, FLAG_LAST_SEAL, HEADER_BYTES, SEAL
 from foldline.disk import sync_file, sync_folder
 from foldline.errors import CorruptRecord, StoreBusy
-from foldline.ids import new_id
+from foldline.ids import is_id, new_id
 from foldline.layout import SEGMENT_SUFFIX, Layout, SegmentName
 from foldline.packs import (
     PACK_SUFFIX,
@@ -128,6 +129,8 @@ def packable(layout: Layout, before: float) -> Iterator[tuple[SegmentName, int]]
                 stat = layout.segment(name).stat()
             except FileNotFoundError:
                 continue
+            if not (all(map(is_id, name)) and S_ISREG(stat.st_mode)):
+                continue  # somebody's, and none of ours
             # Beside a pack that has it, a file is somebody's, from a backup perhaps: it stays.
             if find(layout, name) is None:
                 found.append((name, stat.st_size, stat.st_mtime))
@@ -138,7 +141,9 @@ def packable(layout: Layout, before: float) -> Iterator[tuple[SegmentName, int]]
 @contextmanager
 def packs_lock(layout: Layout) -> Iterator[None]:
     """Hold the right to change packs. Raises StoreBusy if another process has it."""
-    layout.packs.mkdir(mode=0o700, exist_ok=True)
+    if not layout.packs.exists():
+        layout.packs.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(layout.root)  # or a loss of power might take the folder, and all that is in it
     file = os.open(layout.packs / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:

@@ -1,4 +1,4 @@
-"""Packing that nobody asked for, by a process of its own."""
+"""Packing that nobody asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules over a store that is being logged to: what is raised, once, and what is not."""
+"""What rules raise over a store, and how often."""
 
 from __future__ import annotations
 

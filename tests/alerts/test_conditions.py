@@ -1,4 +1,4 @@
-"""Conditions of alerts against a searcher that looks at one point at a time."""
+"""Conditions of alerts against a slow look at points."""
 
 from __future__ import annotations
 

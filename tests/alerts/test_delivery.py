@@ -1,4 +1,4 @@
-"""Webhooks: sent once somebody named an address, until they are taken, and nowhere else."""
+"""Alerts sent to webhooks that somebody named."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_an_alert_reaches_its_webhook(tmp_path: Path) -> None:
         (message,) = hook.taken
         assert (message["run"], message["run_name"], message["rule"]) == ("live", "net", "nan")
         assert (message["series"], message["step"], message["value"]) == ("loss", 1.0, "NaN")
-        assert message["text"].startswith("net: loss is nan: not finite")
+        assert message["text"].startswith("net: loss is NaN (rule nan")
         (alert,) = server.ask("runs/live")["alerts"]
         assert (alert["rule"], alert["value"]) == ("nan", "NaN")
         wait_for(lambda: not list(waiting(Layout(store))), "the outbox to be empty")

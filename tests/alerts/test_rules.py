@@ -1,13 +1,16 @@
-"""Rules as people keep them: on the command line, over HTTP, in a file."""
+"""Rules by command, over HTTP, in a file."""
 
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from foldline.errors import RuleRejected, RuleUnknown
@@ -15,6 +18,7 @@ from foldline.layout import Layout
 from foldline_ui.cli.exits import Exit
 from foldline_views import rules
 from foldline_views.conditions import Nonfinite, Threshold
+from foldline_views.outbox import Message
 from foldline_views.rules import RULES_MAX, Rule
 from tests.ui.processes import Server, foldline_command, log_run, up
 
@@ -172,3 +176,16 @@ def test_rules_over_http(layout: Layout) -> None:
         assert delete(server, "alerts/big")["rules"] == []
     with pytest.raises(RuleUnknown):
         rules.remove(layout, "big")
+
+
+def test_the_page_shows_what_works(layout: Layout) -> None:
+    """Each command of docs/alerts.md works as it stands there, and its letter is one."""
+    page = (Path(__file__).resolve().parents[2] / "docs/alerts.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^    foldline (alerts .+)$", page, re.MULTILINE)
+    assert len(commands) >= 7
+    for command in commands:
+        done = foldline_command(*shlex.split(command), "--store", str(layout.root))
+        assert done.status == 0, f"{command}: {done.errors}"
+    (example,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    shown = json.loads(example)
+    assert set(shown) == set(msgspec.json.decode(example, type=Message).__struct_fields__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -140,9 +141,21 @@ def test_a_buried_writer_is_packed(layout: Layout) -> None:
     assert done.segments == 2  # its own, and the one that says that it is gone
     assert done.pack_bytes < 2000, "what was only allocated costs nothing"
     assert same(read_all(layout, name), before)
-    with foldline.open(layout.root) as store:
-        assert store.run("dead").status == "killed"
-    assert not layout.segment(name).exists()
+    for _ in range(2):
+        with foldline.open(layout.root) as store:
+            assert store.run("dead").status == "killed"
+        shutil.rmtree(layout.views)
+    assert not list(layout.runs.glob("*/log/*")), "it is not said to be dead once more"
+
+
+def test_what_is_none_of_ours_is_left_alone(layout: Layout) -> None:
+    """A copy under a name that no writer has, and a folder that is called like a segment, stay."""
+    name = put(layout, "one", built("one"))
+    folder = layout.segment(name).parent
+    shutil.copy(layout.segment(name), folder / "copy of a rather long name.fold")
+    (folder / "folder.fold").mkdir()
+    assert pack(layout, idle_s=OLD).segments == 1
+    assert len(list(folder.iterdir())) == 2
 
 
 def test_a_dry_run_changes_nothing(layout: Layout) -> None:

@@ -1,4 +1,4 @@
-"""Slabs give back what they were made of, whatever it was."""
+"""Slabs give back what they were made of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `foldline doctor` finds, in stores that were damaged on purpose."""
+"""What `foldline doctor` finds in damaged stores."""
 
 from __future__ import annotations
 

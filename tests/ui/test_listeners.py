@@ -52,7 +52,7 @@ class Reading:
 
     async def until(self, watermark: int) -> list[Event]:
         """Return the changes up to the one with this watermark."""
-        events = []
+        events: list[Event] = []
         while not events or events[-1].data.get("watermark") != watermark:
             events.append(await self.next())
         return events

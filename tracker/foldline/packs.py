@@ -8,6 +8,7 @@ which segments there are asks here. Only the indices are read: that needs no dec
 from __future__ import annotations
 
 import os
+import time
 import zlib
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -140,6 +141,9 @@ def read_index(path: Path) -> Index:
     return Index(path, entries)
 
 
+# A folder's time has a granularity of some milliseconds: what is read within a second of it may
+# be older than it says.
+SETTLED_NS = 1_000_000_000
 # The indices of the stores that this process has read, each with its folder's time.
 _known: dict[Path, tuple[int, list[Index]]] = {}
 STORES_MAX = 8  # whose indices are kept: a process has one store, a test several
@@ -160,9 +164,10 @@ def indices(layout: Layout, *, afresh: bool = False) -> list[Index]:
             found.append(read_index(path))
         except (CorruptRecord, OSError):
             continue
-    while len(_known) >= STORES_MAX:
-        del _known[next(iter(_known))]
-    _known[layout.packs] = changed, found
+    if time.time_ns() - changed > SETTLED_NS:
+        while len(_known) >= STORES_MAX:
+            del _known[next(iter(_known))]
+        _known[layout.packs] = changed, found
     return found
 
 

@@ -31,9 +31,10 @@ from foldline_ingest.statement import mark, state
 from foldline_ingest.stored import written_at
 
 from . import rules
+from .answers import plain
 from .catalog import Catalog, RunTable, SeriesTable
 from .changes import Known, read_changes
-from .conditions import Stalled
+from .conditions import Nonfinite, Stalled
 from .generation import Generation, current
 from .opened import read
 from .outbox import post
@@ -65,6 +66,8 @@ def told(found: Found) -> AlertRaised:
     rule = found.rule
     if isinstance(rule.when, Stalled):
         title = f"no progress for {rule.when.for_s:g} s"
+    elif isinstance(rule.when, Nonfinite):
+        title = f"{found.series} is {plain(found.value)}"
     else:
         title = f"{found.series} is {found.value:,.6g}: {rules.words(rule)}"
     context = dict(found.context)
@@ -102,6 +105,8 @@ class Alerting:
         self._generation: Generation | None = None
         self._catalog, self._known = Catalog(), Known()
         self._last_segment = 0
+        self._followed: set[int] = set()  # rows of the segments that are watched
+        self._due: list[Found] = []  # met, and not logged yet
         self._watched: dict[SegmentName, Watched] = {}
         self._places: dict[str, tuple[int, dict[tuple[str, str], int]]] = {}
         self._masks: dict[str, NDArray[np.bool_]] = {}
@@ -124,15 +129,16 @@ class Alerting:
         self._ask()
         self._budget = LOOK_BYTES_MAX
         self._by_run = None
-        raised = []
         for name, end in segments:
-            for found in self._read(name, end):
-                raised += self._raise(found)
+            self._due += self._read(name, end)
         now = self._now()
         if abs(now - self._timed) >= STALLED_S:
             self._timed = now
-            for found in stalled_runs(self._catalog, self._rules.rules, self._newest, now):
-                raised += self._raise(found)
+            self._due += stalled_runs(self._catalog, self._rules.rules, self._newest, now)
+        raised = []
+        while self._due:
+            raised += self._raise(self._due[0])
+            del self._due[0]
         if self._budget > 0:
             self._note(now)
         return raised
@@ -162,6 +168,7 @@ class Alerting:
         if generation != self._generation:
             # What was read of segments stays; row numbers are the new generation's.
             self._catalog, self._known, self._last_segment = Catalog(), Known(), 0
+            self._followed.clear()
             self._places.clear()
             self._generation = generation
         with read(self._layout.views, CATALOG) as db:
@@ -177,12 +184,11 @@ class Alerting:
     def _segments(self, db: sqlite3.Connection) -> list[tuple[SegmentName, int]]:
         """Return the segments that have grown, each with how far it is committed."""
         since = self._since() if not self._last_segment else 0.0
-        followed = [f"{name.run}/{name.writer}" for name in self._watched]
         rows = db.execute(
             "SELECT segment.id, uid, writer, offset, finished FROM segment JOIN run ON run.id = run"
-            " WHERE segment.id > ? OR uid || '/' || writer IN (SELECT value FROM json_each(?))"
+            " WHERE segment.id > ? OR segment.id IN (SELECT value FROM json_each(?))"
             " ORDER BY segment.id",
-            (self._last_segment, msgspec.json.encode(followed).decode()),
+            (self._last_segment, msgspec.json.encode(sorted(self._followed)).decode()),
         ).fetchall()
         grown = []
         for row, run, writer, offset, finished in rows:
@@ -194,10 +200,12 @@ class Alerting:
                     continue
                 watched = self._watched[name] = Watched(name)
             self._last_segment = max(self._last_segment, row)
+            self._followed.add(row)
             if watched.offset < offset:
                 grown.append((name, offset))
             elif finished:
                 del self._watched[name]
+                self._followed.discard(row)
         return grown
 
     def _since(self) -> float:
@@ -323,8 +331,8 @@ def stalled_runs(
     """Yield the running runs that have made no progress for as long as a rule allows.
 
     Progress is a point of a series that the rule wants and that is not the machine's, or the
-    script's own word. `newest` says when the newest such point was tracked. A run that has none yet is counted from its start, if
-    the rule's query is about runs.
+    script's own word. `newest` says when the newest such point was tracked. A run that has none
+    yet is counted from its start, if the rule's query is about runs.
     """
     for rule in wanted:
         if not isinstance(rule.when, Stalled):

@@ -1,4 +1,4 @@
-"""What a rule would have raised over runs that are there."""
+"""What a rule would have raised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a store, and what to type about it.
+"""What is wrong with a store.
 
 The log is read whole, with its checksums, and everything else is compared with what it says: packs
 with files, blobs with the events that name them, each view's offsets and counts with the points.

@@ -61,15 +61,17 @@ def post(
     layout.outbox.mkdir(mode=0o700, exist_ok=True)
     if sum(1 for _ in layout.outbox.iterdir()) >= LETTERS_MAX:
         return  # it is logged all the same, and shown with its run
-    head = catalog.heads[catalog.row_of[name.run]]
-    sentence = f"{head.name}: {event.title} ({event.text})"
+    row = catalog.row_of.get(name.run)
+    head = None if row is None else catalog.heads[row]
+    called = name.run if head is None else head.name
+    sentence = f"{called}: {event.title} ({event.text})"
     message = Message(
         id=f"{name.run}.{name.writer}",
         text=sentence,
         content=sentence,
         run=name.run,
-        run_name=head.name,
-        experiment=head.experiment,
+        run_name=called,
+        experiment="" if head is None else head.experiment,
         rule=event.rule,
         title=event.title,
         detail=event.text,
