@@ -8,7 +8,7 @@ from heapq import heapify, heappop, heappush
 
 from .bookmark import read_bookmark, write_bookmark
 from .contents import HitsPage, HitsRequest, LineRow
-from .lineblocks import BLOCK_LINES, Block
+from .lineblocks import BLOCK_LINES, Block, may_hold, unpack
 from .linepages import Printed, chosen, printed
 
 __all__ = ["hits_page"]
@@ -41,7 +41,8 @@ def hits_page(db: sqlite3.Connection, run: str, asked: HitsRequest, watermark: i
         looked += end - start
         done[writer] = end
         if end < one.total:
-            heappush(waiting, (one.begun(end // BLOCK_LINES), writer, end, one))
+            begun = one.begun(end // BLOCK_LINES) if waiting else 0  # nobody else has a turn
+            heappush(waiting, (begun, writer, end, one))
     lines = [row for *_, row in sorted(found, key=lambda hit: hit[:3])]
     cursor = write_bookmark((done,)) if waiting else None
     return HitsPage(lines, looked, cursor, watermark)
@@ -52,11 +53,13 @@ def _look(
 ) -> tuple[list[tuple[float, str, int, LineRow]], int]:
     """Return the hits from a line to the end of its block, and where it is to go on."""
     number, first = divmod(start, BLOCK_LINES)
-    there = one.next_block(number)
+    there, data = one.next_block(number) or (one.blocks(), b"")
     if there != number:
         return [], min(there * BLOCK_LINES, one.total)  # damage has taken what lies between
     end = min((number + 1) * BLOCK_LINES, one.total)
-    block = one.block(number, wanted)
+    if not may_hold(data, wanted):
+        return [], end
+    block = unpack(data)
     found = []
     for at in _places(block, wanted):
         place, text = block.places[at], block.texts[at]

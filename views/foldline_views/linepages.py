@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from heapq import merge
 
 from .contents import LineRow, LinesPage, LinesRequest, LineWriter
-from .lineblocks import BLOCK_LINES, Block, may_hold, unpack
+from .lineblocks import BLOCK_LINES, Block, unpack
 from .lines import bits, block_id, from_bits
 
 __all__ = ["Printed", "chosen", "lines_page", "printed"]
@@ -46,22 +46,20 @@ class Printed:
             found = self._begun[number] = row[0] if row else bits(float("inf"))
         return found
 
-    def block(self, number: int, wanted: str = "") -> Block:
-        """Return a block; empty if it is not there, or no line of it can hold what is wanted."""
-        row = self._db.execute(
+    def block(self, number: int) -> Block:
+        """Return a block that is there."""
+        ((data,),) = self._db.execute(
             "SELECT data FROM line_block WHERE id = ?", (block_id(self.segment, number),)
-        ).fetchone()
-        if row is None or (wanted and not may_hold(row[0], wanted)):
-            return Block.empty()
-        return unpack(row[0])
+        )
+        return unpack(data)
 
-    def next_block(self, number: int) -> int:
-        """Return the number of the first block from one on that is there; damage may take many."""
+    def next_block(self, number: int) -> tuple[int, bytes] | None:
+        """Return the first block from one on, as it is stored; damage may have taken many."""
         row = self._db.execute(
-            "SELECT id FROM line_block WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1",
+            "SELECT id, data FROM line_block WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1",
             (block_id(self.segment, number), block_id(self.segment + 1, 0) - 1),
         ).fetchone()
-        return row[0] - block_id(self.segment, 0) if row else self.blocks()
+        return (row[0] - block_id(self.segment, 0), row[1]) if row else None
 
     def blocks(self) -> int:
         """Return how many blocks there are, counted by their numbers."""
@@ -97,9 +95,10 @@ class Printed:
         """Yield the lines from a number on, each with what orders it."""
         writer = self.about.writer
         which, start = divmod(number, BLOCK_LINES)
-        while (there := self.next_block(which)) < self.blocks():
+        while (found := self.next_block(which)) is not None:
+            there, data = found
             which, start = there, start if there == which else 0
-            block = self.block(which)
+            block = unpack(data)
             for at in range(start, BLOCK_LINES):
                 place, text = block.places[at], block.texts[at]
                 if place is not None and text is not None:
