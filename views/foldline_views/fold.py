@@ -138,7 +138,9 @@ class Fold:
         """Return the views of a file, if they are whole and of this version."""
         try:
             store = await self._store(shelf, path)
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+                return None  # nobody else writes here: it was emptied while it was read
             raise  # it is there, and can't be opened now: no space, or no right
         except ViewDamaged:
             return None  # it is derived, and made again
