@@ -230,6 +230,10 @@ def test_views_are_rebuilt(store: Path) -> None:
     check(foldline_command("rebuild", "--store", str(store)), Exit.DONE, "rebuilt the views")
     done = foldline_command("rebuild", "--store", str(store), "--json")
     assert json.loads(done.output)["log_bytes"] > 0
+    one = foldline_command("rebuild", "--store", str(store), "--json", "--view", "points")
+    assert json.loads(one.output)["views"] == ["points"]
+    wrong = foldline_command("rebuild", "--store", str(store), "--view", "pints")
+    check(wrong, Exit.USAGE, "no views called pints", "points")
     after = foldline_command("runs", "ls", "--store", str(store), "--json").output
     assert json.loads(after) == json.loads(before)
 

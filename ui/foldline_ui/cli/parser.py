@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     )
     checking.set_defaults(module="verify", function="run")
     again = _add(commands, "rebuild", "make all views again from the log", "foldline rebuild")
+    again.add_argument("--view", metavar="NAME", help="only these, such as catalog or points")
     again.set_defaults(module="rebuild", function="run")
     _add_alerts(commands)
     _add_upkeep(commands)
