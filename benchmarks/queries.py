@@ -1,4 +1,4 @@
-"""How long a question about all runs takes, and how that grows with their number.
+"""How long a question about all runs takes.
 
 Catalogs of up to 100,000 runs, each with fifty params and two metrics in two contexts, are made as
 the server makes its own, and asked as it asks. Each question is parsed anew.

@@ -1,4 +1,4 @@
-"""Tests that queries written for Aim give the right runs, unchanged."""
+"""Tests of queries that were written for Aim."""
 
 from __future__ import annotations
 

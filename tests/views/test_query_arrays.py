@@ -1,4 +1,4 @@
-"""Tests that arrays answer as Python does, cell by cell."""
+"""Tests that arrays answer as Python does."""
 
 from __future__ import annotations
 

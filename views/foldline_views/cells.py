@@ -1,4 +1,4 @@
-"""The cells of one column, in arrays or a dict that grow."""
+"""The cells of one column, as they grow."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def is_instant(node: Node) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class _Step:
     """One `.name` or `[key]` of a chain."""
 
     tree: ast.expr  # the chain up to and with this step
@@ -81,12 +81,12 @@ class Chains:
 
     def steps(
         self, tree: ast.expr, sliced: Callable[[ast.Subscript], Node]
-    ) -> tuple[ast.expr | Node, list[Step]]:
+    ) -> tuple[ast.expr | Node, list[_Step]]:
         """Return what a chain starts from, and its steps.
 
         It starts from a name, any other expression, or a slice, which `sliced` makes a node of.
         """
-        steps: list[Step] = []
+        steps: list[_Step] = []
         inner: ast.expr | Node = tree
         while isinstance(inner, ast.Attribute | ast.Subscript):
             if isinstance(inner, ast.Subscript) and isinstance(inner.slice, ast.Slice):
@@ -95,7 +95,7 @@ class Chains:
             inner = inner.value
         return inner, steps[::-1]
 
-    def named(self, tree: ast.Name, steps: list[Step], at: Span) -> Node:
+    def named(self, tree: ast.Name, steps: list[_Step], at: Span) -> Node:
         """Return what a chain stands for that starts with a name."""
         if tree.id == "run":
             return self._run(steps, at)
@@ -111,21 +111,21 @@ class Chains:
         hint = f"did you mean {near}?" if near else f"a param is written run.{name}"
         return refusal(at, f"`{name}` is not known", hint)
 
-    def _step(self, tree: ast.Attribute | ast.Subscript) -> Step:
+    def _step(self, tree: ast.Attribute | ast.Subscript) -> _Step:
         if isinstance(tree, ast.Attribute):
-            return Step(tree, tree.attr, dotted=True)
+            return _Step(tree, tree.attr, dotted=True)
         key = literal(tree.slice)
         if key is NOT_A_LITERAL:
             at = self.source.at(tree.slice)
             raise refusal(at, "what stands in [ ] is a text or a number", 'like run["lr"]')
-        return Step(tree, key, dotted=False)
+        return _Step(tree, key, dotted=False)
 
-    def _name_at(self, step: Step) -> Span:
+    def _name_at(self, step: _Step) -> Span:
         """Return the range of the last name of a chain, without what it is taken from."""
         start, end = self.source.at(step.tree)
         return (end - len(step.key) if step.dotted else start), end
 
-    def _run(self, steps: list[Step], at: Span, above: tuple[str, ...] = ()) -> Node:
+    def _run(self, steps: list[_Step], at: Span, above: tuple[str, ...] = ()) -> Node:
         """Return what is asked of a run, or, with "parent" `above`, of its parent."""
         if not steps:
             raise refusal(at, "`run` alone is no value", "write run.name, or run.hparams.lr")
@@ -151,21 +151,21 @@ class Chains:
             return self._branch([*above, key], first, rest)
         return self._branch([*above, "params", *self._keys(first)], first, rest)
 
-    def _system_param(self, steps: list[Step], at: Span) -> Node:
+    def _system_param(self, steps: list[_Step], at: Span) -> Node:
         """Return what Aim keeps among the params and is a field here."""
         keys = tuple(key for step in steps for key in self._keys(step))
         if keys not in SYSTEM_PARAMS:
             raise refusal(at, "this is no param here", "run.git, run.host, run.user are fields")
         return Field(at, SYSTEM_PARAMS[keys])
 
-    def _keys(self, step: Step) -> list[str]:
+    def _keys(self, step: _Step) -> list[str]:
         keys = step.key if isinstance(step.key, list) else [step.key]
         if not keys or not all(isinstance(key, str) for key in keys):
             at = self.source.at(step.tree)
             raise refusal(at, "a param's name is a text", 'write run["hparams", "lr"]')
         return keys
 
-    def _branch(self, path: list[str], last: Step, rest: list[Step]) -> Node:
+    def _branch(self, path: list[str], last: _Step, rest: list[_Step]) -> Node:
         """Return the column of a param or the like; from the first number on, items of its list."""
         for place, step in enumerate(rest):
             if isinstance(step.key, int):
@@ -175,7 +175,7 @@ class Chains:
             last = step
         return Field(self.source.at(last.tree), tuple(path))
 
-    def within(self, node: Node, steps: list[Step]) -> Node:
+    def within(self, node: Node, steps: list[_Step]) -> Node:
         """Return what `steps` lead to inside a value."""
         for step in steps:
             at = self.source.at(step.tree)
@@ -194,7 +194,7 @@ class Chains:
             node = Element(at, node, step.key)
         return node
 
-    def _series(self, steps: list[Step], at: Span) -> Node:
+    def _series(self, steps: list[_Step], at: Span) -> Node:
         example = 'write run.metrics["loss"].last'
         if not steps or steps[0].dotted:
             raise refusal(at, "`run.metrics` needs a metric's name in [ ]", example)
@@ -211,12 +211,12 @@ class Chains:
         span = self.source.at(step.tree)
         return self.within(Series(span, name, context, step.key), steps[2:])
 
-    def _no_metric_field(self, step: Step, known: frozenset[str]) -> QueryError:
+    def _no_metric_field(self, step: _Step, known: frozenset[str]) -> QueryError:
         near = nearest(str(step.key), known)
         hint = f"did you mean .{near}?" if near else f"it has {', '.join(sorted(known))}"
         return refusal(self._name_at(step), f"a metric has no `{step.key}`", hint)
 
-    def _subject(self, own: str, steps: list[Step], at: Span) -> Node:
+    def _subject(self, own: str, steps: list[_Step], at: Span) -> Node:
         """Return what is asked of the series, or of the sequences, that are searched."""
         if self.subject != own:
             hint = 'write run.metrics["loss"].last' if own == "metric" else "ask for `run`"

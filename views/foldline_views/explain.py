@@ -1,4 +1,4 @@
-"""What a query compiles to, and what each part of it costs."""
+"""What a query compiles to, and what that costs."""
 
 from __future__ import annotations
 

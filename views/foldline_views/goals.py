@@ -1,4 +1,4 @@
-"""Whether a series' best value is its lowest or its highest.
+"""Which value of a series is its best.
 
 A script says so with `define_metric(name, goal=)`; the name may be a glob.
 """
@@ -18,7 +18,7 @@ __all__ = ["best"]
 DIRECTIONS = {"minimize": -1, "maximize": 1}
 
 
-def direction(goals: dict[str, str], name: str) -> int:
+def _direction(goals: dict[str, str], name: str) -> int:
     """Return -1 if the lowest value of a series is its best, 1 if the highest, 0 if unknown.
 
     What was said of its own name counts, else the last that was said of a glob that matches it.
@@ -40,11 +40,11 @@ def best(low: Numbers, high: Numbers, goals: Column | None, names: str | Column 
             words: Sequence[str] = names.words
             table = np.zeros((len(held) + 1, len(words) + 1), np.int64)
             for row, said in enumerate(held):
-                table[row, :-1] = [direction(said, word) for word in words]
+                table[row, :-1] = [_direction(said, word) for word in words]
             wanted = table[code, names.codes]
         else:
             name = names if isinstance(names, str) else ""
-            wanted = np.array([*(direction(said, name) for said in held), 0])[code]
+            wanted = np.array([*(_direction(said, name) for said in held), 0])[code]
     values = np.where(wanted < 0, low.values, np.where(wanted > 0, high.values, np.nan))
     tags = np.where(wanted < 0, low.tags, np.where(wanted > 0, high.tags, ABSENT))
     return Numbers(values, tags.astype(np.uint8))

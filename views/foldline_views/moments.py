@@ -1,4 +1,4 @@
-"""The parts of dates, over whole columns of unix seconds, in UTC."""
+"""The parts of dates, over whole columns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["MOMENT_PARTS", "formatted", "part"]
 
 Floats = NDArray[np.float64]
 
-# Years 1 and 9999, as unix seconds: the dates that Python knows.
+# Years 1 and 9999 in UTC, as unix seconds: the dates that Python knows.
 EARLIEST, LATEST = -62_135_596_800.0, 253_402_300_799.0
 
 DAY_S = 86_400
