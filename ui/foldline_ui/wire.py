@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from foldline_ingest.batch import Damage
+from foldline_views.styles import Aggregate, OtherSeries, Smooth
 
 __all__ = [
     "ApiError",
@@ -44,6 +45,7 @@ SERIES_MAX = 10_000  # series of an answer: every curve of the largest page, and
 SERIES_DEFAULT = 2000  # series of an answer: what a page draws at once
 SERIES_NUMBER_MAX = 0xFFFF_FFFF  # series numbers travel as u32 in frames
 POINTS_MAX = 1024  # buckets of a series: the finest level that the views keep
+EXPRESSIONS_MAX = 16  # of a request: each is worked out for every run
 POINTS_DEFAULT = 256  # buckets of a series: one for every few pixels of a chart
 CURSOR_CHARS_MAX = 16_384  # a cursor is ours: eight texts that rows were sorted by fit
 KEYS_MAX = 8  # to group by: more groups than a person can tell apart
@@ -54,6 +56,14 @@ Query = Annotated[
 ]
 Word = Annotated[str, Meta(min_length=1, max_length=QUERY_CHARS_MAX)]
 Cursor = Annotated[str, Meta(max_length=CURSOR_CHARS_MAX)]
+Expression = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=QUERY_CHARS_MAX,
+        description="Arithmetic over the series of a run, such as `train_loss / val_loss`.",
+    ),
+]
 SeriesNumber = Annotated[int, Meta(ge=0, le=SERIES_NUMBER_MAX)]
 
 
@@ -110,12 +120,16 @@ class FramesAsked(Request, frozen=True):
 
     query: Query | None = None
     ids: Annotated[tuple[SeriesNumber, ...], Meta(max_length=SERIES_MAX)] | None = None
-    x: Literal["step", "time", "relative"] = "step"
+    x: Literal["step", "time", "relative", "epoch", "auto"] | OtherSeries = "step"
     points: Annotated[int, Meta(ge=1, le=POINTS_MAX)] = POINTS_DEFAULT
     range: tuple[float, float] | None = None
     columns: Annotated[
         tuple[Literal["last", "min", "max", "mean"], ...], Meta(min_length=1, max_length=4)
     ] = ("last", "min", "max")
+    expressions: Annotated[tuple[Expression, ...], Meta(max_length=EXPRESSIONS_MAX)] = ()
+    aggregate: Aggregate | None = None
+    smooth: Smooth | None = None
+    inherit: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what no single field can tell; msgspec reports it like a wrong type."""

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from .styles import OtherSeries, Style
+
 __all__ = [
     "Alert",
     "Artifact",
@@ -484,12 +486,12 @@ class Totals(msgspec.Struct):
     running: int
 
 
-class FramesRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """Which curves, and how: see `frames`."""
+class FramesRequest(Style, forbid_unknown_fields=True):
+    """Which curves, and how: see `charts`."""
 
     query: str | None = None
     ids: list[int] | None = None
-    x: Literal["step", "time", "relative"] = "step"
+    x: Literal["step", "time", "relative", "epoch", "auto"] | OtherSeries = "step"
     points: int = 256
     range: tuple[float, float] | None = None
     columns: tuple[Literal["last", "min", "max", "mean"], ...] = ("last", "min", "max")

@@ -38,6 +38,7 @@ __all__ = [
     "absorb",
     "coarsen",
     "fit",
+    "keys_of",
     "of_points",
     "pack",
     "shown_at",
@@ -102,7 +103,7 @@ def coarsen(buckets: Floats, width: int, *, key: Floats | None = None) -> Floats
     `buckets` may be in any order and overlap; the result is sorted by step. With `key`, those
     with the same key go together instead.
     """
-    key = _keys(buckets[STEP], width) if key is None else key
+    key = keys_of(buckets[STEP], width) if key is None else key
     if np.any(key[1:] < key[:-1]):
         order = np.argsort(key, kind="stable")  # stable: arrival decides within a bucket
         buckets, key = buckets[:, order], key[order]
@@ -134,10 +135,14 @@ def coarsen(buckets: Floats, width: int, *, key: Floats | None = None) -> Floats
 
 
 def fit(buckets: Floats, width: int, limit: int) -> int:
-    """Return the smallest width from `width` up at which sorted buckets are at most `limit`."""
+    """Return the smallest width from `width` up at which sorted buckets are at most `limit`.
+
+    Steps on both sides of zero never share a bucket, so of those two are left at least.
+    """
     while True:
-        key = _keys(buckets[STEP], width)
-        if np.count_nonzero(key[1:] != key[:-1]) < limit:
+        key = keys_of(buckets[STEP], width)
+        few = np.count_nonzero(key[1:] != key[:-1]) < limit
+        if few or (key[0] == -1.0 and key[-1] == 0.0):
             return width
         width += 1
 
@@ -168,7 +173,7 @@ def shown_at(buckets: Floats, width: int) -> Floats:
     """
     single = buckets[COUNT] + buckets[NONFINITE] == 1
     with np.errstate(over="ignore"):
-        return np.where(single, buckets[STEP], np.ldexp(_keys(buckets[STEP], width), width))
+        return np.where(single, buckets[STEP], np.ldexp(keys_of(buckets[STEP], width), width))
 
 
 def pack(level: Level) -> bytes:
@@ -185,7 +190,7 @@ def unpack(width: int, count: int, data: bytes) -> Level:
     return Level(width, of_points(rows[0], rows[1], rows[2]) if len(rows) == 3 else rows)
 
 
-def _keys(step: Floats, width: int) -> Floats:
+def keys_of(step: Floats, width: int) -> Floats:
     """Return the bucket numbers of steps: exact, since scaling by a power of two is."""
     with np.errstate(over="ignore"):  # steps beyond 1e302 share the outermost bucket
         return np.floor(np.ldexp(step, -width))
@@ -196,8 +201,8 @@ def _until_full(level: Level, step: Floats) -> int:
     room = BUCKETS_MAX - level.buckets.shape[1]
     if len(step) <= room:
         return len(step)
-    key = _keys(step, level.width)
-    known = _keys(level.buckets[STEP], level.width)
+    key = keys_of(step, level.width)
+    known = keys_of(level.buckets[STEP], level.width)
     if np.all(key[1:] >= key[:-1]) and (not len(known) or key[0] >= known[-1]):
         opens = np.empty(len(key), dtype=bool)
         opens[0] = not len(known) or key[0] != known[-1]

@@ -57,6 +57,7 @@ class Waiting(NamedTuple):
 
     owner: Ints
     points: Floats  # three rows: step, value, time
+    totals: Ints  # how many points each slot has, those of its level among them
 
 
 def save(db: sqlite3.Connection, revision: int, recent: Recent) -> None:
@@ -129,7 +130,7 @@ def waiting(db: sqlite3.Connection, slots: Sequence[int]) -> Waiting:
     counts = np.bincount(owner, minlength=len(asked))
     from_end = np.repeat(np.cumsum(counts), counts) - np.arange(len(owner))
     keep = from_end <= (totals % CHUNK)[owner]
-    return Waiting(owner[keep], points[:, keep])
+    return Waiting(owner[keep], points[:, keep], totals)
 
 
 def spread(db: sqlite3.Connection, revision: int, *, at_once: bool = False) -> None:

@@ -16,12 +16,11 @@ from typing import Literal, TypeVar
 
 import anyio
 import anyio.to_thread
-import numpy as np
 
 from foldline.errors import ViewDamaged
 from foldline.layout import Layout, SegmentName
 
-from . import artifacts, frames
+from . import artifacts
 from .answers import (
     Best,
     ColumnsPage,
@@ -40,7 +39,7 @@ from .answers import (
 )
 from .catalog import Catalog
 from .changes import Known, read_changes
-from .column import Rows
+from .charts import chart
 from .contents import (
     HitsPage,
     HitsRequest,
@@ -56,24 +55,23 @@ from .contents import (
 from .database import Database
 from .discovery import columns_page
 from .edits import edit_runs, is_folded
+from .exact import ExactSource
 from .explain import Explanation, explained
 from .export import Table, table_of
 from .generation import Generation, current, report_damage
 from .grouping import groups_page
 from .holdings import Holdings
-from .overview import OVERVIEW_MAX
-from .pages import matching_series, ordered, runs_page, series_page
+from .pages import ordered, runs_page, series_page
+from .pointsource import PointsSource
 from .selection import Selection
 from .shelves import CATALOG
 from .steptimes import chosen_series, step_at
 from .viewstore import read_version
 
-__all__ = ["CURVES_MAX", "Views"]
+__all__ = ["Views"]
 
 T = TypeVar("T")
 
-# Curves in one answer: 20,000 of 256 buckets are 60 MB, as much as a browser takes well.
-CURVES_MAX = 20_000
 STEP_READS_MAX = 2  # at once, of all points of a series: 50 MB each if there are a million
 # Between two looks for a change that was logged just now, in seconds: half of what a fold takes.
 FOLDED_POLL_S = 0.01
@@ -89,6 +87,7 @@ class Views:
 
     def __init__(self, views: Path) -> None:
         self._folder = CATALOG.folder(views)
+        self._exact: ExactSource = PointsSource(Layout(views.parent))
         # Two connections, each with a thread: a large read must not keep the changes back.
         self._changes: Database | None = None
         self._curves: Database | None = None
@@ -313,49 +312,7 @@ class Views:
 
     async def frames(self, request: FramesRequest) -> bytes:
         """Return curves as one binary message; see FRAMES.md. Raises QueryError."""
-        series, warnings = self._asked_series(request)
-        if len(series) > CURVES_MAX:
-            warnings.append(f"showing {CURVES_MAX} of {len(series)} curves")
-            series = series[:CURVES_MAX]
-        catalog = self._catalog
-        slots_of = [catalog.slots[index] for index in series.tolist()]
-        origin = np.zeros(len(series))
-        if request.x == "relative":
-            runs = catalog.series.run[series].tolist()
-            origin[:] = [catalog.heads[run].created_at for run in runs]
-        axis = frames.Axis(request.x != "step", origin)
-        head = {
-            "watermark": catalog.watermark,
-            "x": request.x,
-            "columns": request.columns,
-            "warnings": warnings,
-        }
+        asked = chart(self._catalog, request)
         if self._curves is None:
-            return frames.encode(frames.NONE, [], request.columns, head)
-
-        def read(db: sqlite3.Connection) -> bytes:
-            curves = _read_curves(db, request, slots_of, axis)
-            return frames.encode(curves, (series + 1).tolist(), request.columns, head)
-
-        return await self._read(self._curves, read)
-
-    def _asked_series(self, request: FramesRequest) -> tuple[Rows, list[str]]:
-        if request.ids is None:
-            return matching_series(self._catalog, request.query or "")
-        ids = np.array(request.ids, dtype=np.int64)
-        known = (ids > 0) & (ids <= self._catalog.series.count)
-        warnings = [] if known.all() else [f"{np.count_nonzero(~known)} ids are not known"]
-        return ids[known] - 1, warnings
-
-
-def _read_curves(
-    db: sqlite3.Connection,
-    request: FramesRequest,
-    slots_of: Sequence[Sequence[int]],
-    axis: frames.Axis,
-) -> frames.Curves:
-    alone = all(len(slots) == 1 for slots in slots_of)
-    if alone and request.range is None and OVERVIEW_MAX <= request.points < 2 * OVERVIEW_MAX:
-        mean = "mean" in request.columns
-        return frames.overview_curves(db, [slots[0] for slots in slots_of], axis, mean=mean)
-    return frames.level_curves(db, slots_of, axis, points=request.points, span=request.range)
+            return asked.nothing()
+        return await self._read(self._curves, lambda db: asked.message(db, self._exact))

@@ -50,6 +50,10 @@ async def get_frames(request: web.Request, asked: FramesAsked) -> web.StreamResp
             points=asked.points,
             range=asked.range,
             columns=asked.columns,
+            expressions=asked.expressions,
+            aggregate=asked.aggregate,
+            smooth=asked.smooth,
+            inherit=asked.inherit,
         )
     )
     response = web.StreamResponse()
