@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from foldline.errors import FoldlineError
 from foldline.layout import Layout
 
 __all__ = ["main", "tidy"]
+
+log = logging.getLogger(__name__)
 
 # How soon after its start a fold process looks for what can be packed, and how often then, in
 # seconds: what ended can wait, and looking at 100,000 folders takes a second.
@@ -34,17 +37,24 @@ async def tidy(layout: Layout) -> None:
     command = [sys.executable, "-m", "foldline_ingest.tidying", str(layout.root)]
     await anyio.sleep(FIRST_S)
     while True:
-        process = await anyio.open_process(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=None
-        )
         try:
-            await process.wait()
-        finally:
-            if process.returncode is None:
-                process.kill()
-            with anyio.CancelScope(shield=True):
-                await process.aclose()
+            await _once(command)
+        except OSError as error:
+            log.warning("finished segments are not packed now: %s", error)
         await anyio.sleep(EVERY_S)
+
+
+async def _once(command: list[str]) -> None:
+    process = await anyio.open_process(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=None
+    )
+    try:
+        await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+        with anyio.CancelScope(shield=True):
+            await process.aclose()
 
 
 def main(root: str) -> int:

@@ -20,7 +20,8 @@ from foldline_ingest.packing import pack
 from foldline_ui.cli.exits import Exit
 from foldline_views.folding import catch_up
 from foldline_views.generation import current
-from foldline_views.shelves import CATALOG, SHELVES
+from foldline_views.shelves import CATALOG, SHELVES, TEXT
+from foldline_views.text.view import index_folder
 from tests.ui.processes import foldline_command
 
 
@@ -142,6 +143,19 @@ def test_views_are_compared_with_the_log(layout: Layout) -> None:
     assert about == "catalog" and "are folded, and its log has" in message
     shutil.rmtree(layout.segment(name).parent)
     assert {message for _, message in wrong(layout)} >= {"the views hold it, and its log is gone"}
+
+
+def test_a_text_index_that_cannot_be_read_is_told(layout: Layout) -> None:
+    """An index whose files were cut short or taken away is wrong, and says what to type."""
+    generation = current(TEXT.folder(layout.views))
+    assert generation is not None
+    folder = index_folder(generation.path)
+    for file in folder.iterdir():
+        if file.suffix == ".json":
+            file.write_text("{")
+    assert [about for about, _ in wrong(layout)] == ["text"]
+    shutil.rmtree(folder)
+    assert [about for about, _ in wrong(layout)] == ["text"]
 
 
 def test_damaged_views_are_told_and_missing_ones_are_none(layout: Layout) -> None:

@@ -12,6 +12,7 @@ import time
 import zlib
 from bisect import bisect_left
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from struct import Struct
 from typing import NamedTuple
@@ -81,6 +82,15 @@ class Index:
 
     def __iter__(self) -> Iterator[Entry]:
         return (self._entry(place) for place in range(len(self)))
+
+    @cached_property
+    def names(self) -> list[SegmentName]:
+        """The names of all segments, by run and writer."""
+        text = self._entries.decode("latin-1")  # the names are ASCII, the rest is not looked at
+        return [
+            SegmentName(text[at : at + 16].rstrip("\0"), text[at + 16 : at + 32].rstrip("\0"))
+            for at in range(0, len(text), ENTRY_BYTES)
+        ]
 
     def find(self, name: SegmentName) -> Entry | None:
         """Return the entry of a segment, or None."""
@@ -196,7 +206,7 @@ def segments(layout: Layout, run: str) -> list[SegmentName]:
 
 def packed_names(layout: Layout) -> set[SegmentName]:
     """Return every segment that is in a pack."""
-    return {entry.name for index in indices(layout) for entry in index}
+    return {name for index in indices(layout) for name in index.names}
 
 
 def _key(name: SegmentName) -> bytes:

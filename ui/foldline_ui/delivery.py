@@ -36,6 +36,7 @@ class Delivery:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
+        self._complained = ""
         self._tries: dict[str, tuple[int, float]] = {}  # by file: how many, and when the next is
 
     async def run(self) -> None:
@@ -44,8 +45,17 @@ class Delivery:
             try:
                 await self.look()
             except (OSError, FoldlineError) as error:
-                log.warning("alerts are not sent now: %s", error)
+                self._complain(str(error))
+            except Exception:
+                # A mistake of ours with one letter must not keep all later ones back for good.
+                log.exception("alerts could not be sent")
+                await anyio.sleep(RETRY_S_MIN)
             await anyio.sleep(LOOK_S)
+
+    def _complain(self, why: str) -> None:
+        if why != self._complained:
+            log.warning("alerts are not sent now: %s", why)
+        self._complained = why
 
     async def look(self) -> None:
         """Try what is due. Raises OSError, and RuleRejected if the rules can't be read."""

@@ -381,4 +381,10 @@ async def watch(layout: Layout) -> None:
             if str(error) != complained:
                 log.warning("alert rules are looked at again in a moment: %s", error)
             complained = str(error)
+        except Exception as error:
+            # A mistake of ours in a rule must not end the fold; everything is read anew.
+            if str(error) != complained:
+                log.exception("alert rules could not be looked at")
+            complained = str(error)
+            alerting = Alerting(layout)
         await anyio.sleep(LOOK_S)

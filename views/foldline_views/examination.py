@@ -38,7 +38,9 @@ from .generation import Generation, current
 from .opened import read
 from .series import SERIES_PER_SEGMENT_MAX
 from .shelf import Shelf
-from .shelves import CATALOG, SHELVES
+from .shelves import CATALOG, SHELVES, TEXT
+from .text.index import TextIndex
+from .text.view import index_folder
 
 __all__ = ["Examination", "Finding", "examine"]
 
@@ -267,10 +269,19 @@ def _folded(layout: Layout, shelf: Shelf) -> _Shelved:
             found.offsets = {SegmentName(r, w): (end, bool(done)) for r, w, end, done in rows}
             if shelf == CATALOG:
                 found.counts = _counts(db)
+            if shelf == TEXT and found.offsets:
+                found.trouble = found.trouble or _index(found.generation)
             found.ready = True
     except (ViewDamaged, sqlite3.Error) as error:
         found.trouble = str(error).partition("\n")[0]
     return found
+
+
+def _index(generation: Generation) -> str:
+    """Return what is wrong with the text index that belongs to a generation, or ""."""
+    with TextIndex(index_folder(generation.path)) as index:
+        known = index.reader.runs_after(0)
+    return "" if known else "the text index is empty, and there are runs"
 
 
 def _counts(db: sqlite3.Connection) -> dict[SegmentName, int]:

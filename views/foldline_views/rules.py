@@ -106,6 +106,14 @@ def check(rule: Rule) -> None:
             hint=error.hint or "try the query with `foldline alerts test`",
         ) from error
     check_address(rule.webhook)
+    try:
+        same = msgspec.json.decode(msgspec.json.encode(rule), type=Rule) == rule
+    except (msgspec.MsgspecError, UnicodeEncodeError):
+        same = False
+    if not same:  # JSON has no infinity, and no half of a character
+        raise RuleRejected(
+            f"rule {rule.id} can't be kept as it is", hint="bounds are finite numbers"
+        )
 
 
 def check_address(address: str) -> None:

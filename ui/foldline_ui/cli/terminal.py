@@ -53,7 +53,7 @@ def complain(error: FoldlineError, *, query: str | None = None, as_json: bool = 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return rows under a header, in columns, cut to the width of a terminal if there is one."""
-    cells = [tuple(header), *(tuple(row) for row in rows)]
+    cells = [tuple(header), *(tuple(map(_visible, row)) for row in rows)]
     widths = [max(len(row[number]) for row in cells) for number in range(len(header))]
     lines = [
         GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -63,6 +63,13 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         columns = shutil.get_terminal_size().columns
         lines = [line if len(line) <= columns else line[: columns - 1] + "…" for line in lines]
     return "\n".join(lines)
+
+
+def _visible(cell: str) -> str:
+    """Return a text without what commands a terminal: a run's words may be anybody's."""
+    if cell.isprintable():
+        return cell
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cell)
 
 
 def when(unix_s: float) -> str:

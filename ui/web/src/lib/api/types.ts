@@ -128,6 +128,12 @@ export interface Alert {
   /** As in Python's logging: 20 info, 30 warning, 40 error. */
   level: number;
   time: number;
+  /** The rule that raised it; empty where the script did. */
+  rule: string;
+  series: string;
+  context: Record<string, unknown>;
+  step: number | null;
+  value: number | string | null;
 }
 
 export interface Artifact {
