@@ -9,6 +9,7 @@ on another host, by a marker that is not touched any more.
 from __future__ import annotations
 
 import fcntl
+import logging
 import math
 import os
 import socket
@@ -30,6 +31,8 @@ from .stored import written_at
 from .view import Progress
 
 __all__ = ["BATCH_BYTES_MAX", "LOST_S", "Log", "Lost", "Polled"]
+
+log = logging.getLogger(__name__)
 
 # One commit's worth: half a million points, some 50 ms of folding, so that a reader of the views
 # never waits long for a checkpoint, and memory stays far below 100 MiB.
@@ -130,6 +133,9 @@ class Log:
             for file in _names(self.layout.runs / run / "log"):
                 if file.endswith(SEGMENT_SUFFIX):
                     self.follow(SegmentName(run, file.removesuffix(SEGMENT_SUFFIX)))
+        for error in packs.unreadable(self.layout):
+            # No segment can be named that is damaged, and its run must not be missed in silence.
+            log.warning("%s; the runs in it are in no answer", error)
         for name in sorted(packs.packed_names(self.layout)):
             self.follow(name)
 

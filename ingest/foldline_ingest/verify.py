@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import msgspec
 
 from foldline.errors import CorruptRecord
 from foldline.layout import SEGMENT_SUFFIX, Layout, SegmentName
-from foldline.packs import PACK_SUFFIX, packed_names, read_index
+from foldline.packs import packed_names, unreadable
 
 from .batch import Batch, Damage
 from .reader import SegmentReader
@@ -78,8 +79,6 @@ def verify(
 
 def _damaged_packs(layout: Layout) -> Iterator[Damage]:
     """Yield the packs whose index can't be read: what is in them is in no other answer."""
-    for path in sorted(layout.packs.glob(f"*{PACK_SUFFIX}")):
-        try:
-            read_index(path)
-        except CorruptRecord as error:
-            yield Damage(f"packs/{path.name}", error.offset, error.length, error.reason)
+    for error in unreadable(layout):
+        name = Path(error.path).name
+        yield Damage(f"packs/{name}", error.offset, error.length, error.reason)

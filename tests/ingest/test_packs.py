@@ -244,7 +244,7 @@ def test_damage_in_a_pack_is_told_and_contained(layout: Layout) -> None:
     assert verify(layout).damage
 
 
-def test_a_pack_without_an_index_is_told(layout: Layout) -> None:
+def test_a_pack_without_an_index_is_told(layout: Layout, caplog: pytest.LogCaptureFixture) -> None:
     """A pack whose head is damaged is damage of the log: what it holds is in no answer."""
     name = put(layout, "one", built("one"))
     pack(layout, idle_s=OLD)
@@ -255,6 +255,8 @@ def test_a_pack_without_an_index_is_told(layout: Layout) -> None:
     (damage,) = verify(layout).damage
     assert damage.segment == f"packs/{packed.path.name}"
     assert indices(layout, afresh=True) == []
+    Log(layout, {}).discover()
+    assert packed.path.name in caplog.text and "in no answer" in caplog.text
 
 
 def test_a_file_that_was_put_back_counts(layout: Layout) -> None:

@@ -38,6 +38,7 @@ __all__ = [
     "packed_names",
     "read_index",
     "segments",
+    "unreadable",
 ]
 
 PACK_SUFFIX = ".pack"
@@ -179,6 +180,17 @@ def indices(layout: Layout, *, afresh: bool = False) -> list[Index]:
             del _known[next(iter(_known))]
         _known[layout.packs] = changed, found
     return found
+
+
+def unreadable(layout: Layout) -> Iterator[CorruptRecord]:
+    """Yield what is wrong with each pack whose index can't be read: what it holds is nowhere."""
+    for path in sorted(layout.packs.glob(f"*{PACK_SUFFIX}")):
+        try:
+            read_index(path)
+        except CorruptRecord as error:
+            yield error
+        except FileNotFoundError:
+            continue  # packed anew with others, just now
 
 
 def find(layout: Layout, name: SegmentName, *, afresh: bool = False) -> Packed | None:
