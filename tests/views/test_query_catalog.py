@@ -21,7 +21,7 @@ from foldline_views import summaries
 from foldline_views.catalog import Catalog, RunTable, SeriesTable
 from foldline_views.changes import Changes
 from foldline_views.patches import Patch
-from foldline_views.query import order, parse, sort_key
+from foldline_views.query import Subject, order, parse, sort_key
 from foldline_views.runs import RunState
 from foldline_views.writers import WriterState
 from tests.views.oracle import Row, RowTable
@@ -201,6 +201,28 @@ def test_a_series_has_what_its_run_has(text: str) -> None:
 def test_a_query_matches_these_series(text: str, rows: list[int]) -> None:
     """`metric` is the series itself."""
     assert parse(text, "metric").mask(SeriesTable(whole())).nonzero()[0].tolist() == rows
+
+
+@pytest.mark.parametrize(
+    ("text", "subject", "near"),
+    [
+        ("run.git.brnch == 'x'", "run", "run.git.branch"),
+        ("run.error.typ == 'x'", "run", "run.error.type"),
+        ("run.parent.lrr > 1", "run", "run.parent.lr"),
+        ("run.params.deep.er.es > 1", "run", "run.params.deep.er.est"),
+        ("run.nme == 'x'", "run", "run.name"),
+        ("metric.context.subst == 'val'", "metric", "metric.context.subset"),
+    ],
+)
+def test_a_path_that_no_run_has_is_told_with_the_nearest(
+    text: str, subject: Subject, near: str
+) -> None:
+    """An empty answer comes with the name that was perhaps meant."""
+    query = parse(text, subject)
+    table = RunTable(whole()) if subject == "run" else SeriesTable(whole())
+    assert not query.mask(table).any()
+    (warning,) = query.warnings
+    assert warning == f"no {subject} has {text.split(' ')[0]}; did you mean {near}?"
 
 
 def test_a_goal_that_nobody_set_is_told() -> None:

@@ -369,6 +369,12 @@ class SeriesTable(RunTable):
             return found.take(kind) if any(cell is not None for cell in cells) else None
         return series.figures(path[1]) if path[1] in METRIC_ROWS else None
 
+    def known_paths(self) -> Iterable[Path]:
+        """Return the paths that some series has, or its run."""
+        contexts = (context for _, context in self._catalog.series.kinds)
+        keys = {key: None for context in contexts for key in context}
+        return [*(("metric", "context", key) for key in keys), *super().known_paths()]
+
     def present(self, path: Path) -> NDArray[np.bool_]:
         """Return which series' runs have anything at a path or under it."""
         return self._catalog.runs.present(path)[self._runs()]

@@ -199,18 +199,21 @@ class Lookup:
 
     def _warn_unknown(self, node: Field) -> None:
         written = self.source.words(node.at)
-        own = node.path[0]
+        path, above = node.path, "run."
+        while path[0] == "parent" and len(path) > 1:
+            path, above = path[1:], f"{above}parent."
+        own = path[0]
         if own == "params":
-            prefix = "run.params." if written.startswith("run.params") else "run."
+            prefix = f"{above}params." if written.startswith(f"{above}params") else above
             known = {prefix + ".".join(p[1:]) for p in self._known() if p[0] == "params"}
-            known |= {f"run.{field}" for field in RUN_FIELDS} if prefix == "run." else set()
-            near = nearest(prefix + ".".join(node.path[1:]), known)
+            known |= {above + field for field in RUN_FIELDS} if prefix == above else set()
+            near = nearest(prefix + ".".join(path[1:]), known)
             subject = "run"
         else:
             theirs = own == "metric" or own in SEQUENCES
-            subject, prefix = (own, "") if theirs else ("run", "run.")
+            subject, prefix = (own, "") if theirs else ("run", above)
             known = {prefix + ".".join(p) for p in self._known() if p[0] == own}
-            near = nearest(prefix + ".".join(node.path), known)
+            near = nearest(prefix + ".".join(path), known)
         self.warn(f"no {subject} has {written}" + (f"; did you mean {near}?" if near else ""))
 
     def _known(self) -> list[Path]:
