@@ -13,6 +13,7 @@ import time
 import msgspec
 
 from foldline.cell import Header
+from foldline.disk import sync_folder
 from foldline.events import Event, encode
 from foldline.layout import Layout, Marker, SegmentName
 from foldline.segment import Segment, open_file
@@ -20,28 +21,42 @@ from foldline.segment import Segment, open_file
 __all__ = ["mark", "state"]
 
 
-def state(layout: Layout, name: SegmentName, event: Event, *, earliest: float = 0.0) -> SegmentName:
-    """Write a segment of one event, whose time is not before `earliest`. Raises OSError."""
+def state(
+    layout: Layout,
+    name: SegmentName,
+    *events: Event,
+    earliest: float = 0.0,
+    durable: bool = False,
+) -> SegmentName:
+    """Write a segment of these events, whose times are not before `earliest`.
+
+    With `durable` it is on the disk, and under its name, on return. Raises OSError.
+    """
     path = layout.segment(name)
     draft = path.with_suffix(".draft")
     draft.unlink(missing_ok=True)
+    first, *others = events
     header = Header(name.run, name.writer, time.time_ns(), int.from_bytes(os.urandom(8), "little"))
     file = open_file(draft, buffered=True)
     try:
         segment = Segment(
             file,
             header,
-            (event.TYPE, encode(event)),
+            (first.TYPE, encode(first)),
             lock=threading.RLock(),
             clock=lambda: max(time.time(), earliest),
         )
-        segment.close()
+        for event in others:
+            segment.append_event(event.TYPE, encode(event))
+        segment.close(durable=durable)
     except OSError:
         if file.descriptor >= 0:
             file.close()
         draft.unlink()
         raise
     draft.replace(path)
+    if durable:
+        sync_folder(path.parent)
     return name
 
 

@@ -14,7 +14,7 @@ import foldline
 from foldline.errors import RunNotFound, StoreUnwritable
 from foldline.events import FieldsSet, TagsChanged
 from foldline.layout import Layout
-from foldline_ingest import amendment
+from foldline_ingest import statement
 from foldline_ingest.amendment import amend
 from foldline_ingest.verify import verify
 from foldline_views.answers import Edit
@@ -178,7 +178,7 @@ def test_a_full_disk_leaves_nothing_half_written(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(amendment, "sync_folder", full)
+    monkeypatch.setattr(statement, "sync_folder", full)
     before = set(store.rglob("*"))
     with pytest.raises(StoreUnwritable, match="No space left"):
         amend(Layout(store), "one", [FieldsSet({"name": "new"})], after=START)

@@ -77,7 +77,8 @@ class WriterOpened(Event, frozen=True, omit_defaults=True):
 class FieldsSet(Event, frozen=True, omit_defaults=True):
     """Words about the run: each of `fields` replaces what was there.
 
-    Known fields: `name`, `experiment`, `description`, `notes` (texts) and `archived` (a bool).
+    Known fields: `name`, `experiment`, `description`, `notes` (texts), `archived` and `deleted`
+    (bools).
     """
 
     TYPE: ClassVar[int] = 2

@@ -195,7 +195,7 @@ def _numbers_counted(column: Numbers, top: int) -> Counted:
     if bools.any() and not bools.all():
         cells = column.cells()
         low, high = min(column.values.tolist()), max(column.values.tolist())
-        distinct, values = _counted(cells, top)
+        distinct, values = _counted([(cell, 1) for cell in cells], top)
         return low, high, distinct, values
     ordered = np.sort(column.values)  # NaN last
     nans = int(np.isnan(ordered).sum())
@@ -227,21 +227,31 @@ def _texts_counted(column: Texts, top: int) -> Counted:
 
 
 def _objects_counted(column: Objects, top: int) -> tuple[str, Counted]:
-    cells = column.cells()
-    numbers = [c for c in cells if isinstance(c, int | float) and c == c]  # noqa: PLR0124  # NaN
+    pairs = _pairs(column)
+    numbers = [c for c, _ in pairs if isinstance(c, int | float) and c == c]  # noqa: PLR0124  # NaN
     low, high = (float(min(numbers)), float(max(numbers))) if numbers else (None, None)
-    kinds = {type(cell).__name__ for cell in cells}
+    kinds = {type(cell).__name__ for cell, _ in pairs}
     kind = next(iter(kinds)) if kinds in ({"list"}, {"dict"}) else "mixed"
-    distinct, values = _counted(cells, top)
-    if kind == "list" and all(isinstance(item, str) for cell in cells for item in cell):
-        _, values = _counted([item for cell in cells for item in dict.fromkeys(cell)], top)
+    distinct, values = _counted(pairs, top)
+    if kind == "list" and all(isinstance(item, str) for cell, _ in pairs for item in cell):
+        items = [(item, count) for cell, count in pairs for item in dict.fromkeys(cell)]
+        _, values = _counted(items, top)
     return kind, (low, high, distinct, values)
 
 
-def _counted(cells: Sequence[Any], top: int) -> tuple[int, list[tuple[Any, int]]]:
+def _pairs(column: Objects) -> list[tuple[Any, int]]:
+    """Return the cells, those that many rows share as one object once, and how many rows do."""
+    if column.codes is None:
+        return [(cell, 1) for cell in column.objects]
+    counts = np.bincount(column.codes, minlength=len(column.objects))
+    used = np.flatnonzero(counts).tolist()
+    return [(column.objects[code], int(counts[code])) for code in used]
+
+
+def _counted(pairs: Sequence[tuple[Any, int]], top: int) -> tuple[int, list[tuple[Any, int]]]:
     counts: dict[tuple[Any, ...], list[Any]] = {}
-    for cell in cells:
-        counts.setdefault(same(cell), [cell, 0])[1] += 1
+    for cell, count in pairs:
+        counts.setdefault(same(cell), [cell, 0])[1] += count
     most = sorted(counts.items(), key=lambda pair: (-pair[1][1], pair[0]))[:top]
     return len(counts), [(cell, count) for _, (cell, count) in most]
 
