@@ -13,8 +13,8 @@ from .linepages import Printed, chosen, printed
 
 __all__ = ["hits_page"]
 
-# How long one answer looks, in seconds: half a million lines on an idle machine. Who wants more goes on with
-# the cursor, and can show how far it is meanwhile.
+# How long one answer looks, in seconds: half a million lines on an idle machine. Who wants more
+# goes on with the cursor, and can show how far it is meanwhile.
 LOOK_S_MAX = 0.25
 
 
