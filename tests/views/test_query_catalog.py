@@ -222,7 +222,7 @@ def test_a_path_that_no_run_has_is_told_with_the_nearest(
     table = RunTable(whole()) if subject == "run" else SeriesTable(whole())
     assert not query.mask(table).any()
     (warning,) = query.warnings
-    assert warning == f"no {subject} has {text.split(' ')[0]}; did you mean {near}?"
+    assert warning == f"no {subject} has {text.split(' ', maxsplit=1)[0]}; did you mean {near}?"
 
 
 def test_a_goal_that_nobody_set_is_told() -> None:
