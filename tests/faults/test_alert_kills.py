@@ -1,4 +1,4 @@
-"""What SIGKILL of the fold process costs of alerts: nothing, and none is said twice."""
+"""What SIGKILL of the fold costs of alerts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packing by itself: when there is enough, and by a process that may be killed."""
+"""Packing by itself, when there is enough."""
 
 from __future__ import annotations
 
