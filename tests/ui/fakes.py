@@ -49,6 +49,8 @@ from foldline_views.contents import (
 )
 from foldline_views.explain import ExplainedPart, Explanation
 from foldline_views.export import Table
+from foldline_views.searchpages import FoundRun, SearchPage
+from foldline_views.text.hits import Hit
 
 Client = TestClient[web.Request, web.Application]
 
@@ -133,8 +135,9 @@ class FakeViews:
         limit: int,
         cursor: str | None,
         group: GroupOf | None = None,
+        text: str = "",
     ) -> RunsPage:
-        whose = () if group is None else (group,)
+        whose = tuple(extra for extra in (group, text) if extra)
         self._ask(query, (query, [(s.by, s.desc) for s in sort], limit, cursor, *whose))
         page = {
             "rows": [RUN],
@@ -195,6 +198,12 @@ class FakeViews:
     async def frames(self, request: FramesRequest) -> bytes:
         self._ask(request.query or "", request)
         return self.frames_bytes
+
+    async def search(self, text: str, query: str, *, limit: int, hits: int) -> SearchPage:
+        self._ask(query, (text, query, limit, hits))
+        hit = Hit("line", "out of memory", [(7, 13)], 1_700_000_041.0, writer="w1", line=41)
+        head = msgspec.convert(RUN, RunHead)
+        return SearchPage([FoundRun(head, [hit], more=False)], 1, True, self.watermark, [])
 
     async def lines(self, run: str, asked: LinesRequest) -> LinesPage:
         self._ask("", (run, asked))

@@ -64,9 +64,7 @@ async def test_another_sites_page_cannot_post(tmp_path: Path, headers: dict[str,
 
 
 @pytest.mark.parametrize("site", [{"Origin": "http://evil.test"}, {"Sec-Fetch-Site": "same-site"}])
-async def test_another_sites_page_cannot_change_a_run(
-    tmp_path: Path, site: dict[str, str]
-) -> None:
+async def test_another_sites_page_cannot_change_a_run(tmp_path: Path, site: dict[str, str]) -> None:
     """A foreign page changes nothing: by no method, nor by a form, which needs no permission."""
     fake = Fake(tmp_path)
     edit = {"archived": True}

@@ -18,6 +18,7 @@ from foldline.errors import (
     BlobMissing,
     FoldlineError,
     QueryError,
+    QuestionError,
     RuleRejected,
     RuleUnknown,
     RunNotFound,
@@ -37,6 +38,7 @@ log = logging.getLogger(__name__)
 
 # The first class that fits counts; what is not listed is a failure of ours.
 STATUS_OF: tuple[tuple[type[FoldlineError], HTTPStatus, str], ...] = (
+    (QuestionError, HTTPStatus.BAD_REQUEST, "bad_question"),
     (QueryError, HTTPStatus.BAD_REQUEST, "bad_query"),
     (RunNotFound, HTTPStatus.NOT_FOUND, "run_not_found"),
     (RuleRejected, HTTPStatus.BAD_REQUEST, "bad_rule"),

@@ -43,6 +43,7 @@ from foldline_views.contents import (
 )
 from foldline_views.explain import Explanation
 from foldline_views.export import Table
+from foldline_views.searchpages import SearchPage
 
 from .events import Hub
 from .route import RouteTable
@@ -72,6 +73,7 @@ class Reader(Protocol):
         limit: int,
         cursor: str | None,
         group: GroupOf | None = None,
+        text: str = "",
     ) -> RunsPage:
         """Return one page of the runs that match."""
 
@@ -118,6 +120,9 @@ class Reader(Protocol):
 
     async def explain(self, query: str, *, subject: Literal["run", "metric"]) -> Explanation:
         """Return how a query is answered, of runs or of series."""
+
+    async def search(self, text: str, query: str, *, limit: int, hits: int) -> SearchPage:
+        """Return the runs in which a question is found, of those that match a query."""
 
     async def frames(self, request: FramesRequest) -> bytes:
         """Return columns of points as one message."""

@@ -27,6 +27,7 @@ __all__ = [
     "LinesAsked",
     "MessagesAsked",
     "RunsValuesAsked",
+    "SearchAsked",
     "StepAsked",
     "ValuesAsked",
 ]
@@ -40,6 +41,10 @@ MESSAGES_MAX = 1000  # messages of an answer: 300 KB
 MESSAGES_DEFAULT = 200
 ENTRIES_MAX = 1000  # entries of an answer: more pictures than a page shows
 ENTRIES_DEFAULT = 100
+FOUND_MAX = 200  # runs of a search: five screens; who wants all asks a query
+FOUND_DEFAULT = 20
+FOUND_HITS_MAX = 30  # of one run: what is looked through is the newest 32 documents
+FOUND_HITS_DEFAULT = 3
 WORD_CHARS_MAX = 1000  # of a name, a kind, a writer: real ones have fewer
 PLACE_MAX = 1 << 53  # beyond it JavaScript has no whole numbers
 CURSOR_CHARS_MAX = 8192  # a cursor of ours names a place for each of a run's writers
@@ -152,6 +157,15 @@ class RunsValuesAsked(_Chosen, frozen=True):
         fields = msgspec.structs.asdict(self)
         del fields["query"]
         return ValuesRequest(**fields)
+
+
+class SearchAsked(Request, frozen=True):
+    """What is searched for, in which runs, and how much of what is found."""
+
+    q: Annotated[str, Meta(max_length=QUERY_CHARS_MAX)]
+    query: Annotated[str, Meta(max_length=QUERY_CHARS_MAX)] = ""
+    limit: Annotated[int, Meta(ge=1, le=FOUND_MAX)] = FOUND_DEFAULT
+    hits: Annotated[int, Meta(ge=1, le=FOUND_HITS_MAX)] = FOUND_HITS_DEFAULT
 
 
 class BlobAsked(Request, frozen=True):

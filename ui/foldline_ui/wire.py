@@ -99,6 +99,9 @@ class RunsAsked(Request, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=RUNS_MAX)] = RUNS_DEFAULT
     cursor: Cursor | None = None
     group: OneGroup | None = None
+    text: Annotated[
+        str, Meta(max_length=QUERY_CHARS_MAX, description="A question of the search; '' is none.")
+    ] = ""
 
 
 class ExplainAsked(Request, frozen=True):

@@ -63,6 +63,8 @@ from .grouping import groups_page
 from .holdings import Holdings
 from .pages import ordered, runs_page, series_page
 from .pointsource import PointsSource
+from .searches import Searches, understood
+from .searchpages import SearchPage, search_page, shown_of
 from .selection import Selection
 from .shelves import CATALOG
 from .steptimes import chosen_series, step_at
@@ -95,6 +97,7 @@ class Views:
         self._known = Known()
         self._refreshing = anyio.Lock()
         self._holdings = Holdings(views)
+        self._searches = Searches(views)
         self._layout = Layout(views.parent)
         self._steps = anyio.CapacityLimiter(STEP_READS_MAX)
         self._generation: Generation | None = None
@@ -114,6 +117,7 @@ class Views:
                 await database.close()
         self._changes = self._curves = None
         await self._holdings.close()
+        await self._searches.close()
 
     @property
     def generation(self) -> int:
@@ -195,12 +199,18 @@ class Views:
         limit: int = 100,
         cursor: str | None = None,
         group: GroupOf | None = None,
+        text: str = "",
     ) -> RunsPage:
         """Return the runs that match, in order, from the cursor on; of one group, if it is given.
 
+        A text is a question of the full-text search: only runs are meant in which it is found.
         Raises QueryError.
         """
-        return runs_page(self._catalog, query, sort=sort, limit=limit, cursor=cursor, group=group)
+        searched = await self._searches.searched(query, beside=text)
+        return runs_page(
+            self._catalog, query,
+            sort=sort, limit=limit, cursor=cursor, group=group, searched=searched,
+        )  # fmt: skip
 
     async def groups(
         self,
@@ -214,9 +224,10 @@ class Views:
         cursor: str | None = None,
     ) -> GroupsPage:
         """Return the runs that match in groups, with figures of all members. Raises QueryError."""
+        searched = await self._searches.searched(query)
         return groups_page(
             self._catalog, query, by,
-            columns=columns, best=best, sort=sort, limit=limit, cursor=cursor,
+            columns=columns, best=best, sort=sort, limit=limit, cursor=cursor, searched=searched,
         )  # fmt: skip
 
     async def columns(
@@ -231,14 +242,16 @@ class Views:
         cursor: str | None = None,
     ) -> ColumnsPage:
         """Return the columns of the runs that match, and what is in them. Raises QueryError."""
+        searched = await self._searches.searched(query)
         return await columns_page(
-            self._catalog, query, like=like, sources=sources,
-            differing=differing, values=values, limit=limit, cursor=cursor,
+            self._catalog, query, like=like, sources=sources, differing=differing,
+            values=values, limit=limit, cursor=cursor, searched=searched,
         )  # fmt: skip
 
     async def export(self, request: ExportRequest) -> Table:
         """Return runs or groups as a table, to be encoded by `export`. Raises QueryError."""
-        return table_of(self._catalog, request)
+        searched = await self._searches.searched(request.query)
+        return table_of(self._catalog, request, searched)
 
     async def edit(self, layout: Layout, runs: Sequence[str], edit: Edit) -> list[SegmentName]:
         """Log a change of runs. Raises RunNotFound and StoreUnwritable; see `edits`."""
@@ -295,7 +308,8 @@ class Views:
 
     async def runs_values(self, query: str, asked: ValuesRequest) -> RunsValuesPage:
         """Return such values of the runs that match, newest first. Raises QueryError."""
-        selection = Selection.of(self._catalog, query)
+        searched = await self._searches.searched(query)
+        selection = Selection.of(self._catalog, query, searched)
         found = [self._catalog.heads[row] for row in ordered(selection).tolist()]
         heads = {head.id: head for head in found}
         entries, cursor, watermark = await self._holdings.entries(list(heads), asked)
@@ -304,15 +318,29 @@ class Views:
 
     async def series(self, query: str = "", *, limit: int = 2000) -> SeriesPage:
         """Return the series that match, newest runs first. Raises QueryError."""
-        return series_page(self._catalog, query, limit=limit)
+        searched = await self._searches.searched(query, "metric")
+        return series_page(self._catalog, query, limit=limit, searched=searched)
 
     async def explain(self, query: str, *, subject: Literal["run", "metric"]) -> Explanation:
         """Return how a query is answered, of runs or of series. Raises QueryError."""
-        return explained(self._catalog, query, subject)
+        searched = await self._searches.searched(query, subject)
+        return explained(self._catalog, query, subject, searched)
+
+    async def search(self, text: str, query: str = "", *, limit: int, hits: int) -> SearchPage:
+        """Return the runs in which a question is found, best first, of those that match a query.
+
+        Raises QuestionError and QueryError.
+        """
+        question = understood(text)
+        searched = await self._searches.searched(query)
+        shown = shown_of(Selection.of(self._catalog, query, searched))
+        answer = await self._searches.search(question, shown, limit, hits)
+        return search_page(self._catalog, answer, searched)
 
     async def frames(self, request: FramesRequest) -> bytes:
         """Return curves as one binary message; see FRAMES.md. Raises QueryError."""
-        asked = chart(self._catalog, request)
+        searched = await self._searches.searched(request.query or "", "metric")
+        asked = chart(self._catalog, request, searched)
         if self._curves is None:
             return asked.nothing()
         return await self._read(self._curves, lambda db: asked.message(db, self._exact))

@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Mapping
-from collections.abc import Sequence as List
+from collections.abc import Callable, Mapping
 from copy import deepcopy
-from functools import cached_property
+from functools import cached_property, partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import anyio
 import numpy as np
@@ -39,21 +38,28 @@ from .dataframes import frame, run_record, series_record
 from .exact import ExactPoints
 from .folding import catch_up
 from .generation import Generation, current, report_damage
+from .holdings import snapshot
+from .listing import Answer, FoundRun
 from .logged import Captured, Line, Message, read_captured
 from .opened import not_ready, read
 from .pages import runs_page, series_page
 from .patches import tree
 from .pointsource import PointsSource
+from .query import Subject, parse
 from .runs import RunState
+from .searches import Searched, TextReader, answered, understood
+from .searchpages import shown_of
+from .selection import Selection
 from .sequences import Sequence, kinds_of, sequences_of
-from .shelves import CATALOG
+from .shelf import Shelf
+from .shelves import CATALOG, TEXT
 from .versions import Version, made, used
 from .viewstore import read_progress, read_version
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["Answer", "Run", "Series", "Store", "open_store"]
+__all__ = ["Answer", "FoundRun", "Run", "Series", "Store", "open_store"]
 
 # How long a reader waits for the process that folds the store, in seconds. That is milliseconds
 # behind in normal times; when it rebuilds the views it takes longer.
@@ -258,41 +264,7 @@ class Run:
         return run_record(self)
 
 
-R = TypeVar("R", bound=Run | Series)
-
-
-class Answer(List[R], Generic[R]):
-    """What a query found: a list, and in words what was odd about the query."""
-
-    def __init__(self, items: list[R], warnings: list[str]) -> None:
-        self._items = items
-        self.warnings = warnings
-
-    @property
-    def total(self) -> int:
-        """How many there are."""
-        return len(self._items)
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    @overload
-    def __getitem__(self, index: int) -> R: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[R]: ...
-    def __getitem__(self, index: int | slice) -> R | list[R]:
-        return self._items[index]
-
-    def __repr__(self) -> str:
-        return repr(self._items)
-
-    def to_pandas(self) -> DataFrame:
-        """Return a row for each run or series. Raises ValueRejected if pandas is not installed."""
-        return cast("DataFrame", frame("pandas", [item.record() for item in self]))
-
-    def to_polars(self) -> Any:
-        """Return a row for each run or series. Raises ValueRejected if polars is not installed."""
-        return frame("polars", [item.record() for item in self])
+T = TypeVar("T")
 
 
 class Store:
@@ -307,8 +279,9 @@ class Store:
 
     def runs(self, query: str = "") -> Answer[Run]:
         """Return the runs that match, newest first. Raises QueryError."""
+        searched = self.searched(query, "run")
         catalog = self._current()
-        page = runs_page(catalog, query)
+        page = runs_page(catalog, query, searched=searched)
         runs = [self._run(catalog, catalog.whole(row)) for row in page.rows]
         return Answer(runs, page.warnings)
 
@@ -333,8 +306,40 @@ class Store:
 
     def series(self, query: str = "") -> Answer[Series]:
         """Return the series that match, those of the newest runs first. Raises QueryError."""
-        page = series_page(self._current(), query)
+        searched = self.searched(query, "metric")
+        page = series_page(self._current(), query, searched=searched)
         return Answer([Series(self.layout, row.run, row) for row in page.series], page.warnings)
+
+    def search(
+        self, text: str, query: str = "", *, limit: int = 20, hits: int = 3
+    ) -> Answer[FoundRun]:
+        """Return the best runs in which a question is found, of those that match a query.
+
+        The question is one of the search box: see docs/search.md. Raises QuestionError, whose
+        range is one of the text, and QueryError.
+        """
+        question = understood(text)
+        searched = self.searched(query, "run")
+        catalog = self._current()
+        shown = shown_of(Selection.of(catalog, query, searched))
+        answer = self._ask(lambda reader, mark: reader.search(question, shown, limit, hits, mark))
+        runs = [
+            FoundRun(self._run(catalog, catalog.detail(catalog.row_of[run])), found, more=more)
+            for run, found, more in answer.runs
+            if run in catalog.row_of
+        ]
+        warnings = [*answer.found.warnings, *(searched.warnings if searched else ())]
+        return Answer(runs, warnings, total=answer.found.total, exact=answer.found.exact)
+
+    def searched(self, query: str, subject: Subject = "run") -> Searched | None:
+        """Return what the full-text search finds for `search("…")` in a query; None without any.
+
+        Raises QueryError.
+        """
+        texts = parse(query, subject).searches
+        if not texts:
+            return None
+        return self._ask(lambda reader, mark: answered(reader, texts, None, mark))
 
     def catalog(self) -> Catalog:
         """Return all runs and series with everything that had been logged before the call."""
@@ -357,10 +362,29 @@ class Store:
     ) -> None:
         self.close()
 
+    def _ask(self, job: Callable[[TextReader, int], T]) -> T:
+        """Return what a job reads of the texts that had been logged before the call."""
+        self._fold(TEXT)
+        try:
+            return self._read_texts(job)
+        except ViewDamaged:
+            self._fold(TEXT)  # they are made again
+            return self._read_texts(job)
+
+    def _read_texts(self, job: Callable[[TextReader, int], T]) -> T:
+        with read(self.layout.views, TEXT) as db:
+            if db is None:
+                raise not_ready(TEXT)  # somebody deleted it since
+            return snapshot(lambda db, mark: job(TextReader(db), mark))(db)
+
+    def _fold(self, shelf: Shelf) -> None:
+        """Fold what had been logged before the call, or wait until another process has done it."""
+        if not anyio.run(partial(catch_up, self.layout, shelves=(shelf,))):
+            self._wait_for_folder(shelf)
+
     def _current(self) -> Catalog:
         """Return the catalog with everything that had been logged before the call."""
-        if not anyio.run(catch_up, self.layout):
-            self._wait_for_folder()
+        self._fold(CATALOG)
         generation = current(CATALOG.folder(self.layout.views))
         if generation is None:
             raise not_ready(CATALOG)  # somebody deleted it since
@@ -390,9 +414,9 @@ class Store:
             self._catalog.take(changes)
             self._known = self._known.after(changes)
 
-    def _wait_for_folder(self) -> None:
+    def _wait_for_folder(self, shelf: Shelf) -> None:
         """Wait until another process has folded what is in the log now."""
-        log = Log(self.layout, self._progress())
+        log = Log(self.layout, self._progress(shelf))
         log.discover()
         logged: dict[SegmentName, int] = {}
         while batches := log.poll().batches:
@@ -401,7 +425,7 @@ class Store:
         deadline = time.monotonic() + WAIT_S_MAX
         nothing = Progress(0, finished=False)
         while time.monotonic() < deadline:
-            done = self._progress()
+            done = self._progress(shelf)
             if all(done.get(name, nothing).offset >= end for name, end in logged.items()):
                 return
             time.sleep(POLL_S)
@@ -411,8 +435,8 @@ class Store:
             hint="see on the server's page how far it is, or stop it and try again",
         )
 
-    def _progress(self) -> Mapping[SegmentName, Progress]:
-        with read(self.layout.views, CATALOG) as db:
+    def _progress(self, shelf: Shelf) -> Mapping[SegmentName, Progress]:
+        with read(self.layout.views, shelf) as db:
             return {} if db is None else read_progress(db)
 
 

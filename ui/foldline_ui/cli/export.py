@@ -41,7 +41,8 @@ def run(arguments: argparse.Namespace) -> Exit:
     )
     kind: Format = "json" if arguments.json and not arguments.output else arguments.format
     with open_store(arguments.store) as store:
-        made = table_of(store.catalog(), asked)
+        searched = store.searched(asked.query)
+        made = table_of(store.catalog(), asked, searched)
     parts = encoded(made, kind, spreadsheet=arguments.spreadsheet)
     if not arguments.output:
         _print(parts)

@@ -13,6 +13,9 @@ __all__ = ["parser"]
 
 PORT_DEFAULT = 43800
 RUNS_LIMIT_DEFAULT = 20  # what fits a terminal without scrolling
+FOUND_LIMIT_DEFAULT = 10  # with their hits they fill a terminal
+FOUND_MAX = 200  # runs of a search, as over HTTP
+HITS_DEFAULT = 3
 RUNS_MAX = 1000  # rows of a list, as over HTTP: more are for a script, which asks by query
 
 
@@ -36,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     demonstration.set_defaults(module="demo", function="run")
     _add_runs(commands)
     _add_query(commands)
+    _add_search(commands)
     _add_logs(commands)
     checking = _add(
         commands, "verify", "read the whole log and list what is damaged", "foldline verify --json"
@@ -125,6 +129,28 @@ def _add_query(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     asking.add_argument("--series", action="store_true", help="ask series, not runs")
     asking.add_argument("--explain", action="store_true", help="show what each part of it costs")
     asking.set_defaults(module="query", function="run")
+
+
+def _add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    searching = _add(
+        commands,
+        "search",
+        "find words in all that runs say, down to each line that they printed",
+        "foldline search '\"out of memory\" experiment:mnist'",
+    )
+    searching.add_argument("text", metavar="TEXT", help="what to look for: see docs/search.md")
+    searching.add_argument("--query", default="", help="only in runs that match")
+    searching.add_argument(
+        "--limit",
+        type=_found,
+        default=FOUND_LIMIT_DEFAULT,
+        metavar="N",
+        help=f"at most N runs, up to {FOUND_MAX} (%(default)s)",
+    )
+    searching.add_argument(
+        "--hits", type=_found, default=HITS_DEFAULT, metavar="N", help="of each run (%(default)s)"
+    )
+    searching.set_defaults(module="search", function="run")
 
 
 def _add_alerts(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -265,7 +291,16 @@ def _count(text: str) -> int:
 
 def _runs(text: str) -> int:
     """Read a number of runs; argparse tells of the error."""
+    return _number(text, RUNS_MAX)
+
+
+def _found(text: str) -> int:
+    """Read a number of runs or hits of a search; argparse tells of the error."""
+    return _number(text, FOUND_MAX)
+
+
+def _number(text: str, most: int) -> int:
     number = int(text)
-    if not 1 <= number <= RUNS_MAX:
-        raise argparse.ArgumentTypeError(f"{number} is not within 1 to {RUNS_MAX}")
+    if not 1 <= number <= most:
+        raise argparse.ArgumentTypeError(f"{number} is not within 1 to {most}")
     return number

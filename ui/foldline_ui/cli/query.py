@@ -8,6 +8,7 @@ import msgspec
 
 from foldline_views.explain import Explanation, explained
 from foldline_views.pages import matching_series
+from foldline_views.query import Subject
 from foldline_views.selection import Selection
 from foldline_views.store import open_store
 
@@ -20,18 +21,19 @@ __all__ = ["run"]
 def run(arguments: argparse.Namespace) -> Exit:
     """Print an id for each run that matches, a line for each series, or an explanation."""
     with open_store(arguments.store) as store:
+        subject: Subject = "metric" if arguments.series else "run"
+        searched = store.searched(arguments.query, subject)
         catalog = store.catalog()
         if arguments.explain:
-            subject = "metric" if arguments.series else "run"
-            return _explain(explained(catalog, arguments.query, subject), arguments)
+            return _explain(explained(catalog, arguments.query, subject, searched), arguments)
         if arguments.series:
-            rows, warnings = matching_series(catalog, arguments.query)
+            rows, warnings = matching_series(catalog, arguments.query, searched)
             found = [catalog.series_row(row) for row in rows.tolist()]
             lines = [
                 f"{one.run} {one.name} {msgspec.json.encode(one.context).decode()}" for one in found
             ]
         else:
-            selection = Selection.of(catalog, arguments.query)
+            selection = Selection.of(catalog, arguments.query, searched)
             warnings = selection.warnings
             lines = [catalog.heads[row].id for row in selection.rows.tolist()]
     if arguments.json:

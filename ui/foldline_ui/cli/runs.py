@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import anyio
 import msgspec
 
-from foldline.errors import QueryError
+from foldline.errors import QueryError, ViewDamaged
 from foldline.ids import run_id
 from foldline.layout import Layout, store_path
 from foldline_views.answers import Sort
 from foldline_views.folding import catch_up
-from foldline_views.query import sort_key
+from foldline_views.query import parse, sort_key
 from foldline_views.reader import Views
+from foldline_views.shelf import Shelf
+from foldline_views.shelves import CATALOG, TEXT
 
 from .exits import Exit
 from .terminal import NONE, say, say_json, table, term, when
 
-__all__ = ["list_runs", "show_run"]
+__all__ = ["answer_of", "list_runs", "show_run"]
 
 Answer = TypeVar("Answer")
 
@@ -28,9 +30,10 @@ Answer = TypeVar("Answer")
 def list_runs(arguments: argparse.Namespace) -> Exit:
     """List the runs that match, newest first if nothing else is asked for."""
     sort = [_sort(arguments)]
-    page = _read(
+    page = answer_of(
         arguments,
         lambda views: views.runs(arguments.query, sort=sort, limit=arguments.limit, cursor=None),
+        shelves=(CATALOG, TEXT) if parse(arguments.query).searches else (CATALOG,),
     )
     if arguments.json:
         say_json(page)
@@ -57,7 +60,7 @@ def list_runs(arguments: argparse.Namespace) -> Exit:
 
 def show_run(arguments: argparse.Namespace) -> Exit:
     """Show one run whole."""
-    run = _read(arguments, lambda views: views.run(run_id(arguments.run)))
+    run = answer_of(arguments, lambda views: views.run(run_id(arguments.run)))
     if arguments.json:
         say_json(run)
         return Exit.DONE
@@ -102,7 +105,12 @@ def _sort(arguments: argparse.Namespace) -> Sort:
     return Sort(arguments.sort, not arguments.ascending)
 
 
-def _read(arguments: argparse.Namespace, ask: Callable[[Views], Awaitable[Answer]]) -> Answer:
+def answer_of(
+    arguments: argparse.Namespace,
+    ask: Callable[[Views], Awaitable[Answer]],
+    *,
+    shelves: Sequence[Shelf] = (CATALOG,),
+) -> Answer:
     """Fold what is new, unless a server does that already, then ask the views.
 
     Raises StoreNotFound, StoreTooNew and whatever asking raises.
@@ -110,14 +118,17 @@ def _read(arguments: argparse.Namespace, ask: Callable[[Views], Awaitable[Answer
 
     async def read() -> Answer:
         layout = Layout(store_path(arguments.store))
-        await catch_up(layout)
+        await catch_up(layout, shelves=shelves)
         views = await Views.open(layout.views)
         try:
             return await ask(views)
         finally:
             await views.close()
 
-    return anyio.run(read)
+    try:
+        return anyio.run(read)
+    except ViewDamaged:
+        return anyio.run(read)  # they are made again
 
 
 def _flat(path: str, value: Any) -> list[tuple[str, str]]:

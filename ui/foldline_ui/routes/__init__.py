@@ -14,6 +14,7 @@ from . import (
     lines,
     openapi,
     runs,
+    search,
     series,
     values,
 )
@@ -29,6 +30,7 @@ def table() -> RouteTable:
         runs,
         exports,
         edits,
+        search,
         lines,
         values,
         blobs,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from aiohttp import web
 
 from foldline_views.explain import Explanation
@@ -25,5 +27,5 @@ ROUTES = RouteTable()
 )
 async def explain_query(request: web.Request, asked: ExplainAsked) -> Explanation:
     """Answer a query, and tell how that was done."""
-    subject = "run" if asked.of == "runs" else "metric"
+    subject: Literal["run", "metric"] = "run" if asked.of == "runs" else "metric"
     return await request.app[READER].explain(asked.query, subject=subject)

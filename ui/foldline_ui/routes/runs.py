@@ -41,7 +41,12 @@ async def search_runs(request: web.Request, asked: RunsAsked) -> RunsPage:
     if group is not None:
         check("group.by", group.by)
     return await request.app[READER].runs(
-        asked.query, sort=sorts(asked.sort), limit=asked.limit, cursor=asked.cursor, group=group
+        asked.query,
+        sort=sorts(asked.sort),
+        limit=asked.limit,
+        cursor=asked.cursor,
+        group=group,
+        text=asked.text,
     )
 
 

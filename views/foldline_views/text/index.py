@@ -49,6 +49,7 @@ class TextIndex:
         self.folder = folder
         self.schema = schema()
         self._writer: tantivy.IndexWriter | None = None
+        self._pending = False  # something was put or removed, and not committed
         with guarded(folder):
             self._index = self._opened(write=write)
             if self._index.schema != self.schema:
@@ -78,7 +79,8 @@ class TextIndex:
         if writer:
             # An index that is gone or broken is closed all the same.
             with suppress(ViewDamaged), guarded(self.folder):
-                writer.rollback()
+                if self._pending:
+                    writer.rollback()  # and with it what may still be merged: nobody waits for that
                 writer.wait_merging_threads()
 
     def put(self, documents: Iterable[Document], *, fresh: bool = False) -> None:
@@ -120,6 +122,7 @@ class TextIndex:
         writer = self._writing()
         with guarded(self.folder):
             writer.commit()
+        self._pending = False
 
     def reload(self) -> None:
         """See what has been committed since."""
@@ -130,6 +133,7 @@ class TextIndex:
     def _writing(self) -> tantivy.IndexWriter:
         if self._writer is None:
             raise ValueError("the index was opened for reading")
+        self._pending = True
         return self._writer
 
     def _opened(self, *, write: bool) -> tantivy.Index:
