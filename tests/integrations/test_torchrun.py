@@ -59,6 +59,7 @@ def test_ranks_of_torchrun_write_one_run(tmp_path: Path) -> None:
             rank: list(range(STEPS)) for rank in range(RANKS)
         }
         trained = [writer for writer in run.writers if not writer.role]
-        assert sorted(writer.rank for writer in trained) == list(range(RANKS))
-        told = sorted((line.rank, line.text) for line in run.lines() if "trained" in line.text)
-    assert told == [(rank, f"trained on rank {rank}") for rank in range(RANKS)]
+        assert {writer.rank for writer in trained} == set(range(RANKS)) and len(trained) == RANKS
+        told = [(line.rank, line.text) for line in run.lines() if "trained" in line.text]
+    assert len(told) == RANKS
+    assert set(told) == {(rank, f"trained on rank {rank}") for rank in range(RANKS)}
