@@ -1,0 +1,88 @@
+"""What SIGKILL costs the text index, wherever it falls between its commit and that of offsets."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from foldline.events import ConsolePrinted, MessageLogged
+from foldline.layout import Layout, SegmentName
+from foldline_views.store import open_store
+from tests.segment_build import SegmentBuild
+
+# Folds a store, and is killed at the second commit of the index: before it, after it, or after the
+# offsets were committed too.
+PROGRAM = """
+import os, signal, sys
+from functools import partial
+from pathlib import Path
+import anyio
+from foldline.layout import Layout
+from foldline_ingest import log
+from foldline_views import viewstore
+from foldline_views.folding import catch_up
+from foldline_views.shelves import TEXT
+from foldline_views.text.index import TextIndex
+
+where = sys.argv[2]
+log.BATCH_BYTES_MAX = 1
+count = 0
+commit, apply = TextIndex.commit, viewstore.SqliteViewStore._apply
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def killed(index):
+    global count
+    count += 1
+    if count == 2 and where == "before":
+        die()
+    commit(index)
+    if count == 2 and where == "between":
+        die()
+
+def applied(store, db, batches):
+    done = apply(store, db, batches)
+    if count == 2:
+        die()
+    return done
+
+TextIndex.commit = killed
+viewstore.SqliteViewStore._apply = applied
+anyio.run(partial(catch_up, Layout(Path(sys.argv[1])), shelves=(TEXT,)))
+"""
+
+
+def some_run(store: Path, run: str, word: str) -> None:
+    build = SegmentBuild(run, "wa", window=8192, block=1024)
+    build.event(MessageLogged(30, f"{word} said"))
+    build.event(ConsolePrinted("stdout", 0, "\n".join(f"{word} line {n}" for n in range(100))))
+    path = Layout(store).segment(SegmentName(run, "wa"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(build.close())
+
+
+@pytest.mark.parametrize("where", ["before", "between", "after"])
+def test_killed_at_each_step_nothing_is_lost_or_told_of_another_run(
+    tmp_path: Path, where: str
+) -> None:
+    """What was put without its offsets is put again, also where other runs get its numbers."""
+    store = tmp_path / "store"
+    Layout(store).create()
+    for run, word in (("m1", "apple"), ("m2", "pear"), ("m3", "plum")):
+        some_run(store, run, word)
+    folding = subprocess.run([sys.executable, "-c", PROGRAM, str(store), where], check=False)
+    assert folding.returncode == -signal.SIGKILL
+    # Comes first in the next fold, and gets the number that the last one had in mind.
+    some_run(store, "a0", "quince")
+    with open_store(store) as opened:
+        for run, word in (("a0", "quince"), ("m1", "apple"), ("m2", "pear"), ("m3", "plum")):
+            found = opened.search(word, hits=30)
+            assert [one.run.id for one in found] == [run] and found.total == 1
+            assert all(word in hit.text for hit in found[0].hits)
+            assert opened.search(f'"{word} line 99"')[0].hits[0].line == 99
+            assert [hit.kind for hit in opened.search(f'"{word} said"')[0].hits] == ["message"]
