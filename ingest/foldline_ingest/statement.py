@@ -1,4 +1,4 @@
-"""A segment of one event, written whole or not at all.
+"""A segment of few events, written whole.
 
 What is said of a run by whoever is not its training stands in such a segment, in the run's folder.
 Its name can follow from what it says, so that nothing is said twice, whoever is killed meanwhile.
