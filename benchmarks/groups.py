@@ -1,4 +1,4 @@
-"""How long groups, columns, files and edits of many runs take.
+"""What groups, columns, files and edits of runs cost.
 
 The catalogs are those of the benchmark `queries`: fifty params and two metrics in two contexts. All
 members of all groups are counted, and all columns of all runs. Edits are synced to the disk.
