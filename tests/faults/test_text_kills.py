@@ -1,4 +1,4 @@
-"""What SIGKILL costs the text index, wherever it falls between its commit and that of offsets."""
+"""SIGKILL between the commits of index and offsets costs nothing."""
 
 from __future__ import annotations
 

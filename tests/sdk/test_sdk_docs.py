@@ -111,6 +111,7 @@ def classes() -> dict[str, type]:
         "sequence": sequences.Sequence,
         "metric": sequences.Metric,
         "answer": store.Answer,
+        "found": store.FoundRun,
         **values,
     }
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "FoundRun"]
 
 
-class Recorded(Protocol):
+class _Recorded(Protocol):
     """What can be a row of a table."""
 
     def record(self) -> dict[str, Any]:
@@ -26,7 +26,7 @@ class Recorded(Protocol):
         ...
 
 
-R = TypeVar("R", bound=Recorded)
+R = TypeVar("R", bound=_Recorded)
 
 
 class FoundRun:

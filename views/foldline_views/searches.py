@@ -1,4 +1,4 @@
-"""Searches of a store's texts: as they are asked, answered and open for many tasks."""
+"""Searches of a store's texts, open for many tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blocks of console lines as the index takes them, and as hits are shown from."""
+"""Blocks of console lines as the index takes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts that are kept as bytes: in an event, or as a blob."""
+"""Texts kept as bytes, in events or blobs."""
 
 from __future__ import annotations
 
