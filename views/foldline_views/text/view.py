@@ -1,4 +1,4 @@
-"""The text view: what runs say, as documents."""
+"""The text view: what runs say, as documents.
 
 The index can't join a transaction of SQLite, so it commits first. A crash between the two leaves
 it ahead of the offsets: what is folded again then replaces itself, for each document has a key.
