@@ -81,33 +81,47 @@ class Grid(NamedTuple):
 def grid_of(places: Iterable[Floats], width: int, limit: int) -> Grid:
     """Return the finest grid from `width` up whose buckets are at most `limit`, which is positive.
 
-    `places` are the x of all members' buckets, in any order.
+    `places` are the x of all members' buckets, in any order. Where all of them are whole numbers, a
+    grid finer than those would be no different, and is not made.
     """
-    found = np.empty(0)
-    marks, base = np.zeros(0, dtype=bool), 0.0
+    whole = width < 0
+    grid = Grid(0 if whole else width, np.empty(0))
     for x in places:
-        keys = buckets.keys_of(x, width)
-        if not len(keys):
-            continue
-        low, high = keys.min(), keys.max()
-        if len(marks):
-            low, high = min(low, base), max(high, base + len(marks) - 1)
-        if high - low >= MARKS_MAX:
-            found = np.union1d(found, keys)
-            continue
-        if not len(marks) or low < base or high > base + len(marks) - 1:
-            grown = np.zeros(int(high - low) + 1, dtype=bool)
-            if len(marks):
-                grown[int(base - low) : int(base - low) + len(marks)] = marks
-            marks, base = grown, float(low)
-        marks[(keys - base).astype(np.int64)] = True
-    found = np.union1d(found, np.flatnonzero(marks) + base)
+        if whole and not np.array_equal(x, np.floor(x)):
+            whole = False
+            if grid.width == 0:  # else it is too coarse for whole numbers already
+                grid = Grid(width, np.ldexp(grid.keys, -width))
+        if len(x):
+            grid = _fitting(Grid(grid.width, _united(grid, x)), limit)
+    return grid
+
+
+def _united(grid: Grid, x: Floats) -> Floats:
+    """Return the numbers of the grid's buckets and of those that x lie in, ascending."""
+    keys = buckets.keys_of(x, grid.width)
+    ends = grid.keys[[0, -1]] if len(grid.keys) else keys[:1]
+    low, high = min(keys.min(), ends.min()), max(keys.max(), ends.max())
+    if not high - low < MARKS_MAX:
+        return np.union1d(grid.keys, keys)
+    marks = np.zeros(int(high - low) + 1, dtype=bool)
+    marks[(grid.keys - low).astype(np.int64)] = True
+    marks[(keys - low).astype(np.int64)] = True
+    found: Floats = np.flatnonzero(marks) + low
+    return found
+
+
+def _fitting(grid: Grid, limit: int) -> Grid:
+    """Return the finest grid that has at most so many of the grid's buckets.
+
+    It may be called before all are known: with more of them it would be no finer.
+    """
+    width, keys = grid
     # Keys on both sides of zero never become one.
-    while len(found) > limit and not (found[0] == -1.0 and found[-1] == 0.0):
-        halved = np.floor(found / 2.0)
-        found = halved[np.concatenate(([True], halved[1:] != halved[:-1]))]
+    while len(keys) > limit and not (keys[0] == -1.0 and keys[-1] == 0.0):
+        halved = np.floor(keys / 2.0)
+        keys = halved[np.concatenate(([True], halved[1:] != halved[:-1]))]
         width += 1
-    return Grid(width, found)
+    return Grid(width, keys)
 
 
 def aggregated(
@@ -166,28 +180,48 @@ def _of_members(block: Block, grid: Grid) -> _Cells:
     at = grid.cells(block.x)
     inside = at >= 0
     at = at + block.owner * len(grid.keys)
+    figures: _Figures = (block.total, block.finite, block.low, block.high, block.nonfinite)
     if not inside.all():
         at = at[inside]
-        block = block._replace(**{
-            name: getattr(block, name)[inside]
-            for name in ("total", "finite", "low", "high", "nonfinite")
-        })  # fmt: skip
-    total, count = (np.bincount(at, weights=w, minlength=size) for w in (block.total, block.finite))
-    low, high = np.full(size, np.inf), np.full(size, -np.inf)
+        figures = tuple(figure[inside] for figure in figures)
+    if np.all(at[1:] > at[:-1]):
+        total, finite, low, high, nonfinite = _spread(at, figures, size)
+    else:
+        total, finite, low, high, nonfinite = _added(at, figures, size)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = total / finite  # 0 / 0 is NaN
+    odd = nonfinite > 0
+    return _Cells(mean.reshape(shape), low.reshape(shape), high.reshape(shape), odd.reshape(shape))
+
+
+_NOTHING = (0.0, 0.0, np.inf, -np.inf, 0.0)  # of each figure, where a cell has no bucket
+_ADD = (np.add, np.add, np.minimum, np.maximum, np.add)  # how two buckets become one
+_Figures = tuple[Floats, ...]
+
+
+def _spread(at: Ints, figures: _Figures, size: int) -> _Figures:
+    """Return the figures in their cells, of which each has one bucket at most."""
+    if len(at) == size:
+        return figures
+    found = [np.full(size, nothing) for nothing in _NOTHING]
+    for cells, figure in zip(found, figures, strict=True):
+        cells[at] = figure
+    return tuple(found)
+
+
+def _added(at: Ints, figures: _Figures, size: int) -> _Figures:
+    """Return the figures in their cells, added up where several buckets are in one."""
+    found = tuple(np.full(size, nothing) for nothing in _NOTHING)
     # Buckets come in order, but for those of a second writer and the newest points.
     falls = np.flatnonzero(at[1:] < at[:-1])
     ordered = int(falls[0]) + 1 if len(falls) else len(at)
     starts = np.flatnonzero(np.diff(at[:ordered], prepend=-1))
-    if len(starts):
-        low[at[starts]] = np.minimum.reduceat(block.low[:ordered], starts)
-        high[at[starts]] = np.maximum.reduceat(block.high[:ordered], starts)
-    np.minimum.at(low, at[ordered:], block.low[ordered:])
-    np.maximum.at(high, at[ordered:], block.high[ordered:])
-    odd = np.zeros(size, dtype=bool)
-    odd[at[block.nonfinite > 0]] = True
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = total / count  # 0 / 0 is NaN
-    return _Cells(mean.reshape(shape), low.reshape(shape), high.reshape(shape), odd.reshape(shape))
+    for cells, figure, ufunc in zip(found, figures, _ADD, strict=True):
+        if len(starts):
+            cells[at[starts]] = ufunc.reduceat(figure[:ordered], starts)
+        if ordered < len(at):
+            ufunc.at(cells, at[ordered:], figure[ordered:])
+    return found
 
 
 class _Sums:
@@ -208,14 +242,18 @@ class _Sums:
         Pairwise Algorithm for Computing Sample Variances, 1979): no large sums are subtracted.
         """
         there = np.isfinite(cells.mean)
+        whole = bool(there.all())
+        means = cells.mean if whole else np.where(there, cells.mean, 0.0)
         count = there.sum(axis=0).astype(np.float64)
-        some = np.maximum(count, 1.0)
-        mean = np.where(there, cells.mean, 0.0).sum(axis=0) / some
-        off = np.where(there, cells.mean - mean, 0.0)
+        mean = means.sum(axis=0) / np.maximum(count, 1.0)
+        off = means - mean
+        if not whole:
+            off[~there] = 0.0
         before = self.members[group]
         both = np.maximum(before + count, 1.0)
         apart = np.where(count > 0, mean - self.mean[group], 0.0)
-        self.squares[group] += (off * off).sum(axis=0) + apart * apart * before * count / both
+        squares = np.einsum("ij,ij->j", off, off)
+        self.squares[group] += squares + apart * apart * before * count / both
         self.mean[group] += apart * count / both
         self.members[group] += count
         self.nonfinite[group] += cells.odd.sum(axis=0)

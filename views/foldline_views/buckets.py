@@ -55,6 +55,8 @@ BUCKETS_MAX = 1024
 CHUNK = 128
 # Steps finer than 2**-20 (about 1e-6) apart share a bucket from the start.
 WIDTH_MIN = -20
+# Powers of two that a float64 holds with room to spare.
+SCALES_MAX = 1000
 
 # The rows of a bucket array: one column a bucket, sorted by step.
 STEP = 0  # the lowest step
@@ -193,6 +195,8 @@ def unpack(width: int, count: int, data: bytes) -> Level:
 def keys_of(step: Floats, width: int) -> Floats:
     """Return the bucket numbers of steps: exact, since scaling by a power of two is."""
     with np.errstate(over="ignore"):  # steps beyond 1e302 share the outermost bucket
+        if abs(width) < SCALES_MAX:  # the same to the bit, and several times as fast
+            return np.floor(step * 2.0**-width)
         return np.floor(np.ldexp(step, -width))
 
 

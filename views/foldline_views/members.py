@@ -104,9 +104,14 @@ def _rows(levels: list[Floats], fresh: Floats) -> list[Floats]:
             np.concatenate([*(rows[row] for rows in whole), tail[at]])
             for at, row in enumerate(BLOCK_ROWS)
         ]
-    points = [np.concatenate([*(rows[row] for rows in levels), np.empty(0)]) for row in range(2)]
-    made = buckets.of_points(points[0], points[1], points[1])
-    return [np.concatenate((made[row], tail[at])) for at, row in enumerate(BLOCK_ROWS)]
+    step, value = (
+        np.concatenate([*(rows[row] for rows in levels), fresh[of]])
+        for row, of in ((0, buckets.STEP), (1, buckets.LAST))
+    )
+    if np.isfinite(value).all():
+        # The rule, and several times as fast as to ask each point.
+        return [step, value, np.ones(len(value)), value, value, np.zeros(len(value))]
+    return [*buckets.of_points(step, value, step)[BLOCK_ROWS]]
 
 
 def traced_members(

@@ -128,7 +128,7 @@ def _with_newest(
 
     A point before the last stored one is late, which is rare: its curve must be made anew.
     """
-    with np.errstate(over="ignore"):  # see buckets._keys
+    with np.errstate(over="ignore"):  # see buckets.keys_of
         key = np.floor(np.ldexp(fresh.points[0], -stored.widths[fresh.owner]))
     # The number of each curve's last stored bucket; NaN, which compares false, if it has none.
     edge = np.floor(np.ldexp(stored.place[:, overview.LAST_STEP], -stored.widths))
