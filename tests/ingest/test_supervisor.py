@@ -14,7 +14,7 @@ import pytest
 
 import foldline
 from foldline_ingest import supervisor as supervisor_module
-from foldline_ingest.announce import Announcement
+from foldline_ingest.announce import LIVE_SHELF, Announcement
 from foldline_ingest.supervisor import Supervisor
 from tests.canonical import points_folded
 
@@ -43,12 +43,12 @@ def open_files() -> int:
 
 
 async def until(said: AsyncIterator[Announcement], state: str) -> list[Announcement]:
-    """Return what is announced up to the first announcement of this state."""
+    """Return what is announced until the runs and series are in this state."""
     heard = []
     with anyio.fail_after(DEADLINE_S):
         async for announcement in said:
             heard.append(announcement)
-            if announcement.state == state:
+            if announcement.shelf == LIVE_SHELF and announcement.state == state:
                 return heard
     raise AssertionError("the announcements ended")
 
