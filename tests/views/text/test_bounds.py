@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from foldline.errors import QuestionError
 from foldline_views.text import reader as reading
 from foldline_views.text import search as searching
-from foldline_views.text.documents import ConsoleLines, Message, SourceLines
+from foldline_views.text.documents import BLOCK_LINES, ConsoleLines, Message, SourceLines
 from foldline_views.text.index import TextIndex
 from foldline_views.text.question import parse
 from foldline_views.text.search import search, search_ids
@@ -86,3 +87,19 @@ def test_what_can_t_be_fetched_is_not_shown(index: TextIndex) -> None:
 
     with pytest.raises(OSError, match="is away"):
         search(index, parse("two"), failing)
+
+
+def test_a_phrase_of_too_many_ends_is_the_questions_fault(tmp_path: Path) -> None:
+    """The index refuses it, and is whole: nobody makes it again for a question."""
+    lines = [f"loss 0{number}" for number in range(20_000)]
+    with TextIndex(tmp_path / "index", write=True) as index:
+        index.put(
+            ConsoleLines(1, 1.0, "w", first, 1.0, None, lines[first : first + BLOCK_LINES])
+            for first in range(0, len(lines), BLOCK_LINES)
+        )
+        index.commit()
+        index.reload()
+        for ask in (search, search_ids):
+            with pytest.raises(QuestionError, match="begin like the last one") as caught:
+                ask(index, parse('"loss 0"*'), lambda block: lines[block.first :][:BLOCK_LINES])
+            assert caught.value.at == (0, 9)

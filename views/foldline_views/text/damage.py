@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from foldline.errors import StoreBusy, StoreUnwritable, ViewDamaged
+from foldline.errors import QueryError, StoreBusy, StoreUnwritable, ViewDamaged
 
 __all__ = ["damaged", "guarded"]
 
@@ -22,6 +22,10 @@ def guarded(folder: Path) -> Iterator[None]:
         if "LockBusy" in str(error):
             hint = "one process writes at a time; stop the other, or wait for it"
             raise StoreBusy(f"{folder}: another process writes the index", hint=hint) from error
+        if "exceeded max expansions" in str(error):
+            # The question's fault: an index is whole all the same. The range is told by `search`.
+            message = "more words begin like the last one of a phrase than the index looks at"
+            raise QueryError(message, at=(0, 0), hint="type more of that word") from error
         if os.strerror(errno.ENOSPC) in str(error):
             hint = "free some space; what was logged is safe"
             raise StoreUnwritable(f"{folder}: the disk is full", hint=hint) from error

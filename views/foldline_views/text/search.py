@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
+
+from foldline.errors import QueryError, QuestionError
 
 from .documents import ConsoleLines, Document, RunWords, SourceLines
 from .hits import TIERS, Found, Hit, RunHits, hit_of, hits_of_run
@@ -69,13 +72,17 @@ def search(
     hits: int = 3,
     among: Among = ALL,
 ) -> Found:
-    """Return the best `limit` runs that a question finds, with at most `hits` hits of each."""
+    """Return the best `limit` runs that a question finds, with at most `hits` hits of each.
+
+    Raises QuestionError for a phrase that may end in too many ways, and ViewDamaged.
+    """
     warnings = list(question.warnings)
     if question.term is None:
         return Found([], 0, warnings=warnings)
     look = _Look(index, question.term, fetch, among)
-    runs = look.groups(max(0, limit), max(1, hits))
-    total, exact = look.total()
+    with _blamed(question):
+        runs = look.groups(max(0, limit), max(1, hits))
+        total, exact = look.total()
     if look.cut_short:
         warnings.append(
             f"{READ_MAX} blocks of lines were read and more may hold all words: add a word"
@@ -95,12 +102,23 @@ def search_ids(
     warnings = list(question.warnings)
     if question.term is None:
         return set(), warnings
-    sure, unsure = _Look(index, question.term, fetch).having(question.term, FILTER_READ_MAX)
+    with _blamed(question):
+        sure, unsure = _Look(index, question.term, fetch).having(question.term, FILTER_READ_MAX)
     if unsure:
         warnings.append(
             f"{len(unsure)} of the runs have all words within 64 lines, perhaps not on one line"
         )
     return sure | unsure, warnings
+
+
+@contextmanager
+def _blamed(question: Question) -> Iterator[None]:
+    """Say of what the index refuses that it is the question."""
+    try:
+        yield
+    except QueryError as error:
+        at = (0, len(question.text))
+        raise QuestionError(error.message, at=at, hint=error.hint) from error
 
 
 class _Look:
