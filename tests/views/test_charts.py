@@ -155,7 +155,9 @@ def test_smoothing_comes_beside_the_values(layout: Layout, x: Any) -> None:
     assert message.head["columns"][-1] == "smooth"
     assert curve.x == plain.x or x in {"step", "time", "relative"}
     smooth = np.array(curve.columns["smooth"])
-    assert np.all((smooth >= 0) & (smooth <= 96)) and np.ptp(smooth[20:]) < 60
+    assert np.all((smooth >= 0) & (smooth <= 96))
+    # Along time a pause of the machine is a distance that smoothing forgets over.
+    assert x in ("time", "relative") or np.ptp(smooth[20:]) < 60
 
 
 @given(low=st.integers(0, LONG - 300), half=st.sampled_from([20.0, 300.0, 3000.0]))
