@@ -116,6 +116,9 @@ def test_search_and_query_both_ways(tmp_path: Path) -> None:
         page = search(server, "nosuchfield:cuda")
         assert "no field is called nosuchfield" in page["warnings"][0]
 
+        page = search(server, "cuda", "run.params.lrr > 0.1")
+        assert page["runs"] == [] and "lr" in page["warnings"][0]
+
         asked = {"query": 'search("cuda") and run.params.lr > 0.15', "limit": 5}
         assert [row["id"] for row in server.ask("runs/search", asked)["rows"]] == ["run2"]
         asked = {"text": "cuda", "limit": 1, "sort": [{"by": "run.created_at"}]}

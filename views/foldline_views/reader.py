@@ -333,9 +333,9 @@ class Views:
         """
         question = understood(text)
         searched = await self._searches.searched(query)
-        shown = shown_of(Selection.of(self._catalog, query, searched))
-        answer = await self._searches.search(question, shown, limit, hits)
-        return search_page(self._catalog, answer, searched)
+        selection = Selection.of(self._catalog, query, searched)
+        answer = await self._searches.search(question, shown_of(selection), limit, hits)
+        return search_page(selection, answer)
 
     async def frames(self, request: FramesRequest) -> bytes:
         """Return curves as one binary message; see FRAMES.md. Raises QueryError."""

@@ -208,6 +208,7 @@ class Repo:
 
     def _others(self, collection: str, query: str) -> Iterator[Sequence]:
         """Yield the sequences of a kind that match, those of the newest runs first."""
+        searched = self._store.searched(query, "metric")
         catalog = self._store.catalog()
         newest_first = sorted(catalog.heads, key=lambda head: -head.created_at)
         rows: list[int] = []
@@ -217,7 +218,8 @@ class Repo:
             mine = sequences_of(run, self._store.layout, [COLLECTIONS[collection]])
             found += mine
             rows += [catalog.row_of[head.id]] * len(mine)
-        mask = parse(query, "metric").mask(_SequenceTable(catalog, rows, found))
+        table = _SequenceTable(catalog, rows, found)
+        mask = parse(query, "metric").mask(table, search=searched)
         return (found[place] for place in np.flatnonzero(mask).tolist())
 
     # ------------------------------------------------------------------- what is not done here

@@ -6,8 +6,7 @@ import msgspec
 import numpy as np
 
 from .answers import RunHead
-from .catalog import Catalog
-from .searches import Answer, Searched, Shown
+from .searches import Answer, Shown
 from .selection import Selection
 from .text.hits import Hit
 
@@ -45,12 +44,13 @@ def shown_of(selection: Selection) -> Shown:
     return Shown([heads[row].id for row in rows.tolist()], but)
 
 
-def search_page(catalog: Catalog, answer: Answer, searched: Searched | None) -> SearchPage:
+def search_page(selection: Selection, answer: Answer) -> SearchPage:
     """Return what was found as it is sent; of runs that the catalog has not, nothing is said."""
+    catalog = selection.catalog
     runs = [
         FoundRun(catalog.heads[catalog.row_of[run]], hits, more)
         for run, hits, more in answer.runs
         if run in catalog.row_of
     ]
-    warnings = [*answer.found.warnings, *(searched.warnings if searched else ())]
+    warnings = [*answer.found.warnings, *selection.warnings]
     return SearchPage(runs, answer.found.total, answer.found.exact, answer.watermark, warnings)

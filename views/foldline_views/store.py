@@ -321,14 +321,15 @@ class Store:
         question = understood(text)
         searched = self.searched(query, "run")
         catalog = self._current()
-        shown = shown_of(Selection.of(catalog, query, searched))
+        selection = Selection.of(catalog, query, searched)
+        shown = shown_of(selection)
         answer = self._ask(lambda reader, mark: reader.search(question, shown, limit, hits, mark))
         runs = [
             FoundRun(self._run(catalog, catalog.detail(catalog.row_of[run])), found, more=more)
             for run, found, more in answer.runs
             if run in catalog.row_of
         ]
-        warnings = [*answer.found.warnings, *(searched.warnings if searched else ())]
+        warnings = [*answer.found.warnings, *selection.warnings]
         return Answer(runs, warnings, total=answer.found.total, exact=answer.found.exact)
 
     def searched(self, query: str, subject: Subject = "run") -> Searched | None:
