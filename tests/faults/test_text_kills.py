@@ -14,8 +14,8 @@ from foldline.layout import Layout, SegmentName
 from foldline_views.store import open_store
 from tests.segment_build import SegmentBuild
 
-# Folds a store, and is killed at the second commit of the index: before it, after it, or after the
-# offsets were committed too.
+# Folds a store, and is killed while it makes the index, or at the second commit of it: before it,
+# after it, or after the offsets were committed too.
 PROGRAM = """
 import os, signal, sys
 from functools import partial
@@ -26,6 +26,7 @@ from foldline_ingest import log
 from foldline_views import viewstore
 from foldline_views.folding import catch_up
 from foldline_views.shelves import TEXT
+from foldline_views.text import index
 from foldline_views.text.index import TextIndex
 
 where = sys.argv[2]
@@ -36,12 +37,12 @@ commit, apply = TextIndex.commit, viewstore.SqliteViewStore._apply
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
-def killed(index):
+def killed(ours):
     global count
     count += 1
     if count == 2 and where == "before":
         die()
-    commit(index)
+    commit(ours)
     if count == 2 and where == "between":
         die()
 
@@ -51,6 +52,8 @@ def applied(store, db, batches):
         die()
     return done
 
+if where == "making":
+    index._Version = lambda number: die()
 TextIndex.commit = killed
 viewstore.SqliteViewStore._apply = applied
 anyio.run(partial(catch_up, Layout(Path(sys.argv[1])), shelves=(TEXT,)))
@@ -66,7 +69,7 @@ def some_run(store: Path, run: str, word: str) -> None:
     path.write_bytes(build.close())
 
 
-@pytest.mark.parametrize("where", ["before", "between", "after"])
+@pytest.mark.parametrize("where", ["making", "before", "between", "after"])
 def test_killed_at_each_step_nothing_is_lost_or_told_of_another_run(
     tmp_path: Path, where: str
 ) -> None:

@@ -6,6 +6,7 @@ and it is made anew.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -146,12 +147,15 @@ class TextIndex:
         return tantivy.Index.open(str(self.folder))
 
     def _make(self) -> None:
+        # Beside its place, and put there whole: whoever is killed meanwhile leaves no half of one.
+        draft = self.folder.with_name(f"{self.folder.name}.new")
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            tantivy.Index(self.schema, str(self.folder))
-            # Last: a folder without it is one that was not made whole.
+            shutil.rmtree(draft, ignore_errors=True)
+            draft.mkdir(mode=0o700, parents=True)
+            tantivy.Index(self.schema, str(draft))
             version = msgspec.json.encode(_Version(SCHEMA_VERSION))
-            (self.folder / VERSION_FILE).write_bytes(version)
+            (draft / VERSION_FILE).write_bytes(version)
+            draft.replace(self.folder)
         except OSError as error:
             hint = "free some space, or check who may write there"
             raise StoreUnwritable(f"{self.folder}: {error.strerror}", hint=hint) from error
