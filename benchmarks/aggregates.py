@@ -47,14 +47,14 @@ def _log(store: Path) -> None:
     for number in range(RUNS):
         lr, floor = 10 ** numbers.uniform(-4, -1), numbers.uniform(0.01, 0.2)
         params = {"lr": round(lr, 4), "net": numbers.choice("abcdefgh")}
-        with foldline.Run(store=store, name=f"run {number}", params=params) as run:
+        with foldline.Run(store=store, name=f"run {number}", params=params, capture=False) as run:
             track, noise = run.track, numbers.gauss
             for step in range(POINTS):
                 base = floor + 1.0 / (1.0 + lr * step)
                 track(base + noise(0.0, 0.02), name="loss", step=step)
                 if number < RUNS // 10:
                     track(base * 1.1 + noise(0.0, 0.05), name="val_loss", step=step)
-    with foldline.Run(store=store, name="long") as run:
+    with foldline.Run(store=store, name="long", capture=False) as run:
         for step in range(LONG):
             run.track(numbers.random(), name="long", step=step)
 
