@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from foldline.events import StepsRewound
 from foldline.layout import Layout, SegmentName
 from foldline_ingest.announce import ANNOUNCED_SERIES_MAX
 from foldline_ingest.batch import Batch
@@ -22,6 +23,7 @@ from foldline_views.buckets import CHUNK
 from foldline_views.database import connect
 from foldline_views.series import context_key
 from foldline_views.shelves import CATALOG
+from foldline_views.slots import first_chunk
 from foldline_views.viewstore import SqliteViewStore
 from tests.canonical import canonical_dump
 from tests.segment_build import SegmentBuild
@@ -175,3 +177,58 @@ def test_a_series_number_beyond_all_is_no_series(bench: Bench, tmp_path: Path) -
     build.point(1, 1, 1.0)
     bench.apply(*batches(tmp_path, build, SegmentName("run1", "w"), 256))
     assert bench.counts() == {("run1", "good", "{}"): 1}
+
+
+def test_series_that_move_together_are_absorbed_one_after_another(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """Of series that get a point in every commit, few are absorbed in any of them."""
+    count = 2 * CHUNK
+    build = SegmentBuild("run1", "w", window=1 << 20, block=1 << 16)
+    for number in range(1, count + 1):
+        build.define(number, f"m{number}")
+    for step in range(2 * CHUNK):
+        for number in range(1, count + 1):
+            build.point(number, step, 1.0)
+    # A batch is one step of all series.
+    whole = batches(tmp_path, build, SegmentName("run1", "w"), 1 << 22)
+    absorbed = []
+    for batch in whole:
+        for at in range(0, len(batch.points), count):
+            chosen = np.zeros(len(batch.points), dtype=bool)
+            chosen[at : at + count] = True
+            bench.apply(batch.where(chosen))
+            (levels,) = bench.db.execute("SELECT count(*) FROM level").fetchone()
+            absorbed.append(levels)
+    assert absorbed[-1] == count
+    assert max(np.diff(absorbed[:CHUNK])) <= 2 * count / CHUNK
+    assert sorted(first_chunk(number) for number in range(1, CHUNK + 1)) == [*range(1, CHUNK + 1)]
+
+
+def test_slots_that_are_loaded_twice_are_spread_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What rewinds of another writer hid, twice before it was spread, stays hidden."""
+    bench = Bench(tmp_path / "views.db")
+    ended = SegmentBuild("run1", "wa", window=65536, block=65536, start=1000.0)
+    ended.define(1, "loss")
+    for step in range(300):
+        ended.point(1, step, 1.0)
+    builds = {"wa": ended}
+    for writer, step in (("wb", 200), ("wc", 50)):
+        builds[writer] = SegmentBuild("run1", writer, start=2000.0 + step)
+        builds[writer].event(StepsRewound(step))
+    parts = []
+    for writer, build in builds.items():
+        path = Layout(tmp_path).segment(SegmentName("run1", writer))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(build.close())
+        reader = SegmentReader(SegmentName("run1", writer), path)
+        parts.append(reader.read())
+        reader.close()
+    monkeypatch.setattr(newest, "RECENT_COMMITS_MAX", len(parts))
+    with closing(bench.db):
+        for batch in parts:
+            bench.apply(batch)
+        assert bench.counts() == {("run1", "loss", "{}"): 51}
+        assert bench.db.execute("SELECT total FROM chunk").fetchall() == [(51,)]

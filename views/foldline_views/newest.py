@@ -6,8 +6,8 @@ points that wait in their open chunks. After RECENT_COMMITS_MAX commits these ar
 `summary` and `chunk`, which have a row a slot. Rows already spread are kept for as many commits
 again, for readers that follow from commit to commit.
 
-A slot's open chunk holds its last `total % CHUNK` points, so what has been absorbed into the level
-meanwhile needs no mark: it is what comes before them.
+Each commit says how many of a slot's last points wait in its open chunk; what comes before them
+has been absorbed into the level meanwhile.
 """
 
 from __future__ import annotations
@@ -21,16 +21,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import summaries
-from .buckets import CHUNK
 
-__all__ = ["SCHEMA", "Recent", "Waiting", "changed", "save", "spread", "summaries_of", "waiting"]
+__all__ = [
+    "SCHEMA",
+    "Recent",
+    "Waiting",
+    "changed",
+    "is_due",
+    "save",
+    "spread",
+    "spread_all",
+    "summaries_of",
+    "waiting",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 SCHEMA = """
     CREATE TABLE recent (
-        revision INTEGER PRIMARY KEY, slots BLOB, summaries BLOB, counts BLOB, points BLOB);
+        revision INTEGER PRIMARY KEY, slots BLOB, summaries BLOB, waiting BLOB, counts BLOB,
+        points BLOB);
     CREATE TABLE summary (slot INTEGER PRIMARY KEY, data BLOB);
     CREATE TABLE chunk (slot INTEGER PRIMARY KEY, total INTEGER NOT NULL, data BLOB);
     CREATE TABLE spread (revision INTEGER NOT NULL);
@@ -42,12 +53,15 @@ SCHEMA = """
 RECENT_COMMITS_MAX = 64
 RECENT_BYTES_MAX = 16 * 1024 * 1024
 
+POINT_BYTES = 24  # step, value, time
+
 
 class Recent(NamedTuple):
     """What commits wrote of the slots they touched, one commit after the other."""
 
     slots: Ints
     summaries: Floats  # a column for each of `slots`
+    waiting: Ints  # how many points of each slot wait, with those of earlier commits
     counts: Ints  # how many of the points are each slot's
     points: Floats  # three rows: step, value, time
 
@@ -63,11 +77,12 @@ class Waiting(NamedTuple):
 def save(db: sqlite3.Connection, revision: int, recent: Recent) -> None:
     """Write what a commit touched."""
     db.execute(
-        "INSERT OR REPLACE INTO recent VALUES (?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO recent VALUES (?, ?, ?, ?, ?, ?)",
         (
             revision,
             recent.slots.tobytes(),
             np.ascontiguousarray(recent.summaries.T).tobytes(),
+            recent.waiting.tobytes(),
             recent.counts.tobytes(),
             np.ascontiguousarray(recent.points).tobytes(),
         ),
@@ -90,7 +105,7 @@ def changed(db: sqlite3.Connection, since: int) -> tuple[Ints, Floats]:
     slots = np.concatenate((np.array(msgspec.json.decode(ids), dtype=np.int64), recent.slots))
     columns = np.frombuffer(data or b"").reshape(-1, summaries.ROWS).T
     whole = np.concatenate((columns, recent.summaries), axis=1)
-    return _latest(Recent(slots, whole, recent.counts, recent.points))
+    return _latest(recent._replace(slots=slots, summaries=whole))
 
 
 def summaries_of(db: sqlite3.Connection, slots: Sequence[int]) -> Floats:
@@ -110,8 +125,8 @@ def summaries_of(db: sqlite3.Connection, slots: Sequence[int]) -> Floats:
 def waiting(db: sqlite3.Connection, slots: Sequence[int]) -> Waiting:
     """Return the points that wait in the open chunks of these slots, in order of arrival."""
     asked = np.array(slots, dtype=np.int64)
-    totals = np.zeros(len(asked), dtype=np.int64)
-    owner, points = _spread_chunks(db, slots, totals)
+    totals, held = np.zeros((2, len(asked)), dtype=np.int64)
+    owner, points = _spread_chunks(db, slots, totals, held)
     recent = _read(db, _spread_at(db))
     if len(recent.slots):
         # Where each recent slot stands in the request, or -1.
@@ -120,7 +135,9 @@ def waiting(db: sqlite3.Connection, slots: Sequence[int]) -> Waiting:
         place = order[np.minimum(found, len(asked) - 1)] if len(asked) else found
         place = np.where(asked[place] == recent.slots, place, -1) if len(asked) else place * 0 - 1
         mine = place >= 0
-        totals[place[mine]] = recent.summaries[summaries.COUNT, mine]  # later commits win
+        # Later commits win.
+        totals[place[mine]] = recent.summaries[summaries.COUNT, mine]
+        held[place[mine]] = recent.waiting[mine]
         recent_owner = np.repeat(place, recent.counts)
         keep = recent_owner >= 0
         owner = np.concatenate((owner, recent_owner[keep]))
@@ -129,34 +146,48 @@ def waiting(db: sqlite3.Connection, slots: Sequence[int]) -> Waiting:
         owner, points = owner[arrival], points[:, arrival]
     counts = np.bincount(owner, minlength=len(asked))
     from_end = np.repeat(np.cumsum(counts), counts) - np.arange(len(owner))
-    keep = from_end <= (totals % CHUNK)[owner]
+    keep = from_end <= held[owner]
     return Waiting(owner[keep], points[:, keep], totals)
 
 
-def spread(db: sqlite3.Connection, revision: int, *, at_once: bool = False) -> None:
-    """Give each slot its row, if enough commits up to `revision` have come together."""
+def is_due(db: sqlite3.Connection, revision: int) -> bool:
+    """Say whether enough commits up to `revision` have come together to be spread."""
     spread_at = _spread_at(db)
     (size,) = db.execute(
         "SELECT coalesce(sum(length(summaries) + length(points)), 0) FROM recent"
         " WHERE revision > ?",
         (spread_at,),
     ).fetchone()
-    few = revision - spread_at < RECENT_COMMITS_MAX and size < RECENT_BYTES_MAX
-    if few and not at_once:
-        return
-    slots, columns = _latest(_read(db, spread_at))
+    return revision - spread_at >= RECENT_COMMITS_MAX or size >= RECENT_BYTES_MAX
+
+
+def spread_all(db: sqlite3.Connection, revision: int) -> None:
+    """Give each slot its row, of what has not been spread up to `revision`."""
+    slots, columns = _latest(_read(db, _spread_at(db)))
     open_chunks = waiting(db, slots.tolist())
-    data = np.ascontiguousarray(columns.T).tobytes()
-    size = summaries.ROW_BYTES
     ends = np.cumsum(np.bincount(open_chunks.owner, minlength=len(slots))).tolist()
-    totals = columns[summaries.COUNT].astype(np.int64).tolist()
-    rows, chunks, begin = [], [], 0
-    for index, (slot, total, end) in enumerate(zip(slots.tolist(), totals, ends, strict=True)):
-        rows.append((slot, data[index * size : (index + 1) * size]))
-        chunks.append((slot, total, open_chunks.points[:, begin:end].tobytes()))
-        begin = end
+    begins = [0, *ends]
+    chunks = [
+        open_chunks.points[:, begin:end].tobytes() for begin, end in zip(begins, ends, strict=False)
+    ]
+    spread(db, revision, slots, columns, chunks)
+
+
+def spread(
+    db: sqlite3.Connection, revision: int, slots: Ints, columns: Floats, chunks: Sequence[bytes]
+) -> None:
+    """Give slots their rows, which have all that commits up to `revision` have not spread.
+
+    Each has a column of figures, and the points of its open chunk: steps, values, times.
+    """
+    spread_at = _spread_at(db)
+    data, size = np.ascontiguousarray(columns.T).tobytes(), summaries.ROW_BYTES
+    ids, totals = slots.tolist(), columns[summaries.COUNT].astype(np.int64).tolist()
+    rows = [(slot, data[at * size : (at + 1) * size]) for at, slot in enumerate(ids)]
     db.executemany("INSERT OR REPLACE INTO summary VALUES (?, ?)", rows)
-    db.executemany("INSERT OR REPLACE INTO chunk VALUES (?, ?, ?)", chunks)
+    db.executemany(
+        "INSERT OR REPLACE INTO chunk VALUES (?, ?, ?)", zip(ids, totals, chunks, strict=True)
+    )
     db.execute("DELETE FROM recent WHERE revision <= ?", (spread_at,))
     db.execute("UPDATE spread SET revision = ?", (revision,))
 
@@ -169,7 +200,8 @@ def _spread_at(db: sqlite3.Connection) -> int:
 def _read(db: sqlite3.Connection, after: int) -> Recent:
     """Return what the commits after a revision wrote, end to end."""
     rows = db.execute(
-        "SELECT slots, summaries, counts, points FROM recent WHERE revision > ? ORDER BY revision",
+        "SELECT slots, summaries, waiting, counts, points FROM recent WHERE revision > ?"
+        " ORDER BY revision",
         (after,),
     ).fetchall()
     none = [np.empty(0)]
@@ -185,8 +217,11 @@ def _read(db: sqlite3.Connection, after: int) -> Recent:
         np.concatenate([np.frombuffer(row[2], dtype=np.int64) for row in rows] or none).astype(
             np.int64
         ),
+        np.concatenate([np.frombuffer(row[3], dtype=np.int64) for row in rows] or none).astype(
+            np.int64
+        ),
         np.concatenate(
-            [np.frombuffer(row[3]).reshape(3, -1) for row in rows] or [np.empty((3, 0))], axis=1
+            [np.frombuffer(row[4]).reshape(3, -1) for row in rows] or [np.empty((3, 0))], axis=1
         ),
     )
 
@@ -198,19 +233,23 @@ def _latest(recent: Recent) -> tuple[Ints, Floats]:
 
 
 def _spread_chunks(
-    db: sqlite3.Connection, slots: Sequence[int], totals: Ints
+    db: sqlite3.Connection, slots: Sequence[int], totals: Ints, held: Ints
 ) -> tuple[Ints, Floats]:
-    """Return the points of the slots' rows, and put how many points each slot has into `totals`."""
+    """Return the points of the slots' rows.
+
+    How many points each slot has is put into `totals`, and how many of them wait into `held`.
+    """
     # One row with everything in it: the interpreter is not handed back and forth for each slot.
     places, data = db.execute(
-        "SELECT json_group_array(json_array(place, total)), CAST(group_concat(data, '') AS BLOB)"
+        "SELECT json_group_array(json_array(place, total, length(data))),"
+        " CAST(group_concat(data, '') AS BLOB)"
         " FROM (SELECT key AS place, total, data FROM json_each(?) AS list"
         " JOIN chunk ON slot = list.value ORDER BY key)",
         (_json(slots),),
     ).fetchone()
-    rows = np.array(msgspec.json.decode(places), dtype=np.int64).reshape(-1, 2)
-    totals[rows[:, 0]] = rows[:, 1]
-    counts = rows[:, 1] % CHUNK
+    rows = np.array(msgspec.json.decode(places), dtype=np.int64).reshape(-1, 3)
+    counts = rows[:, 2] // POINT_BYTES
+    totals[rows[:, 0]], held[rows[:, 0]] = rows[:, 1], counts
     flat = np.frombuffer(data or b"", dtype=np.float64)
     # Each chunk is three columns, one after the other.
     before = np.cumsum(counts) - counts

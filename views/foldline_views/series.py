@@ -4,14 +4,16 @@ Each writer's part of a series is a slot of its own, fed by one segment in one o
 merged when they are read. So writers may interleave in any way and the view stays the same.
 
 The newest points of a slot wait in its open chunk until CHUNK of them are there; then they are
-absorbed into its level (see `buckets`), and the overview is made from it. `newest` says how what
-waits is stored.
+absorbed into its level (see `buckets`), and the overview is made from it. The first chunk of a slot
+is shorter, by its number: series that move together would all be absorbed in one commit otherwise.
+`newest` says how what waits is stored.
 """
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -26,6 +28,7 @@ from foldline_ingest.view import SeriesDelta
 from . import buckets, newest, overview, summaries
 from .rewinds import SYSTEM_PREFIX, Rewind, Rewinds, pass_by, rewinds_of
 from .session import Session
+from .slots import Slot, Slots, rank
 
 __all__ = ["SeriesView", "context_key"]
 
@@ -43,14 +46,6 @@ LEVELS_MAX = 256
 
 # What is announced of a summary.
 NEWEST = [summaries.COUNT, summaries.LAST_STEP, summaries.LAST, summaries.LAST_TIME]
-
-
-class _Slot(NamedTuple):
-    id: int
-    series: int
-    run: str
-    name: str
-    context: dict[str, Any]
 
 
 class _Folded(NamedTuple):
@@ -72,7 +67,7 @@ class SeriesView:
     """Folds points into summaries, levels and overviews."""
 
     name = "series"
-    version = 4
+    version = 5
     schema = (
         newest.SCHEMA
         + """
@@ -102,11 +97,11 @@ class SeriesView:
 
     def apply(self, session: Session, batches: Sequence[Batch]) -> None:
         """Fold the batches and write what changed, in the session's transaction."""
-        if self._used > POOL_SLOTS_MAX:
+        if len(self._slots) > POOL_SLOTS_MAX:
             self.forget()
-        if not self._used:
+        if not len(self._slots):
             # Slots are read from their own rows, one segment at a time: cheaper than from commits.
-            newest.spread(session.db, session.revision - 1, at_once=True)
+            newest.spread_all(session.db, session.revision - 1)
         passed = self._rewind(session, batches)
         parts = []
         for batch in batches:  # in their order: a later one may use what an earlier one defines
@@ -126,51 +121,39 @@ class SeriesView:
     def _deltas(self, session: Session) -> list[SeriesDelta]:
         """Return the newest point of each series that changed, up to a bound."""
         found = []
-        for place in self.touched[:ANNOUNCED_SERIES_MAX].tolist():
-            slot = self._slots[place]
-            state = self._summary[:, place]
+        places = self.touched[:ANNOUNCED_SERIES_MAX]
+        figures = self._slots.summary[NEWEST][:, places].T.tolist()
+        for place, newest_of in zip(places.tolist(), figures, strict=True):
+            slot = self._slots.known[place]
             if slot.series in self._shared:
-                state = summaries.merge(_summaries_of(session, slot.series))[:, 0]
-            if not state[summaries.COUNT]:
-                continue  # a rewind has hidden all of it
-            count, step, value, time = state[NEWEST].tolist()
-            found.append(
-                SeriesDelta(
-                    slot.series, slot.run, slot.name, slot.context, int(count), step, value, time
+                merged = summaries.merge(_summaries_of(session, slot.series))
+                newest_of = merged[NEWEST, 0].tolist()  # noqa: PLW2901  # those of all writers
+            count, step, value, time = newest_of
+            if count:  # else a rewind has hidden all of it
+                found.append(
+                    SeriesDelta(
+                        slot.series,
+                        slot.run,
+                        slot.name,
+                        slot.context,
+                        int(count),
+                        step,
+                        value,
+                        time,
+                    )
                 )
-            )
         return found
 
     # -- what is in memory: pools with one column a slot, and where each segment's slots are
 
     def forget(self) -> None:
         """Drop what is in memory: all of it can be read again, as of the last commit."""
-        self._slots: list[_Slot] = []
+        self._slots = Slots()
         self._shared: set[int] = set()  # series that several of the slots belong to
-        self._used = 0
-        self._summary = summaries.fresh(0)
-        self._chunk = np.empty((3, 0, buckets.CHUNK))  # step, value, time of the open chunks
-        self._waiting = np.empty(0, dtype=np.int64)  # points in each open chunk
         self._tables: dict[int, Ints] = {}  # segment -> series number -> place
         self._levels: dict[int, buckets.Level] = {}  # by slot id; the oldest first
         self._rewinds: dict[int, Rewinds] | None = None  # by run; None: not read yet
         self._refolded: Ints = np.empty(0, dtype=np.int64)  # by this commit, since it rewinds
-
-    def _reserve(self, count: int) -> None:
-        """Make room for `count` more slots."""
-        short = self._used + count - self._summary.shape[1]
-        if short > 0:
-            more = max(short, self._used, 256)
-            self._summary = np.concatenate((self._summary, summaries.fresh(more)), axis=1)
-            self._chunk = np.concatenate((self._chunk, np.empty((3, more, buckets.CHUNK))), axis=1)
-            self._waiting = np.concatenate((self._waiting, np.zeros(more, dtype=np.int64)))
-
-    def _add(self, slots: list[_Slot]) -> NDArray[np.int64]:
-        self._reserve(len(slots))
-        places = np.arange(self._used, self._used + len(slots))
-        self._slots.extend(slots)
-        self._used += len(slots)
-        return places
 
     def _table(self, session: Session, segment: int) -> NDArray[np.int64]:
         """Return where a segment's series numbers are in the pools, -1 for unknown ones."""
@@ -184,21 +167,13 @@ class SeriesView:
         ).fetchall()
         table = np.full(max((row[0] for row in rows), default=0) + 1, -1, dtype=np.int64)
         slots = [
-            _Slot(slot, series, run, name, msgspec.json.decode(context))
-            for _, slot, series, run, name, context, _ in rows
+            Slot(slot, number, series, run, name, msgspec.json.decode(context))
+            for number, slot, series, run, name, context, _ in rows
         ]
         self._shared.update(row[2] for row in rows if row[6])
         self._tables[segment] = table
-        if not rows:
-            return table
-        places = self._add(slots)
-        table[[row[0] for row in rows]] = places
-        ids = [slot.id for slot in slots]
-        self._summary[:, places] = newest.summaries_of(session.db, ids)
-        held = newest.waiting(session.db, ids)
-        counts = np.bincount(held.owner, minlength=len(ids))
-        self._chunk[:, places[held.owner], _rank(counts)] = held.points
-        self._waiting[places] = counts
+        if rows:
+            table[[row[0] for row in rows]] = self._slots.load(session.db, slots)
         return table
 
     # -- definitions
@@ -207,13 +182,18 @@ class SeriesView:
         """Give a slot to each series number that the batch defines or uses."""
         segment = session.segments[batch.segment]
         table = self._table(session, segment)
+        numbers = batch.points.series
+        if not any(head.type == SeriesDefined.TYPE for head in batch.events) and (
+            not len(numbers) or (int(numbers.max()) < len(table) and (table[numbers] >= 0).all())
+        ):
+            return table
         wanted = {
             fact.event.series: (fact.event.name, context_key(fact.event.context))
-            for fact in facts(batch)
+            for fact in facts(batch, SeriesDefined)
             if isinstance(fact.event, SeriesDefined)
             and 0 < fact.event.series < SERIES_PER_SEGMENT_MAX
         }
-        used = np.unique(batch.points.series)
+        used = np.unique(numbers)
         used = used[(used > 0) & (used < SERIES_PER_SEGMENT_MAX)]
         unknown = used[table[used] < 0] if len(used) and used[-1] < len(table) else used
         for number in unknown.tolist():
@@ -227,35 +207,39 @@ class SeriesView:
             grown = np.full(max(new[-1] + 1, ample), -1, dtype=np.int64)
             grown[: len(table)] = table
             self._tables[segment] = table = grown
-        run = session.runs[batch.segment.run]
-        uid = batch.segment.run
-        slots = [self._insert(session, (run, uid), segment, n, *wanted[n]) for n in new]
-        table[new] = self._add(slots)
+        slots = self._insert(session, batch.segment, [(n, *wanted[n]) for n in new])
+        table[new] = self._slots.add(slots)
         return table
 
     def _insert(
-        self,
-        session: Session,
-        run: tuple[int, str],
-        segment: int,
-        number: int,
-        name: str,
-        context: str,
-    ) -> _Slot:
-        db, key = session.db, (run[0], name, context)
-        made = db.execute("INSERT OR IGNORE INTO series (run, name, context) VALUES (?, ?, ?)", key)
-        (series,) = db.execute(
-            "SELECT id FROM series WHERE run = ? AND name = ? AND context = ?", key
-        ).fetchone()
-        if not made.rowcount:
-            self._shared.add(series)
-            db.execute("UPDATE series SET shared = 1 WHERE id = ?", (series,))
-        slot = db.execute(
-            "INSERT INTO slot (series, segment, number) VALUES (?, ?, ?)",
-            (series, segment, number),
-        ).lastrowid
-        assert slot is not None
-        return _Slot(slot, series, run[1], name, msgspec.json.decode(context))
+        self, session: Session, of: SegmentName, new: list[tuple[int, str, str]]
+    ) -> list[Slot]:
+        """Write the rows of slots, each a number, a name and a context, and of their series."""
+        db, run, segment = session.db, session.runs[of.run], session.segments[of]
+        (last,) = db.execute("SELECT coalesce(max(id), 0) FROM slot").fetchone()
+        slots, made, shared = [], [], []
+        (next_series,) = db.execute("SELECT coalesce(max(id), 0) + 1 FROM series").fetchone()
+        ids: dict[tuple[str, str], int] = {}
+        for number, name, context in new:
+            known = ids.get((name, context)) or _series_id(db, run, name, context)
+            if known is None:
+                known = next_series
+                next_series += 1
+                made.append((known, run, name, context))
+            else:
+                shared.append((known,))
+            ids[name, context] = known
+            last += 1
+            decoded = msgspec.json.decode(context)
+            slots.append(Slot(last, number, known, of.run, name, decoded))
+        db.executemany("INSERT INTO series (id, run, name, context) VALUES (?, ?, ?, ?)", made)
+        db.executemany("UPDATE series SET shared = 1 WHERE id = ?", shared)
+        self._shared.update(series for (series,) in shared)
+        db.executemany(
+            "INSERT INTO slot (id, series, segment, number) VALUES (?, ?, ?, ?)",
+            [(slot.id, slot.series, segment, slot.number) for slot in slots],
+        )
+        return slots
 
     # -- points
 
@@ -287,10 +271,10 @@ class SeriesView:
         step, value, time = step[order], value[order], time[order]
         counts = np.bincount(local, minlength=len(touched))
         starts = np.cumsum(counts) - counts
-        self._summary[:, touched] = summaries.fold(
-            self._summary[:, touched], starts, step, value, time
+        self._slots.summary[:, touched] = summaries.fold(
+            self._slots.summary[:, touched], starts, step, value, time
         )
-        full = self._waiting[touched] + counts >= buckets.CHUNK
+        full = self._slots.waiting[touched] + counts >= self._slots.due[touched]
         points = np.stack((step, value, time))
         self._wait(touched, counts, starts, points, ~full)
         for index in np.flatnonzero(full).tolist():
@@ -304,19 +288,25 @@ class SeriesView:
         """Put the points of slots whose chunk stays open into it."""
         mine = np.repeat(which, counts)
         place = np.repeat(touched, counts)[mine]
-        rank = (np.arange(points.shape[1]) - np.repeat(starts, counts))[mine]
-        self._chunk[:, place, self._waiting[place] + rank] = points[:, mine]
-        self._waiting[touched[which]] += counts[which]
+        within = (np.arange(points.shape[1]) - np.repeat(starts, counts))[mine]
+        self._slots.chunk[:, self._slots.waiting[place] + within, place] = points[:, mine]
+        self._slots.waiting[touched[which]] += counts[which]
 
     def _absorb(self, session: Session, place: int, points: Floats) -> None:
         """Add whole chunks to a slot's level; the rest opens the next chunk."""
-        slot, waiting = self._slots[place].id, int(self._waiting[place])
-        points = np.concatenate((self._chunk[:, place, :waiting], points), axis=1)
-        whole = points.shape[1] // buckets.CHUNK * buckets.CHUNK
-        level = buckets.absorb(self._level(session, slot), *points[:, :whole])
+        slot, waiting = self._slots.known[place].id, int(self._slots.waiting[place])
+        points = np.concatenate((self._slots.chunk[:, :waiting, place], points), axis=1)
+        level, due = self._level(session, slot), int(self._slots.due[place])
+        if due < buckets.CHUNK:
+            level = buckets.absorb(level, *points[:, :due])
+            self._slots.due[place] = buckets.CHUNK
+        else:
+            due = 0
+        whole = due + (points.shape[1] - due) // buckets.CHUNK * buckets.CHUNK
+        level = buckets.absorb(level, *points[:, due:whole])
         rest = points.shape[1] - whole
-        self._chunk[:, place, :rest] = points[:, whole:]
-        self._waiting[place] = rest
+        self._slots.chunk[:, :rest, place] = points[:, whole:]
+        self._slots.waiting[place] = rest
         self._levels[slot] = level
         session.db.execute(
             "INSERT OR REPLACE INTO level VALUES (?, ?, ?, ?)",
@@ -341,21 +331,29 @@ class SeriesView:
         plain = ~np.isin(new.touched, self._refolded) if len(self._refolded) else slice(None)
         touched, counts, full = new.touched[plain], new.counts[plain], new.full[plain]
         # Of a slot that absorbed, only what is left after its last whole chunk.
-        kept = np.where(full, self._waiting[touched], counts)
+        kept = np.where(full, self._slots.waiting[touched], counts)
         first = new.starts[plain] + counts - kept
-        points = new.points[:, np.repeat(first, kept) + _rank(kept)]
+        points = new.points[:, np.repeat(first, kept) + rank(kept)]
         self.touched = touched
         if len(self._refolded):
-            again = self._waiting[self._refolded]
-            waiting = self._chunk[:, np.repeat(self._refolded, again), _rank(again)]
+            again = self._slots.waiting[self._refolded]
+            waiting = self._slots.chunk[:, rank(again), np.repeat(self._refolded, again)]
             self.touched = np.concatenate((touched, self._refolded))
             kept, points = np.concatenate((kept, again)), np.concatenate((points, waiting), axis=1)
         if not len(self.touched):
             return
-        ids = np.array([self._slots[place].id for place in self.touched.tolist()], dtype=np.int64)
-        recent = newest.Recent(ids, self._summary[:, self.touched], kept, points)
+        ids = self._slots.ids(self.touched)
+        recent = newest.Recent(
+            ids,
+            self._slots.summary[:, self.touched],
+            self._slots.waiting[self.touched],
+            kept,
+            points,
+        )
         newest.save(session.db, session.revision, recent)
-        newest.spread(session.db, session.revision)
+        self._slots.moved(self.touched)
+        if newest.is_due(session.db, session.revision):
+            self._slots.spread(session.db, session.revision)
 
     # -- rewinds
 
@@ -408,9 +406,9 @@ class SeriesView:
             whole = self._table(session, segment)
             if segment not in session.segments.values():
                 self._tables.pop(segment)  # most are finished: nothing will ask for it again
-            slots = [self._slots[place] for place in whole.tolist() if place >= 0]
+            slots = [self._slots.known[place] for place in whole.tolist() if place >= 0]
             places = whole[whole >= 0]
-            late = self._summary[summaries.LAST_STEP, places] > step
+            late = self._slots.summary[summaries.LAST_STEP, places] > step
             late &= ~np.array([slot.name.startswith(SYSTEM_PREFIX) for slot in slots], dtype=bool)
             if not late.any():
                 continue
@@ -428,11 +426,10 @@ class SeriesView:
 
     def _empty(self, session: Session, places: Ints) -> None:
         """Take back everything that was folded into these slots."""
-        self._summary[:, places] = summaries.fresh(len(places))
-        self._waiting[places] = 0
+        self._slots.empty(places)
         self._refolded = np.concatenate((self._refolded, places))
         for place in places.tolist():
-            slot = self._slots[place].id
+            slot = self._slots.known[place].id
             self._levels.pop(slot, None)
             session.db.execute("DELETE FROM level WHERE slot = ?", (slot,))
             session.db.execute("DELETE FROM overview WHERE slot = ?", (slot,))
@@ -446,14 +443,17 @@ class SeriesView:
         system = [
             number
             for number in numbers[numbers < len(table)].tolist()
-            if table[number] >= 0 and self._slots[table[number]].name.startswith(SYSTEM_PREFIX)
+            if table[number] >= 0
+            and self._slots.known[table[number]].name.startswith(SYSTEM_PREFIX)
         ]
         return hidden & ~np.isin(batch.points.series, system) if system else hidden
 
 
-def _rank(counts: Ints) -> Ints:
-    """Return each point's place within its slot, of slots of these counts end to end."""
-    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+def _series_id(db: sqlite3.Connection, run: int, name: str, context: str) -> int | None:
+    row = db.execute(
+        "SELECT id FROM series WHERE run = ? AND name = ? AND context = ?", (run, name, context)
+    ).fetchone()
+    return row[0] if row else None
 
 
 def context_key(context: dict[str, object]) -> str:

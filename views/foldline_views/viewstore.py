@@ -29,11 +29,16 @@ SCHEMA = """
     CREATE TABLE run (id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE);
     CREATE TABLE segment (
         id INTEGER PRIMARY KEY, run INTEGER NOT NULL, writer TEXT NOT NULL,
-        offset INTEGER NOT NULL, finished INTEGER NOT NULL, UNIQUE (run, writer));
+        offset INTEGER NOT NULL DEFAULT 0, finished INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (run, writer));
     CREATE TABLE damage (
         segment TEXT NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,
         reason TEXT NOT NULL, PRIMARY KEY (segment, offset)) WITHOUT ROWID;
 """
+
+# Row ids of segments held in memory, at some 200 bytes each; when there are more, they are read
+# again.
+IDS_MAX = 50_000
 
 
 def read_progress(db: sqlite3.Connection) -> dict[SegmentName, Progress]:
@@ -60,6 +65,8 @@ class SqliteViewStore:
         self._epoch = epoch
         self._replay = replay
         self.views = [view() for view in shelf.views]
+        self._runs: dict[str, int] = {}
+        self._segments: dict[SegmentName, int] = {}
 
     @classmethod
     async def open(cls, path: Path, shelf: Shelf, epoch: int, replay: Replay) -> SqliteViewStore:
@@ -85,6 +92,8 @@ class SqliteViewStore:
         await self._database.close()
 
     def _forget(self) -> None:
+        self._runs.clear()
+        self._segments.clear()
         for view in self.views:
             view.forget()
 
@@ -138,31 +147,28 @@ class SqliteViewStore:
         runs: dict[str, int] = {}
         segments: dict[SegmentName, int] = {}
         for batch in batches:
-            uid, writer = batch.segment
-            if uid not in runs:
-                db.execute("INSERT OR IGNORE INTO run (uid) VALUES (?)", (uid,))
-                (runs[uid],) = db.execute("SELECT id FROM run WHERE uid = ?", (uid,)).fetchone()
-            key = (runs[uid], writer)
-            db.execute(
-                "INSERT OR IGNORE INTO segment (run, writer, offset, finished) VALUES (?, ?, 0, 0)",
-                key,
+            uid = batch.segment.run
+            runs[uid] = self._runs.get(uid) or _run_id(db, uid)
+            segments[batch.segment] = self._segments.get(batch.segment) or _segment_id(
+                db, runs[uid], batch.segment.writer
             )
-            (segments[batch.segment],) = db.execute(
-                "SELECT id FROM segment WHERE run = ? AND writer = ?", key
-            ).fetchone()
+        if len(self._segments) > IDS_MAX:
+            self._runs.clear()
+            self._segments.clear()
+        self._runs.update(runs)
+        self._segments.update(segments)
         return Session(db, revision, runs, segments, self._replay, Told(), _file(db))
 
     def _advance(self, session: Session, batches: Sequence[Batch]) -> int:
         db = session.db
-        for batch in batches:
-            db.execute(
-                "UPDATE segment SET offset = ?, finished = ? WHERE id = ?",
-                (batch.end, batch.finished, session.segments[batch.segment]),
-            )
-            db.executemany(
-                "INSERT OR IGNORE INTO damage VALUES (?, ?, ?, ?)",
-                [(d.segment, d.offset, d.length, d.reason) for d in batch.damage],
-            )
+        db.executemany(
+            "UPDATE segment SET offset = ?, finished = ? WHERE id = ?",
+            [(batch.end, batch.finished, session.segments[batch.segment]) for batch in batches],
+        )
+        db.executemany(
+            "INSERT OR IGNORE INTO damage VALUES (?, ?, ?, ?)",
+            [(d.segment, d.offset, d.length, d.reason) for b in batches for d in b.damage],
+        )
         watermark = int(_meta(db, "watermark")) + sum(batch.bytes for batch in batches)
         db.execute("UPDATE meta SET value = ? WHERE key = 'watermark'", (watermark,))
         return watermark
@@ -178,6 +184,22 @@ def _create(db: sqlite3.Connection, shelf: Shelf) -> None:
     start = {"version": shelf.version, "epoch": 0, "revision": 0, "watermark": 0}
     db.executemany("INSERT INTO meta VALUES (?, ?)", start.items())
     db.execute("COMMIT")
+
+
+def _run_id(db: sqlite3.Connection, uid: str) -> int:
+    """Return the row id of a run, which is made if need be."""
+    db.execute("INSERT OR IGNORE INTO run (uid) VALUES (?)", (uid,))
+    (found,) = db.execute("SELECT id FROM run WHERE uid = ?", (uid,)).fetchone()
+    return int(found)
+
+
+def _segment_id(db: sqlite3.Connection, run: int, writer: str) -> int:
+    """Return the row id of a segment, which is made if need be."""
+    db.execute("INSERT OR IGNORE INTO segment (run, writer) VALUES (?, ?)", (run, writer))
+    (found,) = db.execute(
+        "SELECT id FROM segment WHERE run = ? AND writer = ?", (run, writer)
+    ).fetchone()
+    return int(found)
 
 
 def _file(db: sqlite3.Connection) -> Path:
