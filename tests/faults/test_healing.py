@@ -1,4 +1,4 @@
-"""Views that are deleted or damaged while they are served."""
+"""Views that are deleted or damaged under a server."""
 
 from __future__ import annotations
 

@@ -310,7 +310,7 @@ def fold_all(path: Path, commits: list[list[Batch]], *, forget: float = 0.0) -> 
     """
     again = partial(replay, Layout(path.parent))
     store = viewstore.SqliteViewStore.__new__(viewstore.SqliteViewStore)
-    store.__init__(None, CATALOG, 1, again)  # type: ignore[misc]  # no thread: this test has the database
+    store.__init__(None, CATALOG, 1, again)  # type: ignore[misc]  # no thread
     chance = random.Random(3)
     with closing(connect(path, write=True)) as db:
         viewstore._create(db, CATALOG)

@@ -1,4 +1,4 @@
-"""The points view has what the log has, however it was folded."""
+"""The points view says what the log says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A log of all that can be logged, and what the views of a shelf hold, as bytes to compare."""
+"""A log of everything, and views as bytes."""
 
 from __future__ import annotations
 

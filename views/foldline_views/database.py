@@ -1,4 +1,4 @@
-"""An SQLite file of views: how it is opened and asked."""
+"""An SQLite file of views, opened and asked."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ async def fold_live(
     seen: set[str] = set()  # shelves that were whole
     while True:
         lease = Lease(layout.views)
-        while not lease.take():  # noqa: ASYNC110  # another process gives it back: there is no event
+        while not lease.take():  # noqa: ASYNC110  # another process gives it back, without an event
             await anyio.sleep(LEASE_RETRY_S)
         fold = Fold(layout, lease, announce, seen=seen)
         try:
