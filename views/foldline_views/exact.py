@@ -1,7 +1,7 @@
 """The exact points of one series, read from the run's log.
 
 Levels hold a long series in 1,024 buckets; an analysis wants every point as it was tracked. The
-log is the only place that has them all.
+log has them all; `pointsource` finds most of them sooner, in the points view.
 """
 
 from __future__ import annotations
