@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-import stat
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -56,10 +57,9 @@ def _name(root: Path) -> str:
 
 def _measure(views: Path) -> tuple[int, int]:
     size = 0
-    for file in views.rglob("*"):
-        try:
-            found = file.stat()
-        except FileNotFoundError:
-            continue  # a journal or a generation that was just removed
-        size += found.st_size if stat.S_ISREG(found.st_mode) else 0
+    # Not Path.rglob: it fails where a folder goes that it was about to look into.
+    for folder, _, names in os.walk(views):
+        for name in names:
+            with suppress(FileNotFoundError):  # a journal or a generation that was just removed
+                size += Path(folder, name).stat().st_size
     return shutil.disk_usage(views.parent).free, size
