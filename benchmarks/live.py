@@ -106,9 +106,11 @@ async def _hear_one(stream: aiohttp.ClientResponse) -> list[tuple[int, float]]:
     heard: list[tuple[int, float]] = []
     async for line in stream.content:
         at = time.time()
-        if line.startswith(b"data: ") and b'"series":[{' in line:
-            heard.append((int(json.loads(line[6:])["series"][0]["step"]), at))
-            if heard[-1][0] == POINTS - 1:
+        if line.startswith(b"data: ") and b'"loss"' in line:
+            # What the companion samples is told beside it.
+            told = [one for one in json.loads(line[6:])["series"] if one["name"] == "loss"]
+            heard += [(int(one["step"]), at) for one in told]
+            if heard and heard[-1][0] == POINTS - 1:
                 break
     stream.close()
     return heard
