@@ -72,7 +72,7 @@ def _absorb_ns(batch: int) -> float:
 
 def _log_long(folder: Path) -> None:
     for _ in range(LONG_RUNS):
-        with foldline.Run(store=folder, experiment="long") as run:
+        with foldline.Run(store=folder, experiment="long", capture=False) as run:
             for step in range(LONG_STEPS):
                 for series in range(LONG_SERIES):
                     run.track(1.0 / (step + 1), name=f"m{series}", step=step)
@@ -108,7 +108,7 @@ async def _fold_all(folder: Path) -> tuple[float, int]:
 async def _fold_ticks(folder: Path) -> list[float]:
     again = partial(replay, Layout(folder))
     store = await SqliteViewStore.open(database_path(folder / "views", 1), CATALOG, 1, again)
-    runs = [foldline.Run(store=folder, experiment="wide") for _ in range(WIDE_RUNS)]
+    runs = [foldline.Run(store=folder, experiment="wide", capture=False) for _ in range(WIDE_RUNS)]
     log = Log(Layout(folder), {})
     log.discover()
     names = [f"m{series}" for series in range(WIDE_SERIES)]

@@ -68,7 +68,7 @@ def _log(store: Path) -> None:
         lr = 10 ** numbers.uniform(-4, -1)
         params = {"hparams": {"lr": lr, "batch": numbers.choice([32, 64])}, "seed": number}
         with foldline.Run(
-            store=store, name=f"run {number}", experiment="frames", params=params
+            capture=False, store=store, name=f"run {number}", experiment="frames", params=params
         ) as run:
             track, noise = run.track, numbers.random
             for step in range(POINTS):

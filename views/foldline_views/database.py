@@ -23,6 +23,9 @@ PAGE_BYTES = 8192
 # The WAL is folded back into the file after so many pages (32 MiB): commits stay short, and a
 # reader never walks a long WAL.
 CHECKPOINT_PAGES = 4000
+# What a reader's connection keeps of the file: the overviews of 10,000 curves. Without mapping,
+# each page that is not kept is a system call.
+CACHE_KIB = 65_536
 # Codes of SQLite for a file that is not what it was. With the last one SQLite itself has seen that
 # the file was deleted. A disk that is full, or a right that is missing, is none of them.
 DAMAGE_CODES = {
@@ -136,6 +139,8 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
     db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     # A file that is mapped and cut short by somebody else kills the process that reads it.
     db.execute("PRAGMA mmap_size = 0")
+    if not write:
+        db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     return db
 
 
