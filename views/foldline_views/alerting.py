@@ -25,6 +25,7 @@ from foldline.events import AlertRaised
 from foldline.ids import run_id
 from foldline.layout import Layout, SegmentName
 from foldline.packs import is_there
+from foldline.series import is_system
 from foldline_ingest.batch import Batch
 from foldline_ingest.reader import SegmentReader
 from foldline_ingest.statement import mark, state
@@ -39,7 +40,6 @@ from .generation import Generation, current
 from .opened import read
 from .outbox import post
 from .query import parse
-from .rewinds import SYSTEM_PREFIX
 from .rules import Rule, Rules
 from .series import context_key
 from .shelves import CATALOG
@@ -281,7 +281,7 @@ class Alerting:
                 self._by_run.setdefault(name.run, []).append(watched)
         for watched in self._by_run.get(run, ()):
             for series in watched.series.values():
-                if series.name.startswith(SYSTEM_PREFIX):
+                if is_system(series.name):
                     continue  # a machine goes on whatever becomes of its training
                 row = self._row(run, series.name, series.key)
                 if mask is not None and row is not None and mask[row]:

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from foldline.series import is_system
+
 from . import buckets
 from .buckets import Level
 from .exact import EVERYWHERE, ExactPoints
 from .reads import Reads, Slots, buckets_of
-from .rewinds import SYSTEM_PREFIX
 from .siblings import Siblings
 
 __all__ = ["FORKS_MAX", "Aligned", "Ancestor", "Part", "aligned", "part_of"]
@@ -95,7 +96,7 @@ def part_of(siblings: Siblings, series: int, *, inherit: bool = False) -> Part:
     row = int(catalog.series.run[series])
     own = Part(catalog.heads[row].id, name, context, tuple(catalog.slots[series]))
     # What the machine did is each run's own.
-    if not inherit or name.startswith(SYSTEM_PREFIX):
+    if not inherit or is_system(name):
         return own
     kind = int(catalog.series.kind[series])
     found: list[Ancestor] = []

@@ -10,13 +10,13 @@ import numpy as np
 
 from foldline.errors import QueryError
 from foldline.layout import Layout
+from foldline.series import is_system
 
 from . import rules
 from .catalog import Catalog, RunTable, SeriesTable
 from .conditions import Stalled
 from .logged import read_segments
 from .query import parse
-from .rewinds import SYSTEM_PREFIX
 from .rules import Rule
 from .series import context_key
 from .watched import Found, Watched
@@ -96,7 +96,7 @@ def _stalls(
         runs = sorted(chosen)
     found = []
     for place, run in enumerate(runs):
-        keys = {key for key in chosen.get(run, ()) if not key[0].startswith(SYSTEM_PREFIX)}
+        keys = {key for key in chosen.get(run, ()) if not is_system(key[0])}
         times = sorted(_times(layout, run, keys))
         gaps = [(later - earlier, earlier) for earlier, later in pairwise(times)]
         longest, since = max(gaps, default=(0.0, 0.0))

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from foldline.events import SeriesDefined
 from foldline.layout import Layout, SegmentName
+from foldline.series import is_system
 from foldline_ingest.batch import NO_POINTS, Batch, Points, facts
 from foldline_ingest.replay import replay
 
 from .logged import read_segments
-from .rewinds import SYSTEM_PREFIX, Rewinds, pass_by, rewinds_of
+from .rewinds import Rewinds, pass_by, rewinds_of
 from .series import context_key
 
 __all__ = ["EVERYWHERE", "ExactPoints", "ExactSource", "LoggedPoints", "read_points"]
@@ -105,7 +106,7 @@ def read_points(
             for rewind in rewinds_of(batch):
                 rewinds.add(rewind)
     parts = [NO_POINTS, *(batch.points for batch in found)]
-    if rewinds and not name.startswith(SYSTEM_PREFIX):
+    if rewinds and not is_system(name):
         parts[1:] = _in_sight(found, rewinds)
     step, value, time, epoch = (
         np.concatenate(column) for column in list(zip(*parts, strict=True))[1:]

@@ -17,6 +17,7 @@ from foldline.errors import ViewDamaged
 from foldline.events import SeriesDefined
 from foldline.layout import Layout, SegmentName
 from foldline.packs import segments
+from foldline.series import is_system
 from foldline_ingest.batch import NO_POINTS, Batch, Points, facts
 from foldline_ingest.replay import replay
 
@@ -24,7 +25,7 @@ from .exact import ExactPoints
 from .opened import read
 from .pieces import decode
 from .points import NOTHING
-from .rewinds import SYSTEM_PREFIX, Rewind, Rewinds, pass_by, rewinds_of
+from .rewinds import Rewind, Rewinds, pass_by, rewinds_of
 from .series import context_key
 from .shelves import POINTS
 
@@ -71,7 +72,7 @@ class PointsSource:
         writers = ends if ends is not None else _writers(self._layout, run)
         for writer in sorted(writers):
             asked.take(writer, kept.get(writer), None if ends is None else ends[writer])
-        return asked.points(in_sight_only=not name.startswith(SYSTEM_PREFIX))
+        return asked.points(in_sight_only=not is_system(name))
 
     def _kept(self, asked: _Asked, ends: Mapping[str, int] | None) -> dict[str, _Kept]:
         try:

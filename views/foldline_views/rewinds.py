@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 
 from foldline.events import StepsRewound, decode
 from foldline.layout import SegmentName
-from foldline.series import SYSTEM_PREFIX
 from foldline_ingest.batch import Batch
 
-__all__ = ["SYSTEM_PREFIX", "Rewind", "Rewinds", "pass_by", "placed_rewinds", "rewinds_of"]
+__all__ = ["Rewind", "Rewinds", "pass_by", "placed_rewinds", "rewinds_of"]
 
 
 class Rewind(NamedTuple):

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from foldline.events import SeriesDefined
 from foldline.layout import Layout, SegmentName
+from foldline.series import is_system
 from foldline_ingest.batch import Batch, facts
 
 from .exact import ExactPoints
 from .logged import read_segments
 from .pointsource import PointsSource
-from .rewinds import SYSTEM_PREFIX, Rewinds, pass_by, rewinds_of
+from .rewinds import Rewinds, pass_by, rewinds_of
 from .series import context_key
 
 __all__ = ["Scan"]
@@ -65,7 +66,7 @@ def _read(layout: Layout, run: str) -> dict[Key, ExactPoints] | None:
             batches.append((batch, known[batch.points.series]))
             for rewind in rewinds_of(batch):
                 rewinds.add(rewind)
-    system = np.array([name.startswith(SYSTEM_PREFIX) for name, _ in numbers], dtype=np.bool_)
+    system = np.array([is_system(name) for name, _ in numbers], dtype=np.bool_)
     passed: dict[SegmentName, int] = {}
     parts = []
     for batch, series in batches:

@@ -21,12 +21,13 @@ from numpy.typing import NDArray
 
 from foldline.events import SeriesDefined
 from foldline.layout import SegmentName
+from foldline.series import is_system
 from foldline_ingest.announce import ANNOUNCED_SERIES_MAX
 from foldline_ingest.batch import Batch, Points, facts
 from foldline_ingest.view import SeriesDelta
 
 from . import buckets, newest, overview, summaries
-from .rewinds import SYSTEM_PREFIX, Rewind, Rewinds, pass_by, rewinds_of
+from .rewinds import Rewind, Rewinds, pass_by, rewinds_of
 from .session import Session
 from .slots import Slot, Slots, rank
 
@@ -409,7 +410,7 @@ class SeriesView:
             slots = [self._slots.known[place] for place in whole.tolist() if place >= 0]
             places = whole[whole >= 0]
             late = self._slots.summary[summaries.LAST_STEP, places] > step
-            late &= ~np.array([slot.name.startswith(SYSTEM_PREFIX) for slot in slots], dtype=bool)
+            late &= ~np.array([is_system(slot.name) for slot in slots], dtype=bool)
             if not late.any():
                 continue
             self._empty(session, places[late])
@@ -443,8 +444,7 @@ class SeriesView:
         system = [
             number
             for number in numbers[numbers < len(table)].tolist()
-            if table[number] >= 0
-            and self._slots.known[table[number]].name.startswith(SYSTEM_PREFIX)
+            if table[number] >= 0 and is_system(self._slots.known[table[number]].name)
         ]
         return hidden & ~np.isin(batch.points.series, system) if system else hidden
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from foldline.layout import Layout
+from foldline.series import is_system
 
 from .answers import Summary
 from .contents import StepAt
 from .pointsource import PointsSource
-from .rewinds import SYSTEM_PREFIX
 
 __all__ = ["chosen_series", "step_at"]
 
@@ -25,7 +25,7 @@ def chosen_series(series: Sequence[Summary], number: int | None) -> Summary | No
     """
     if number is not None:
         return next((one for one in series if one.series == number), None)
-    tracked = [one for one in series if one.count and not one.name.startswith(SYSTEM_PREFIX)]
+    tracked = [one for one in series if one.count and not is_system(one.name)]
     return max(tracked, key=lambda one: one.count, default=None)
 
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from foldline.events import SeriesDefined
 from foldline.layout import SegmentName
+from foldline.series import is_system
 from foldline_ingest.batch import Batch, Points, facts
 
 from . import conditions
-from .rewinds import SYSTEM_PREFIX
 from .rules import Rule
 from .series import context_key
 
@@ -119,7 +119,7 @@ class Watched:
     def _rewind(self) -> None:
         """Forget the points before: the script tracks them again. The machine's series go on."""
         for series in self.series.values():
-            if not series.name.startswith(SYSTEM_PREFIX):
+            if not is_system(series.name):
                 series.count = 0
                 series.states.clear()
 
