@@ -146,6 +146,12 @@ def delete_files(store: Path) -> None:
         file.unlink()
 
 
+def delete_journals(store: Path) -> None:
+    for file in files(store):
+        for suffix in ("-wal", "-shm"):
+            file.with_name(file.name + suffix).unlink(missing_ok=True)
+
+
 def forget_generation(store: Path) -> None:
     for shelf in SHELVES:
         (shelf.folder(Layout(store).views) / "CURRENT").unlink(missing_ok=True)
@@ -175,6 +181,7 @@ def overwrite(store: Path) -> None:
         delete_all,
         delete_shelf,
         delete_files,
+        delete_journals,
         forget_generation,
         cut_short,
         empty,

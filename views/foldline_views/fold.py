@@ -24,7 +24,7 @@ from foldline_ingest.obituary import bury, find
 from foldline_ingest.replay import replay
 from foldline_ingest.worker import Announce, FoldWorker, Pace
 
-from .generation import Watch, current, database_path, publish
+from .generation import Watch, current, database_path, publish, report_damage
 from .shelf import Shelf
 from .viewstore import SqliteViewStore
 
@@ -101,6 +101,18 @@ class Fold:
             assert damage is not None  # nothing else ends it
             log.warning("%s; they are made again", _message(damage))
             await anyio.sleep(HEAL_S)
+            if store is not None:
+                self._condemn(shelf, store)
+
+    def _condemn(self, shelf: Shelf, store: SqliteViewStore) -> None:
+        """See to it that nobody opens a damaged file again.
+
+        It may look whole: one that lost its journals is as old as its last checkpoint, or torn,
+        and readers who have the lost ones open would never see what is committed to new ones.
+        """
+        generation = current(shelf.folder(self._layout.views))
+        if generation is not None and generation.path == store.path:
+            report_damage(generation)
 
     def _worker(
         self, shelf: Shelf, store: SqliteViewStore, announce: Announce | None
