@@ -27,6 +27,7 @@ from foldline_views.answers import (
     FramesRequest,
     GroupOf,
     GroupsPage,
+    MetricOf,
     RunDetail,
     RunHead,
     RunsPage,
@@ -136,8 +137,10 @@ class FakeViews:
         cursor: str | None,
         group: GroupOf | None = None,
         text: str = "",
+        columns: Sequence[str] | None = None,
+        metrics: Sequence[MetricOf] = (),
     ) -> RunsPage:
-        whose = tuple(extra for extra in (group, text) if extra)
+        whose = tuple(extra for extra in (group, text, columns, metrics) if extra)
         self._ask(query, (query, [(s.by, s.desc) for s in sort], limit, cursor, *whose))
         page = {
             "rows": [RUN],

@@ -72,6 +72,21 @@ async def test_runs_are_searched_as_asked(tmp_path: Path) -> None:
     assert fake.views.asked == [(asked["query"], order, 5, "abc")]
 
 
+async def test_rows_are_excerpts_where_columns_are_named(tmp_path: Path) -> None:
+    """Columns and metrics reach the views as they were sent; a column that can't be is refused."""
+    fake = Fake(tmp_path)
+    metrics = [{"name": "loss", "context": {"subset": "val"}}]
+    async with serving(fake) as client:
+        asked = {"columns": ["run.hparams.lr"], "metrics": metrics}
+        assert (await client.post("/api/v1/runs/search", json=asked)).status == 200
+        refused = await client.post("/api/v1/runs/search", json={"columns": ["run.name +"]})
+        body = await refused.json()
+    ((*_, columns, whose),) = fake.views.asked
+    assert columns == ("run.hparams.lr",)
+    assert [(one.name, one.context) for one in whose] == [("loss", {"subset": "val"})]
+    assert (refused.status, body["error"]["code"]) == (400, "bad_column")
+
+
 async def test_a_query_is_explained(tmp_path: Path) -> None:
     """How a query is answered is told of runs, or of series if they are asked."""
     fake = Fake(tmp_path)

@@ -23,6 +23,7 @@ from foldline_views.answers import (
     GroupOf,
     GroupSort,
     GroupsPage,
+    MetricOf,
     RunDetail,
     RunsPage,
     SeriesPage,
@@ -74,6 +75,8 @@ class Reader(Protocol):
         cursor: str | None,
         group: GroupOf | None = None,
         text: str = "",
+        columns: Sequence[str] | None = None,
+        metrics: Sequence[MetricOf] = (),
     ) -> RunsPage:
         """Return one page of the runs that match."""
 

@@ -27,6 +27,7 @@ __all__ = [
     "Health",
     "Nothing",
     "OneGroup",
+    "OneMetric",
     "Request",
     "RunCounts",
     "RunsAsked",
@@ -49,6 +50,8 @@ EXPRESSIONS_MAX = 16  # of a request: each is worked out for every run
 POINTS_DEFAULT = 256  # buckets of a series: one for every few pixels of a chart
 CURSOR_CHARS_MAX = 16_384  # a cursor is ours: eight texts that rows were sorted by fit
 KEYS_MAX = 8  # to group by: more groups than a person can tell apart
+ROW_CELLS_MAX = 400  # the page asks for the cells in view, and some beside them
+METRICS_MAX = 32  # whose figures a row has whole: each is a small curve of a table
 GROUP_ID_CHARS_MAX = 64  # an id is ours: longer ones were made up
 
 Query = Annotated[
@@ -89,6 +92,13 @@ class OneGroup(Request, frozen=True):
     id: Annotated[str, Meta(max_length=GROUP_ID_CHARS_MAX)]
 
 
+class OneMetric(Request, frozen=True):
+    """A metric of a run: its name and its whole context."""
+
+    name: Annotated[str, Meta(max_length=QUERY_CHARS_MAX)]
+    context: dict[str, Any] = {}
+
+
 class RunsAsked(Request, frozen=True):
     """Which runs, in which order, and how many of them."""
 
@@ -102,6 +112,14 @@ class RunsAsked(Request, frozen=True):
     text: Annotated[
         str, Meta(max_length=QUERY_CHARS_MAX, description="A question of the search; '' is none.")
     ] = ""
+    columns: (
+        Annotated[
+            tuple[Word, ...],
+            Meta(max_length=ROW_CELLS_MAX, description="Rows are excerpts with these cells."),
+        ]
+        | None
+    ) = None
+    metrics: Annotated[tuple[OneMetric, ...], Meta(max_length=METRICS_MAX)] = ()
 
 
 class ExplainAsked(Request, frozen=True):

@@ -171,6 +171,7 @@ class RunRow(RunHead):
     parent: Parent | None = None
     progress: Progress | None = None
     alerts_total: int = 0
+    cells: list[Any] | msgspec.UnsetType = msgspec.UNSET  # one a column, where columns are named
 
 
 class RunError(msgspec.Struct):
@@ -332,6 +333,13 @@ class Sort(msgspec.Struct, forbid_unknown_fields=True):
 
     by: str
     desc: bool = False
+
+
+class MetricOf(msgspec.Struct, frozen=True):
+    """A metric of a run: its name and its whole context."""
+
+    name: str
+    context: Context = {}
 
 
 class GroupOf(msgspec.Struct, forbid_unknown_fields=True):

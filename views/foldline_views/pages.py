@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .answers import GroupOf, RunsPage, SeriesPage, Sort
+from .answers import ColumnsFound, GroupOf, MetricOf, RunsPage, SeriesPage, Sort
 from .catalog import Catalog, SeriesTable
 from .column import Rows
 from .cursor import Cursor, after, belonging, places, read_cursor, write_cursor
+from .excerpts import excerpts
 from .grouping import members
 from .query import order, parse, sort_key
 from .searches import Searched
@@ -29,37 +30,44 @@ def runs_page(
     cursor: str | None = None,
     group: GroupOf | None = None,
     searched: Searched | None = None,
+    columns: Sequence[str] | None = None,
+    metrics: Sequence[MetricOf] = (),
 ) -> RunsPage:
     """Return the runs that match, in order, from the cursor on; of one group, if it is given.
 
-    Raises QueryError.
+    With `columns` the rows are excerpts, with figures of `metrics` alone, and no word of what other
+    columns there are. Raises QueryError.
     """
     selection = Selection.of(catalog, query, searched)
     chosen = selection.rows if group is None else members(selection, group.by, group.id)
     keys = [(sort_key(key.by), key.desc) for key in sort or (NEWEST_FIRST,)]
     # Behind a cursor any row may come next; of the first page only its own are sorted.
     rows = order(selection.table, keys, chosen, limit=limit if cursor is None else None)
-    columns = [key.column(selection.table) for key, _ in keys]
+    sorted_by = [key.column(selection.table) for key, _ in keys]
     text = "" if searched is None else searched.text
     question = belonging(query, text, [(key.text, down) for key, down in keys], group)
     start = 0
     if cursor is not None:
         last = read_cursor(cursor, question)
-        start = after(last, rows, columns, [down for _, down in keys], catalog.row_of.get(last.id))
+        start = after(
+            last, rows, sorted_by, [down for _, down in keys], catalog.row_of.get(last.id)
+        )
     total = len(chosen)
     end = total if limit is None else min(start + limit, total)
     page = rows[start:end].tolist()
     following = None
     if page and end < total:
-        last = Cursor(question, catalog.heads[page[-1]].id, places(columns, page[-1]))
+        last = Cursor(question, catalog.heads[page[-1]].id, places(sorted_by, page[-1]))
         following = write_cursor(last)
     return RunsPage(
-        rows=[catalog.row(row) for row in page],
+        rows=[catalog.row(row) for row in page]
+        if columns is None
+        else excerpts(catalog, selection.table, rows[start:end], columns, metrics),
         total=total,
         cursor=following,
         watermark=catalog.watermark,
         warnings=selection.warnings,
-        columns=catalog.columns_found(),
+        columns=catalog.columns_found() if columns is None else ColumnsFound([], []),
     )
 
 

@@ -31,6 +31,7 @@ from .answers import (
     GroupOf,
     GroupSort,
     GroupsPage,
+    MetricOf,
     RunDetail,
     RunsPage,
     SeriesPage,
@@ -200,16 +201,19 @@ class Views:
         cursor: str | None = None,
         group: GroupOf | None = None,
         text: str = "",
+        columns: Sequence[str] | None = None,
+        metrics: Sequence[MetricOf] = (),
     ) -> RunsPage:
         """Return the runs that match, in order, from the cursor on; of one group, if it is given.
 
-        A text is a question of the full-text search: only runs are meant in which it is found.
-        Raises QueryError.
+        With `columns` the rows are excerpts, see `excerpts`. A text is a question of the full-text
+        search: only runs are meant in which it is found. Raises QueryError.
         """
         searched = await self._searches.searched(query, beside=text)
         return runs_page(
             self._catalog, query,
             sort=sort, limit=limit, cursor=cursor, group=group, searched=searched,
+            columns=columns, metrics=metrics,
         )  # fmt: skip
 
     async def groups(

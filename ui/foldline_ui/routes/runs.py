@@ -12,6 +12,7 @@ from foldline_views.answers import (
     GroupOf,
     GroupSort,
     GroupsPage,
+    MetricOf,
     RunDetail,
     RunsPage,
 )
@@ -40,6 +41,7 @@ async def search_runs(request: web.Request, asked: RunsAsked) -> RunsPage:
     group = None if asked.group is None else GroupOf(list(asked.group.by), asked.group.id)
     if group is not None:
         check("group.by", group.by)
+    check("columns", asked.columns or ())
     return await request.app[READER].runs(
         asked.query,
         sort=sorts(asked.sort),
@@ -47,6 +49,8 @@ async def search_runs(request: web.Request, asked: RunsAsked) -> RunsPage:
         cursor=asked.cursor,
         group=group,
         text=asked.text,
+        columns=asked.columns,
+        metrics=[MetricOf(one.name, one.context) for one in asked.metrics],
     )
 
 

@@ -1,0 +1,73 @@
+"""Rows as a table shows them."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+import pytest
+
+from foldline.errors import QueryError
+from foldline_views.answers import RunRow
+from foldline_views.excerpts import CELL_CHARS_MAX
+from foldline_views.pages import runs_page
+from tests.views.catalogs import catalog_of
+
+
+def test_rows_have_the_cells_that_were_asked_for() -> None:
+    """A cell is what the column's word amounts to, whatever word that is; nothing else is told."""
+    catalog = catalog_of([{"lr": 0.5, "net": {"depth": 3}}, {"lr": math.nan}])
+    words = ["run.name", "run.lr", "run.net.depth", "run.lr * 2", "run.lr > 0.1"]
+    page = runs_page(catalog, columns=words)
+    assert [row.cells for row in page.rows] == [
+        ["run 1", "NaN", None, "NaN", False],
+        ["run 0", 0.5, 3, 1.0, True],
+    ]
+    assert all(row.params == {} and row.metrics == [] for row in page.rows)
+    assert page.columns.params == []
+
+
+def test_a_page_behind_a_cursor_has_the_same_cells() -> None:
+    """Cells follow the order of the rows, on every page."""
+    catalog = catalog_of([{"n": number} for number in range(7)])
+    found, cursor = [], None
+    while True:
+        page = runs_page(catalog, limit=3, cursor=cursor, columns=["run.n"])
+        found += [row.cells for row in page.rows]
+        if (cursor := page.cursor) is None:
+            break
+    assert found == [[number] for number in range(6, -1, -1)]
+
+
+def test_long_cells_are_cut_and_say_so() -> None:
+    """A param of a megabyte does not travel for a cell of a few dozen letters."""
+    text = "x" * 1_000_000
+    catalog = catalog_of([{"text": text, "list": [text], "short": ["a", 1.5]}])
+    (row,) = runs_page(catalog, columns=["run.text", "run.list", "run.short"]).rows
+    assert isinstance(row.cells, list)
+    cut, listed, short = row.cells
+    assert cut == "x" * CELL_CHARS_MAX + "…"
+    assert listed == '["' + "x" * (CELL_CHARS_MAX - 2) + "…"
+    assert short == ["a", 1.5]
+    assert len(msgspec.json.encode(row)) < 3000
+
+
+def test_whole_rows_have_no_cells() -> None:
+    """Who names no columns gets rows as they are, params and all."""
+    (row,) = runs_page(catalog_of([{"lr": 1}])).rows
+    assert "cells" not in msgspec.to_builtins(row)
+    assert row.params == {"lr": 1}
+
+
+def test_a_column_that_cannot_be_is_an_error() -> None:
+    """What a query would refuse, a column is refused for."""
+    with pytest.raises(QueryError):
+        runs_page(catalog_of([{"lr": 1}]), columns=["1 +"])
+
+
+def test_a_row_with_cells_travels() -> None:
+    """A row is read back as it was sent, cells or none."""
+    catalog = catalog_of([{"lr": 1}])
+    for asked in (None, ["run.lr"]):
+        (row,) = runs_page(catalog, columns=asked).rows
+        assert msgspec.json.decode(msgspec.json.encode(row), type=RunRow) == row
