@@ -36,6 +36,7 @@ __all__ = [
     "Machine",
     "MetricColumn",
     "MetricDefinition",
+    "MetricOf",
     "ParamColumn",
     "Parent",
     "Point",
