@@ -19,12 +19,17 @@ from tests.ui.fakes import Fake, serving
 pytestmark = pytest.mark.anyio
 # What a request has to say where an empty one says too little.
 BODIES: dict[str, dict[str, Any]] = {
-    "/runs/groups": {"by": ["run.name"]},
-    "/runs/edit": {"ids": ["0k1"], "edit": {"archived": True}},
-    "/alerts": {"id": "0k1", "when": {"type": "nonfinite"}},  # removed again by its DELETE
-    "PATCH": {"archived": True},
+    "POST /runs/groups": {"by": ["run.name"]},
+    "POST /runs/edit": {"ids": ["0k1"], "edit": {"archived": True}},
+    "PATCH /runs/{id}": {"archived": True},
+    "POST /alerts": {"id": "0k1", "when": {"type": "nonfinite"}},  # removed again by its DELETE
+    "POST /bookmarks": {"name": "x", "page": "runs", "url": "runs"},  # likewise
+    "PATCH /bookmarks/{id}": {"pinned": True},
 }
-WRITES = {"edit_run", "edit_runs", "keep_rule", "remove_rule"}
+WRITES = {
+    "edit_run", "edit_runs", "keep_rule", "remove_rule",
+    "keep_bookmark", "change_bookmark", "remove_bookmark",
+}  # fmt: skip
 DOCUMENT: dict[str, Any] = json.loads(json.dumps(document(routes.table(), "1.2.3")))
 
 
@@ -105,12 +110,13 @@ def test_what_an_address_may_ask_is_in_the_document() -> None:
 
 async def test_answers_are_what_the_document_says(tmp_path: Path) -> None:
     """Each JSON answer has the declared type, no field more and none less."""
+    made: dict[str, str] = {}  # ids that were given just before, by the routes that take them
     async with serving(Fake(tmp_path)) as client:
         for route in routes.table():
             if route.media != JSON or route.response is dict:
                 continue
-            path = API_PREFIX + route.path.replace("{id}", "0k1")
-            body = BODIES.get(route.path if route.method == "POST" else route.method)
+            path = API_PREFIX + route.path.replace("{id}", made.get(route.path, "0k1"))
+            body = BODIES.get(f"{route.method} {route.path}")
             if route.method == "POST":
                 body = body or {}
             needed = {
@@ -121,5 +127,7 @@ async def test_answers_are_what_the_document_says(tmp_path: Path) -> None:
             answer = await client.request(route.method, path, json=body, params=needed)
             assert answer.status == 200
             sent = await answer.json()
+            if route.method == "POST" and "id" in sent:
+                made[f"{route.path}/{{id}}"] = sent["id"]
             known = msgspec.to_builtins(msgspec.convert(sent, route.response))
             assert set(sent) == set(known), route.path

@@ -9,6 +9,7 @@ import os
 
 __all__ = [
     "BlobMissing",
+    "BookmarkUnknown",
     "CorruptRecord",
     "FoldlineError",
     "FoldlineWarning",
@@ -25,6 +26,7 @@ __all__ = [
     "Unsupported",
     "ValueRejected",
     "ViewDamaged",
+    "WordsRejected",
 ]
 
 
@@ -73,6 +75,14 @@ class RuleRejected(FoldlineError):
 
 class RuleUnknown(FoldlineError):
     """No alert rule has the name that was asked for."""
+
+
+class WordsRejected(FoldlineError):
+    """A bookmark, or a word about a tag, can't be kept as it is, or is one too many."""
+
+
+class BookmarkUnknown(FoldlineError):
+    """No bookmark has the id that was asked for."""
 
 
 class BlobMissing(FoldlineError):

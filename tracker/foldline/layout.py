@@ -6,6 +6,8 @@ packs/<id>.pack                finished segments, many to a file: see PACK.md
 active/<run>.<writer>          a marker: this segment may still grow
 blobs/<aa>/<sha256>            the bytes of a large value, named by what they are
 alerts.json                    the alert rules: people's words, which nothing is derived from
+bookmarks.json                 people's bookmarks, and
+tags.json                      what they say of tags: likewise
 outbox/<alert>                 an alert that waits to be sent to a webhook
 spool/<run>.<writer>.<n>       a value that was tracked and waits to be encoded
 trash/                         what `foldline gc` is about to free, while it works
@@ -71,6 +73,16 @@ class Layout(NamedTuple):
     def alerts(self) -> Path:
         """The file of alert rules."""
         return self.root / "alerts.json"
+
+    @property
+    def bookmarks(self) -> Path:
+        """The file of bookmarks."""
+        return self.root / "bookmarks.json"
+
+    @property
+    def tags(self) -> Path:
+        """The file of what people say of tags."""
+        return self.root / "tags.json"
 
     @property
     def outbox(self) -> Path:

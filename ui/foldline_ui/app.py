@@ -24,8 +24,9 @@ from .delivery import Delivery
 from .events import Hub
 from .failure import failures
 from .guard import add_headers, guard, names_of
+from .notices import Notices
 from .pages import Bundle
-from .parts import HUB, LAYOUT, READER, ROUTES, VITALS, Announcements, Reader
+from .parts import HUB, LAYOUT, NOTICES, READER, ROUTES, VITALS, Announcements, Reader
 from .route import BODY_BYTES_MAX
 from .vitals import Vitals
 
@@ -56,6 +57,7 @@ def compose(parts: Composition) -> web.Application:
     )
     app[LAYOUT] = parts.layout
     app[HUB] = Hub()
+    app[NOTICES] = Notices(parts.layout, app[HUB])
     app[ROUTES] = routes.table()
     app[ROUTES].install(app.router)
     app.router.add_get(PAGES, (parts.bundle or Bundle()).answer)
@@ -110,12 +112,13 @@ async def _relay(app: web.Application, announcements: Announcements, reading: an
 
 
 async def _watch(app: web.Application) -> None:
-    """Notice what nobody announces: a fold process that died or is being started again."""
+    """Notice what nobody announces: a fold process that died, a bookmark of another server's."""
     while True:
         _tell_health(app)
+        app[NOTICES].look()
         await asyncio.sleep(STATE_POLL_S)
 
 
 def _tell_health(app: web.Application) -> None:
     if app[VITALS].changed():
-        app[HUB].publish_health()
+        app[HUB].publish_notice("health")

@@ -55,7 +55,7 @@ class Hub:
         self._watermark = 0
         self._lag_bytes = 0
         self._floor = 0  # the oldest position that can still be served by merging
-        self._health = 0  # how often the health changed
+        self._noticed: dict[str, int] = {}  # how often each thing changed that is only named
         self._ring: deque[Announcement] = deque()
         self._ring_names = 0
         self._listeners = 0
@@ -90,9 +90,9 @@ class Hub:
             self._floor += 1
         self._wake()
 
-    def publish_health(self) -> None:
-        """Tell all listeners that the state of the server changed."""
-        self._health += 1
+    def publish_notice(self, kind: str) -> None:
+        """Tell all listeners that something changed which they ask for by itself."""
+        self._noticed[kind] = self._noticed.get(kind, 0) + 1
         self._wake()
 
     def close(self) -> None:
@@ -132,9 +132,9 @@ class Hub:
         return f"{self.epoch}-{self.position}"
 
     @property
-    def health(self) -> int:
-        """How often the health changed."""
-        return self._health
+    def noticed(self) -> dict[str, int]:
+        """How often each thing changed that is only named, such as the health."""
+        return dict(self._noticed)
 
     async def moved(self) -> None:
         """Wait for the next thing that happens."""
@@ -191,7 +191,7 @@ class Listener:
     def __init__(self, hub: Hub, position: int) -> None:
         self._hub = hub
         self._position = position
-        self._health = hub.health
+        self._noticed = hub.noticed
         self._sent = 0  # bytes, by the last call
 
     def greeting(self) -> bytes:
@@ -215,15 +215,17 @@ class Listener:
         if self._position != self._hub.position:
             events += self._hub.since(self._position)
             self._position = self._hub.position
-        if self._health != self._hub.health:
-            events += b"event: health\ndata: {}\n\n"
-            self._health = self._hub.health
+        noticed = self._hub.noticed
+        for kind, times in noticed.items():
+            if times != self._noticed.get(kind):
+                events += f"event: {kind}\ndata: {{}}\n\n".encode()
+        self._noticed = noticed
         self._sent = len(events)
         return events or HEARTBEAT
 
     def _due(self) -> bool:
         hub = self._hub
-        return hub.closed or self._position != hub.position or self._health != hub.health
+        return hub.closed or self._position != hub.position or self._noticed != hub.noticed
 
 
 def _names(announcement: Announcement) -> int:

@@ -16,6 +16,7 @@ from aiohttp.typedefs import Handler
 
 from foldline.errors import (
     BlobMissing,
+    BookmarkUnknown,
     FoldlineError,
     QueryError,
     QuestionError,
@@ -26,6 +27,7 @@ from foldline.errors import (
     StoreNotFound,
     StoreTooNew,
     ViewDamaged,
+    WordsRejected,
 )
 
 from .errors import ApiFailure
@@ -42,6 +44,8 @@ STATUS_OF: tuple[tuple[type[FoldlineError], HTTPStatus, str], ...] = (
     (QueryError, HTTPStatus.BAD_REQUEST, "bad_query"),
     (RunNotFound, HTTPStatus.NOT_FOUND, "run_not_found"),
     (RuleRejected, HTTPStatus.BAD_REQUEST, "bad_rule"),
+    (WordsRejected, HTTPStatus.BAD_REQUEST, "bad_words"),
+    (BookmarkUnknown, HTTPStatus.NOT_FOUND, "bookmark_not_found"),
     (RuleUnknown, HTTPStatus.NOT_FOUND, "rule_not_found"),
     (BlobMissing, HTTPStatus.NOT_FOUND, "blob_not_found"),
     (StoreBusy, HTTPStatus.SERVICE_UNAVAILABLE, "store_busy"),

@@ -47,10 +47,11 @@ from foldline_views.export import Table
 from foldline_views.searchpages import SearchPage
 
 from .events import Hub
+from .notices import Notices
 from .route import RouteTable
 from .vitals import Vitals
 
-__all__ = ["HUB", "LAYOUT", "READER", "ROUTES", "VITALS", "Announcements", "Reader"]
+__all__ = ["HUB", "LAYOUT", "NOTICES", "READER", "ROUTES", "VITALS", "Announcements", "Reader"]
 
 
 class Reader(Protocol):
@@ -165,6 +166,7 @@ class Announcements(Protocol):
 
 READER = web.AppKey("READER", Reader)
 HUB = web.AppKey("HUB", Hub)
+NOTICES = web.AppKey("NOTICES", Notices)
 VITALS = web.AppKey("VITALS", Vitals)
 LAYOUT = web.AppKey("LAYOUT", Layout)
 ROUTES = web.AppKey("ROUTES", RouteTable)

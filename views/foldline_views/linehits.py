@@ -6,10 +6,10 @@ import sqlite3
 import time
 from heapq import heapify, heappop, heappush
 
-from .bookmark import read_bookmark, write_bookmark
 from .contents import HitsPage, HitsRequest, LineRow
 from .lineblocks import BLOCK_LINES, Block, may_hold, unpack
 from .linepages import Printed, chosen, printed
+from .placemark import read_placemark, write_placemark
 
 __all__ = ["hits_page"]
 
@@ -23,7 +23,7 @@ def hits_page(db: sqlite3.Connection, run: str, asked: HitsRequest, watermark: i
     writers = chosen(printed(db, run), asked.writer, asked.rank)
     done: dict[str, int] = {}  # of each writer, the lines that were looked at
     if asked.cursor is not None:
-        done = read_bookmark(asked.cursor, tuple[dict[str, int]])[0]
+        done = read_placemark(asked.cursor, tuple[dict[str, int]])[0]
     wanted = asked.text.lower()
     found: list[tuple[float, str, int, LineRow]] = []
     looked = 0
@@ -44,7 +44,7 @@ def hits_page(db: sqlite3.Connection, run: str, asked: HitsRequest, watermark: i
             begun = one.begun(end // BLOCK_LINES) if waiting else 0  # nobody else has a turn
             heappush(waiting, (begun, writer, end, one))
     lines = [row for *_, row in sorted(found, key=lambda hit: hit[:3])]
-    cursor = write_bookmark((done,)) if waiting else None
+    cursor = write_placemark((done,)) if waiting else None
     return HitsPage(lines, looked, cursor, watermark)
 
 

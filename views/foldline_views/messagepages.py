@@ -6,9 +6,9 @@ import sqlite3
 from heapq import merge
 from itertools import islice
 
-from .bookmark import read_bookmark, write_bookmark
 from .contents import MessageRow, MessagesPage, MessagesRequest
 from .messages import decode_said
+from .placemark import read_placemark, write_placemark
 
 __all__ = ["messages_page"]
 
@@ -38,7 +38,7 @@ def messages_page(
     """Return messages of a run, in the order of their times. Raises QueryError."""
     place = LAST if asked.newest else FIRST
     if asked.cursor is not None:
-        place = read_bookmark(asked.cursor, tuple[float, str, int])
+        place = read_placemark(asked.cursor, tuple[float, str, int])
     row = db.execute("SELECT id FROM run WHERE uid = ?", (run,)).fetchone()
     id_ = row[0] if row else 0
     levels = dict(db.execute("SELECT level, count FROM message_count WHERE run = ?", (id_,)))
@@ -56,7 +56,7 @@ def messages_page(
         messages=page,
         total=sum(count for level, count in levels.items() if level >= asked.level),
         levels={str(level): count for level, count in sorted(levels.items())},
-        cursor=write_bookmark((page[-1].time, page[-1].writer, page[-1].seq)) if more else None,
+        cursor=write_placemark((page[-1].time, page[-1].writer, page[-1].seq)) if more else None,
         watermark=watermark,
     )
 

@@ -7,8 +7,6 @@ edited by hand; it is read again when it changes.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -19,9 +17,10 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
-from foldline.errors import QueryError, RuleRejected, RuleUnknown, StoreUnwritable
+from foldline.errors import QueryError, RuleRejected, RuleUnknown
 from foldline.layout import Layout
 
+from . import register
 from .conditions import Condition, Nonfinite, Plateau, Spike, Stalled, Threshold
 from .query import parse
 
@@ -71,20 +70,14 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def read(layout: Layout) -> Rules:
     """Return the rules of a store. Raises RuleRejected if the file says something else."""
-    try:
-        with layout.alerts.open("rb") as file:
-            data = file.read(FILE_BYTES_MAX + 1)
-    except FileNotFoundError:
-        return Rules()
     hint = "mend the file, or move it away: alerts that were raised are in the log"
     try:
-        if len(data) > FILE_BYTES_MAX:
-            raise RuleRejected(f"it is larger than {FILE_BYTES_MAX} bytes")
-        found = msgspec.json.decode(data, type=Rules)
+        data = register.read_bytes(layout.alerts, FILE_BYTES_MAX)
+        found = Rules() if data is None else msgspec.json.decode(data, type=Rules)
         for rule in found.rules:
             check(rule)
         check_address(found.webhook)
-    except (msgspec.MsgspecError, RuleRejected) as error:
+    except (ValueError, RuleRejected) as error:  # as are those of msgspec's decoding
         what = error.message if isinstance(error, RuleRejected) else str(error)
         raise RuleRejected(f"the rules in {layout.alerts} are wrong: {what}", hint=hint) from error
     return found
@@ -202,22 +195,8 @@ def words(rule: Rule) -> str:
 @contextmanager
 def _changing(layout: Layout) -> Iterator[list[Rule]]:
     """Give the rules to be changed, and keep them; one process changes them at a time."""
-    try:
-        folder = os.open(layout.root, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
-            found = read(layout)
-            rules = list(found.rules)
-            yield rules
-            changed = msgspec.structs.replace(found, rules=rules)
-            draft = layout.alerts.with_suffix(".draft")
-            draft.write_bytes(msgspec.json.format(msgspec.json.encode(changed), indent=2) + b"\n")
-            draft.chmod(0o600)  # an address may hold a secret
-            draft.replace(layout.alerts)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        raise StoreUnwritable(
-            f"the rules of the store {layout.root} can't be written: {error.strerror or error}",
-            hint="free some space, or check whom the store belongs to",
-        ) from error
+    with register.alone(layout, "rules"):
+        found = read(layout)
+        rules = list(found.rules)
+        yield rules
+        register.replace(layout.alerts, msgspec.structs.replace(found, rules=rules))

@@ -12,8 +12,8 @@ from foldline.errors import QueryError
 from foldline.events import Value
 
 from .answers import Number, number
-from .bookmark import read_bookmark, write_bookmark
 from .contents import EntryRow, SequenceRow, ValueRow, ValuesPage, ValuesRequest
+from .placemark import read_placemark, write_placemark
 from .series import context_key
 from .tracked import decode_entry
 
@@ -93,7 +93,7 @@ def runs_entries(
     db: sqlite3.Connection, runs: Sequence[str], asked: ValuesRequest
 ) -> tuple[list[EntryRow], str | None]:
     """Return entries of runs, those of one after those of another, and how to go on."""
-    mark = None if asked.cursor is None else read_bookmark(asked.cursor, _Mark)
+    mark = None if asked.cursor is None else read_placemark(asked.cursor, _Mark)
     if mark is not None and mark.run not in runs:
         hint = "ask for the first page again"
         raise QueryError("the cursor belongs to another question", at=(0, 0), hint=hint)
@@ -142,7 +142,7 @@ def _entries(
 
 
 def _written(mark: _Mark | None) -> str | None:
-    return None if mark is None else write_bookmark(msgspec.structs.astuple(mark))
+    return None if mark is None else write_placemark(msgspec.structs.astuple(mark))
 
 
 def _entry(run: str, sequence: Kept, data: bytes) -> EntryRow:

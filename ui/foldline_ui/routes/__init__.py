@@ -6,6 +6,7 @@ from ..route import RouteTable
 from . import (
     alerts,
     blobs,
+    bookmarks,
     edits,
     events,
     explain,
@@ -37,6 +38,7 @@ def table() -> RouteTable:
         series,
         explain,
         alerts,
+        bookmarks,
         events,
         openapi,
     )

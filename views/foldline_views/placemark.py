@@ -10,17 +10,17 @@ import msgspec
 
 from foldline.errors import QueryError
 
-__all__ = ["read_bookmark", "write_bookmark"]
+__all__ = ["read_placemark", "write_placemark"]
 
 T = TypeVar("T")
 
 
-def write_bookmark(place: tuple[Any, ...]) -> str:
+def write_placemark(place: tuple[Any, ...]) -> str:
     """Return a place as a text that can travel."""
     return base64.urlsafe_b64encode(msgspec.msgpack.encode(place)).decode()
 
 
-def read_bookmark(text: str, kind: type[T]) -> T:
+def read_placemark(text: str, kind: type[T]) -> T:
     """Return the place of a text. Raises QueryError if it is none of that kind."""
     try:
         return msgspec.msgpack.decode(base64.urlsafe_b64decode(text), type=kind)

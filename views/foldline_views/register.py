@@ -1,0 +1,62 @@
+"""A file of people's words, changed by one process at a time.
+
+What people keep in a store and nothing is derived from, such as rules and bookmarks, stands in
+small JSON files beside the log. Each is read whole and replaced whole; any number of servers and
+commands may change it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from foldline.errors import StoreUnwritable
+from foldline.layout import Layout
+
+__all__ = ["alone", "read_bytes", "replace"]
+
+
+def read_bytes(file: Path, bytes_max: int) -> bytes | None:
+    """Return what a file holds, or None if there is none. Raises ValueError if it is too large."""
+    try:
+        with file.open("rb") as opened:
+            found = opened.read(bytes_max + 1)
+    except FileNotFoundError:
+        return None
+    if len(found) > bytes_max:
+        raise ValueError(f"it is larger than {bytes_max} bytes")
+    return found
+
+
+@contextmanager
+def alone(layout: Layout, what: str) -> Iterator[None]:
+    """Let no other process change a register of the store meanwhile. Raises StoreUnwritable."""
+    try:
+        folder = os.open(layout.root, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise StoreUnwritable(
+            f"the {what} of the store {layout.root} can't be written: {error.strerror or error}",
+            hint="free some space, or check whom the store belongs to",
+        ) from error
+
+
+def replace(file: Path, words: msgspec.Struct) -> None:
+    """Write a register in place of the one there is, whole and durable, for its owner alone."""
+    draft = file.with_suffix(".draft")
+    text = msgspec.json.format(msgspec.json.encode(words), indent=2) + b"\n"
+    with open(draft, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as opened:
+        opened.write(text)
+        opened.flush()
+        os.fsync(opened.fileno())
+    draft.chmod(0o600)  # one that was left by a crash may have had another mode
+    draft.replace(file)
