@@ -6,7 +6,7 @@ import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import anyio
 import msgspec
@@ -21,35 +21,27 @@ from foldline_ui.app import Composition, compose
 from foldline_ui.pages import Bundle
 from foldline_views.answers import (
     ColumnsPage,
-    Edit,
     EditedRuns,
-    ExportRequest,
-    FramesRequest,
-    GroupOf,
     GroupsPage,
-    MetricOf,
     RunDetail,
     RunHead,
     RunsPage,
     SeriesPage,
-    Sort,
+    SeriesRow,
     Totals,
 )
 from foldline_views.column import column_of
 from foldline_views.contents import (
     HitsPage,
-    HitsRequest,
     LinesPage,
-    LinesRequest,
     MessagesPage,
-    MessagesRequest,
     RunsValuesPage,
     StepAt,
     ValuesPage,
-    ValuesRequest,
 )
 from foldline_views.explain import ExplainedPart, Explanation
 from foldline_views.export import Table
+from foldline_views.reader import Views
 from foldline_views.searchpages import FoundRun, SearchPage
 from foldline_views.text.hits import Hit
 
@@ -83,6 +75,7 @@ RUN: dict[str, Any] = {
     "params": {"hparams": {"lr": 0.01}},
     "metrics": [SUMMARY],
 }
+HEAD = msgspec.convert(RUN, RunHead)
 DETAIL: dict[str, Any] = {
     **RUN,
     "notes": "",
@@ -107,11 +100,11 @@ COLUMNS = {
 }
 
 
-class FakeViews:
+class FakeViews(Views):
     """Answers from constants, and remembers what it was asked."""
 
     def __init__(self) -> None:
-        self.watermark = 640
+        self.mark = 640
         self.asked: list[Any] = []
         self.refreshed = 0
         self.run_status = "finished"
@@ -119,6 +112,10 @@ class FakeViews:
         self.closed = False
         self.folded = True
         self.failure: Exception | None = None
+
+    @property
+    def watermark(self) -> int:
+        return self.mark
 
     async def close(self) -> None:
         self.closed = True
@@ -128,20 +125,10 @@ class FakeViews:
         if self.failure is not None:
             raise self.failure
 
-    async def runs(
-        self,
-        query: str,
-        *,
-        sort: Sequence[Sort],
-        limit: int,
-        cursor: str | None,
-        group: GroupOf | None = None,
-        text: str = "",
-        columns: Sequence[str] | None = None,
-        metrics: Sequence[MetricOf] = (),
-    ) -> RunsPage:
-        whose = tuple(extra for extra in (group, text, columns, metrics) if extra)
-        self._ask(query, (query, [(s.by, s.desc) for s in sort], limit, cursor, *whose))
+    async def runs(self, query: str = "", **asked: Any) -> RunsPage:
+        order = [(key.by, key.desc) for key in asked.pop("sort")]
+        self._ask(query, (query, order, *(value for name, value in asked.items()
+                                          if value or name in {"limit", "cursor"})))  # fmt: skip
         page = {
             "rows": [RUN],
             "total": 1,
@@ -158,65 +145,56 @@ class FakeViews:
         detail = {**DETAIL, "status": self.run_status, "watermark": self.watermark}
         return msgspec.convert(detail, RunDetail)
 
-    async def groups(
-        self, query: str, by: Sequence[str], *, columns: Sequence[str], **asked: Any
-    ) -> GroupsPage:
-        self._ask(query, (query, list(by), list(columns), asked))
-        return GroupsPage([], list(by), list(columns), 0, 0, None, self.watermark, [])
+    async def groups(self, query: str, by: Sequence[str], **asked: Any) -> GroupsPage:
+        columns = list(asked.pop("columns"))
+        self._ask(query, (query, list(by), columns, asked))
+        return GroupsPage([], list(by), columns, 0, 0, None, self.watermark, [])
 
     async def columns(self, query: str, **asked: Any) -> ColumnsPage:
         self._ask(query, (query, asked))
         return ColumnsPage([], 0, 0, None, self.watermark, [])
 
-    async def export(self, request: ExportRequest) -> Table:
+    async def export(self, request: Any) -> Table:
         self._ask(request.query, request)
         return Table(["run.name"], [column_of(["first", None])], 2)
 
-    async def edit(self, layout: Layout, runs: Sequence[str], edit: Edit) -> list[SegmentName]:
+    async def edit(self, layout: Any, runs: Sequence[str], edit: Any) -> list[SegmentName]:
         self._ask("", (list(runs), edit))
         for run in runs:
             await self.run(run)
         return [SegmentName(run, "w2") for run in runs]
 
-    async def edited(self, changes: Sequence[SegmentName], wait_s: float) -> EditedRuns:
-        head = {key: RUN[key] for key in RUN if key != "metrics"}
-        return EditedRuns([msgspec.convert(head, RunHead)], self.folded, self.watermark)
+    async def edited(self, changes: Any, wait_s: float) -> EditedRuns:
+        return EditedRuns([HEAD], self.folded, self.watermark)
 
-    async def series(self, query: str, *, limit: int) -> SeriesPage:
-        self._ask(query, (query, limit))
-        page = {
-            "series": [{"run": RUN["id"], **SUMMARY}],
-            "runs": {RUN["id"]: {key: RUN[key] for key in RUN if key != "metrics"}},
-            "total": 1,
-            "watermark": self.watermark,
-            "warnings": [],
-        }
-        return msgspec.convert(page, SeriesPage)
+    async def series(self, query: str = "", **asked: Any) -> SeriesPage:
+        self._ask(query, (query, asked["limit"]))
+        series = msgspec.convert({"run": RUN["id"], **SUMMARY}, SeriesRow)
+        return SeriesPage([series], {HEAD.id: HEAD}, 1, self.watermark, [])
 
-    async def explain(self, query: str, *, subject: Literal["run", "metric"]) -> Explanation:
-        self._ask(query, (query, subject))
+    async def explain(self, query: str, **asked: Any) -> Explanation:
+        self._ask(query, (query, asked["subject"]))
         part = ExplainedPart("run.lr", (0, 6), 0, "numbers", 3, 0, 0.125)
-        return Explanation(query, subject, 4, 3, 0, 0.25, [part], [], self.watermark)
+        return Explanation(query, asked["subject"], 4, 3, 0, 0.25, [part], [], self.watermark)
 
-    async def frames(self, request: FramesRequest) -> bytes:
+    async def frames(self, request: Any) -> bytes:
         self._ask(request.query or "", request)
         return self.frames_bytes
 
-    async def search(self, text: str, query: str, *, limit: int, hits: int) -> SearchPage:
-        self._ask(query, (text, query, limit, hits))
+    async def search(self, text: str, query: str = "", **asked: Any) -> SearchPage:
+        self._ask(query, (text, query, asked["limit"], asked["hits"]))
         hit = Hit("line", "out of memory", [(7, 13)], 1_700_000_041.0, writer="w1", line=41)
-        head = msgspec.convert(RUN, RunHead)
-        return SearchPage([FoundRun(head, [hit], more=False)], 1, True, self.watermark, [])
+        return SearchPage([FoundRun(HEAD, [hit], more=False)], 1, True, self.watermark, [])
 
-    async def lines(self, run: str, asked: LinesRequest) -> LinesPage:
+    async def lines(self, run: str, asked: Any) -> LinesPage:
         self._ask("", (run, asked))
         return LinesPage([], 0, 0, 0, [], self.watermark)
 
-    async def hits(self, run: str, asked: HitsRequest) -> HitsPage:
+    async def hits(self, run: str, asked: Any) -> HitsPage:
         self._ask("", (run, asked))
         return HitsPage([], 0, None, self.watermark)
 
-    async def messages(self, run: str, asked: MessagesRequest) -> MessagesPage:
+    async def messages(self, run: str, asked: Any) -> MessagesPage:
         self._ask("", (run, asked))
         return MessagesPage([], 0, {}, None, self.watermark)
 
@@ -224,16 +202,16 @@ class FakeViews:
         self._ask("", (run, (at, series)))
         return StepAt(at, None, None)
 
-    async def values(self, run: str, asked: ValuesRequest) -> ValuesPage:
+    async def values(self, run: str, asked: Any) -> ValuesPage:
         self._ask("", (run, asked))
         return ValuesPage([], [], None, self.watermark)
 
-    async def runs_values(self, query: str, asked: ValuesRequest) -> RunsValuesPage:
+    async def runs_values(self, query: str, asked: Any) -> RunsValuesPage:
         self._ask(query, (query, asked))
         return RunsValuesPage([], {}, None, self.watermark, [])
 
     async def totals(self) -> Totals:
-        return msgspec.convert({"total": 1, "running": 0}, Totals)
+        return Totals(1, 0)
 
     def _ask(self, query: str, asked: Any) -> None:
         self.asked.append(asked)

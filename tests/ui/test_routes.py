@@ -115,7 +115,7 @@ async def test_an_ended_run_is_answered_by_304_until_something_is_folded(tmp_pat
         tag = (await client.get("/api/v1/runs/0k1")).headers["ETag"]
         again = await client.get("/api/v1/runs/0k1", headers={"If-None-Match": tag})
         assert (again.status, await again.read()) == (304, b"")
-        fake.views.watermark += 32
+        fake.views.mark += 32
         later = await client.get("/api/v1/runs/0k1", headers={"If-None-Match": tag})
         assert later.status == 200
 

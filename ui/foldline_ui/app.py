@@ -18,6 +18,7 @@ from aiohttp import web
 
 from foldline.layout import Layout
 from foldline_ingest.announce import LIVE_SHELF
+from foldline_views.reader import Views
 
 from . import routes
 from .delivery import Delivery
@@ -26,7 +27,7 @@ from .failure import failures
 from .guard import add_headers, guard, names_of
 from .notices import Notices
 from .pages import Bundle
-from .parts import HUB, LAYOUT, NOTICES, READER, ROUTES, VITALS, Announcements, Reader
+from .parts import HUB, LAYOUT, NOTICES, READER, ROUTES, VITALS, Announcements
 from .route import BODY_BYTES_MAX
 from .vitals import Vitals
 
@@ -45,7 +46,7 @@ class Composition:
 
     layout: Layout
     supervise: Callable[[], AbstractAsyncContextManager[Announcements]]
-    open_reader: Callable[[], Awaitable[Reader]]
+    open_reader: Callable[[], Awaitable[Views]]
     host: str = "127.0.0.1"
     bundle: Bundle | None = None
 
