@@ -196,9 +196,10 @@ def test_a_server_heals(tmp_path: Path, harm: Callable[[Path], None]) -> None:
             wait_for(lambda: asking.right > 8, "answers")
             harm(store)
             log(store, "later")
+            later = {"query": 'run.name == "later" and run.status == "finished"'}
             wait_for(
-                lambda: server.ask("runs/search", {"query": 'run.name == "later"'})["total"] == 1,
-                "the run that came later",
+                lambda: server.ask("runs/search", later)["total"] == 1,
+                "all of the run that came later",
             )
             before = asking.right
             wait_for(lambda: asking.right > before + 20, "more answers")
