@@ -43,6 +43,7 @@ from foldline_views.explain import ExplainedPart, Explanation
 from foldline_views.export import Table
 from foldline_views.reader import Views
 from foldline_views.searchpages import FoundRun, SearchPage
+from foldline_views.tags import TagRow, TagsEdited, TagsPage
 from foldline_views.text.hits import Hit
 
 Client = TestClient[web.Request, web.Application]
@@ -209,6 +210,13 @@ class FakeViews(Views):
     async def runs_values(self, query: str, asked: Any) -> RunsValuesPage:
         self._ask(query, (query, asked))
         return RunsValuesPage([], {}, None, self.watermark, [])
+
+    async def tags(self) -> TagsPage:
+        return TagsPage([TagRow("baseline", 1)], self.watermark)
+
+    async def retag(self, tags: Any, to: str | None, wait_s: float) -> TagsEdited:
+        self._ask("", (tags, to))
+        return TagsEdited(1, 0, self.folded, self.watermark)
 
     async def totals(self) -> Totals:
         return Totals(1, 0)

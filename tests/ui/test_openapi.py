@@ -24,11 +24,13 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /runs/{id}": {"archived": True},
     "POST /alerts": {"id": "0k1", "when": {"type": "nonfinite"}},  # removed again by its DELETE
     "POST /bookmarks": {"name": "x", "page": "runs", "url": "runs"},  # likewise
+    "POST /tags/edit": {"tags": ["x"]},
+    "POST /tags/describe": {"tag": "x", "color": "#aabbcc"},
     "PATCH /bookmarks/{id}": {"pinned": True},
 }
 WRITES = {
     "edit_run", "edit_runs", "keep_rule", "remove_rule",
-    "keep_bookmark", "change_bookmark", "remove_bookmark",
+    "keep_bookmark", "change_bookmark", "remove_bookmark", "edit_tags", "describe_tag",
 }  # fmt: skip
 DOCUMENT: dict[str, Any] = json.loads(json.dumps(document(routes.table(), "1.2.3")))
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from foldline.params import TEXT_CHARS_MAX
-from foldline.settings import TAG_CHARS_MAX
+from foldline_views.tagwords import Tag
 
 from .wire import (
     KEYS_MAX,
@@ -41,7 +41,6 @@ EDIT_TAGS_MAX = 100  # that one request puts on a run or takes off it
 EDIT_NAME_CHARS_MAX = 1000  # a longer name is a description
 
 RunName = Annotated[str, Meta(min_length=1, max_length=EDIT_NAME_CHARS_MAX)]
-Tag = Annotated[str, Meta(min_length=1, max_length=TAG_CHARS_MAX)]
 Tags = Annotated[tuple[Tag, ...], Meta(max_length=EDIT_TAGS_MAX)]
 
 

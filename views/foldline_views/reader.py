@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ import anyio.to_thread
 from foldline.errors import ViewDamaged
 from foldline.layout import Layout, SegmentName
 
-from . import artifacts
+from . import artifacts, tagwords
 from .answers import (
     Best,
     ColumnsPage,
@@ -69,6 +69,7 @@ from .searchpages import SearchPage, search_page, shown_of
 from .selection import Selection
 from .shelves import CATALOG
 from .steptimes import chosen_series, step_at
+from .tags import TagsEdited, TagsPage, tagged, tags_page
 from .viewstore import read_version
 
 __all__ = ["Views"]
@@ -76,6 +77,7 @@ __all__ = ["Views"]
 T = TypeVar("T")
 
 STEP_READS_MAX = 2  # at once, of all points of a series: 50 MB each if there are a million
+RETAGGED_MAX = 1000  # runs that one change of tags is logged for: some seconds of syncing files
 # Between two looks for a change that was logged just now, in seconds: half of what a fold takes.
 FOLDED_POLL_S = 0.01
 
@@ -272,6 +274,27 @@ class Views:
         heads = [catalog.heads[catalog.find(change.run)] for change in changes]
         folded = all(is_folded(catalog, change) for change in changes)
         return EditedRuns(heads, folded, catalog.watermark)
+
+    async def tags(self) -> TagsPage:
+        """Return every tag, with how many runs have it. Raises WordsRejected."""
+        words = await anyio.to_thread.run_sync(tagwords.read, self._layout)
+        return tags_page(self._catalog, words)
+
+    async def retag(self, tags: Collection[str], to: str | None, wait_s: float) -> TagsEdited:
+        """Give the runs that have one of these tags another in its place, or none.
+
+        At most RETAGGED_MAX of them: who still finds some left asks again. What is said of a tag
+        follows it. Raises RunNotFound, StoreUnwritable and WordsRejected.
+        """
+        old = sorted({*tags} - {to})
+        runs = tagged(self._catalog, old)
+        edit = Edit({}, [] if to is None else [to], old)
+        changes = await edit_runs(self._layout, self._catalog, runs[:RETAGGED_MAX], edit)
+        edited = await self.edited(changes, wait_s)
+        left = len(runs) - len(changes)
+        if not left:
+            await anyio.to_thread.run_sync(tagwords.move, self._layout, old, to)
+        return TagsEdited(len(changes), left, edited.folded, edited.watermark)
 
     async def run(self, run: str) -> RunDetail:
         """Return one run, whole. Raises RunNotFound."""

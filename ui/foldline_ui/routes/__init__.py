@@ -17,6 +17,7 @@ from . import (
     runs,
     search,
     series,
+    tags,
     values,
 )
 
@@ -39,6 +40,7 @@ def table() -> RouteTable:
         explain,
         alerts,
         bookmarks,
+        tags,
         events,
         openapi,
     )
