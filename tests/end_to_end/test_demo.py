@@ -41,7 +41,7 @@ def test_the_demo_trains_serves_and_stops(page: Page, processes: ExitStack, tmp_
     processes.callback(end, demo)
     said = read_until(demo, "Open http")
     (url,) = re.findall(r"Open (http\S+)", said)
-    page.goto(url)
+    page.goto(f"{url.rstrip('/')}/runs")
     page.wait_for("[role=row]", TRIALS[0].name)
     said = read_until(demo, "Press Ctrl-C")
     assert "4 of 4 models trained" in said

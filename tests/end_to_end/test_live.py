@@ -62,7 +62,7 @@ def test_a_run_and_its_points_appear_while_it_trains(
 ) -> None:
     """A script in one process tracks, a server in another folds, and the page draws, unasked."""
     server = serve(tmp_path / "store")
-    page.goto(server.url)
+    page.goto(f"{server.url}runs")
     training = script(TRAINING)
     assert track(training, 10) == 10
     page.wait_for("body", "the-run")
@@ -111,6 +111,6 @@ def test_a_killed_run_is_shown_as_killed(
 def test_an_empty_store_says_what_to_type(page: Page, serve: Serve, tmp_path: Path) -> None:
     """A newcomer sees the lines of Python that make the first run."""
     server = serve(tmp_path / "store")
-    page.goto(server.url)
+    page.goto(f"{server.url}runs")
     page.wait_for("body", "import foldline")
     page.wait_for("body", "Run(")

@@ -1,33 +1,10 @@
-/** Addresses lead to pages, settings become lines, and deltas move a run on. */
+/** Settings become lines, and deltas move a run on. */
 
 import { describe, expect, it } from 'vitest';
-import { metricsHref, pageOf, pathBelow, runHref } from '../../src/lib/state/route.svelte';
 import { foundLines, paramLines } from '../../src/pages/run/params';
 import { withDelta } from '../../src/pages/runs/deltas';
 import { firstScript } from '../../src/pages/runs/first-script';
 import { aRun, aSummary } from './samples';
-
-describe('route', () => {
-  it('reads the path below a proxy prefix', () => {
-    const url = new URL('https://lab.example/tools/foldline/runs/abc?x=1');
-    expect(pathBelow(url, 'https://lab.example/tools/foldline/')).toBe('runs/abc');
-    expect(pathBelow(new URL('http://localhost/metrics'), 'http://localhost/')).toBe('metrics');
-  });
-
-  it('names the page of a path', () => {
-    expect(pageOf('')).toEqual({ name: 'runs' });
-    expect(pageOf('runs/')).toEqual({ name: 'runs' });
-    expect(pageOf('runs/a%20b')).toEqual({ name: 'run', id: 'a b' });
-    expect(pageOf('metrics')).toEqual({ name: 'metrics' });
-    expect(pageOf('what/else')).toEqual({ name: 'lost', path: 'what/else' });
-  });
-
-  it('writes addresses that it can read', () => {
-    expect(pageOf(runHref('a/b'))).toEqual({ name: 'run', id: 'a/b' });
-    const query = 'run.id == "x"';
-    expect(new URL(metricsHref(query), 'http://h/').searchParams.get('q')).toBe(query);
-  });
-});
 
 describe('param lines', () => {
   const params = { hparams: { lr: 0.1, opt: { name: 'adam' } }, seed: 3, files: ['a'] };

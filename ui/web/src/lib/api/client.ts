@@ -11,6 +11,8 @@ import type {
   RunDetail,
   RunsRequest,
   RunsResponse,
+  SearchRequest,
+  SearchResponse,
   SeriesRequest,
   SeriesResponse,
 } from './types';
@@ -73,7 +75,7 @@ async function failure(response: Response): Promise<ApiError> {
   });
 }
 
-async function call(path: string, init: RequestInit): Promise<Response> {
+export async function call(path: string, init: RequestInit): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(apiUrl(path), init);
@@ -90,13 +92,43 @@ async function call(path: string, init: RequestInit): Promise<Response> {
   return response;
 }
 
-function post(path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
+function send(
+  method: string,
+  path: string,
+  body: unknown,
+  signal?: AbortSignal,
+): Promise<Response> {
   return call(path, {
-    method: 'POST',
+    method,
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
     signal: signal ?? null,
   });
+}
+
+export function post(path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
+  return send('POST', path, body, signal);
+}
+
+/** What stands behind the "?": of each word its value, without those that are undefined. */
+export function queryOf(words: Record<string, string | number | boolean | undefined>): string {
+  const given = Object.entries(words).filter(([, value]) => value !== undefined);
+  return new URLSearchParams(given.map(([word, value]) => [word, String(value)])).toString();
+}
+
+/** The JSON that a GET answers. */
+export async function askJson<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return (await call(path, { signal: signal ?? null })).json() as Promise<T>;
+}
+
+/** The JSON that a request with a JSON body answers. */
+export async function sendJson<T>(
+  method: 'POST' | 'PATCH' | 'DELETE',
+  path: string,
+  body: unknown = {},
+  signal?: AbortSignal,
+): Promise<T> {
+  return (await send(method, path, body, signal)).json() as Promise<T>;
 }
 
 export async function getHealth(signal?: AbortSignal): Promise<Health> {
@@ -120,6 +152,13 @@ export async function searchSeries(
   signal?: AbortSignal,
 ): Promise<SeriesResponse> {
   return (await post('series/search', request, signal)).json() as Promise<SeriesResponse>;
+}
+
+export async function searchTexts(
+  request: SearchRequest,
+  signal?: AbortSignal,
+): Promise<SearchResponse> {
+  return askJson(`search?${queryOf({ ...request })}`, signal);
 }
 
 /** Binary columns; see frames.ts for their layout. */

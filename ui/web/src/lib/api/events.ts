@@ -23,6 +23,9 @@ export const HIDDEN_GRACE_MS = 60_000;
 /** While a tab is hidden no frame is drawn; changes are then handed on at this pace. */
 const HIDDEN_FLUSH_MS = 1_000;
 
+/** Notices without content, about what people keep: worth a GET. */
+export type Notice = 'bookmarks' | 'tags';
+
 type Off = () => void;
 type Listener<T> = (value: T) => void;
 
@@ -50,11 +53,16 @@ export function mergeChanges(earlier: Change, later: Change): Change {
   const series = new Map<number, SeriesDelta>();
   for (const delta of earlier.series) series.set(delta.id, delta);
   for (const delta of later.series) series.set(delta.id, delta);
+  const shelves = { ...earlier.shelves };
+  for (const [shelf, runs] of Object.entries(later.shelves)) {
+    shelves[shelf] = [...new Set([...(shelves[shelf] ?? []), ...runs])];
+  }
   return {
     watermark: later.watermark,
     lag_bytes: later.lag_bytes,
     runs: [...new Set([...earlier.runs, ...later.runs])],
     series: [...series.values()],
+    shelves,
     truncated: earlier.truncated || later.truncated,
   };
 }
@@ -74,6 +82,10 @@ export class EventFeed {
   private readonly resets = new Set<Listener<void>>();
   private readonly healths = new Set<Listener<void>>();
   private readonly states = new Set<Listener<Connection>>();
+  private readonly notices: Record<Notice, Set<Listener<void>>> = {
+    bookmarks: new Set(),
+    tags: new Set(),
+  };
 
   constructor(host: FeedHost = browserHost) {
     this.host = host;
@@ -92,6 +104,11 @@ export class EventFeed {
   /** The server's health changed: worth a GET. */
   onHealth(listener: Listener<void>): Off {
     return this.listen(this.healths, listener);
+  }
+
+  /** Somebody changed the bookmarks, or what is kept of tags. */
+  onNotice(notice: Notice, listener: Listener<void>): Off {
+    return this.listen(this.notices[notice], listener);
   }
 
   /** Called at once with the present state, then at each change of it. */
@@ -123,6 +140,9 @@ export class EventFeed {
     source.addEventListener('change', (event) => this.received(event.data as string));
     source.addEventListener('reset', () => this.reset());
     source.addEventListener('health', () => emit(this.healths, undefined));
+    for (const [notice, listeners] of Object.entries(this.notices)) {
+      source.addEventListener(notice, () => emit(listeners, undefined));
+    }
   }
 
   private opened(): void {

@@ -223,8 +223,29 @@ export interface SeriesResponse {
   warnings: string[];
 }
 
-export type XAxis = 'step' | 'time' | 'relative';
-export type FrameColumn = 'last' | 'min' | 'max' | 'mean';
+/** Along what curves are drawn; another series of the same run is named by its metric. */
+export type XAxis =
+  | 'step' | 'time' | 'relative' | 'epoch' | 'auto' | { metric: string; context?: Context | null };
+/** Of a series; then the one that smoothing adds; then those of a group. */
+export type FrameColumn =
+  | 'last' | 'min' | 'max' | 'mean' | 'smooth' | 'line' | 'low' | 'high' | 'members' | 'nonfinite';
+
+/** By half-life, standard deviation or whole window in units of x; an ema by weight instead. */
+export interface Smooth {
+  by: 'ema' | 'gaussian' | 'mean';
+  width?: number;
+  weight?: number;
+}
+
+export type AggregateLine = 'mean' | 'median' | 'min' | 'max';
+export type AggregateBand = 'none' | 'min-max' | 'std' | 'stderr' | 'ci95' | [number, number];
+
+/** `by` are words of the query language. */
+export interface Aggregate {
+  by: string[];
+  line: AggregateLine;
+  band: AggregateBand;
+}
 
 /** Which series: either by query or by number. */
 export type FramesTarget = { query: string } | { ids: number[] };
@@ -234,8 +255,60 @@ export type FramesRequest = FramesTarget & {
   /** Buckets per series, at most 1,024. */
   points: number;
   range: [number, number] | null;
-  columns: FrameColumn[];
+  columns: ('last' | 'min' | 'max' | 'mean')[];
+  smooth?: Smooth | null;
+  /** A fork is shown with its parent's points before its own. */
+  inherit?: boolean;
+  expressions?: string[];
+  aggregate?: Aggregate | null;
 };
+
+export type HitKind = 'run' | 'message' | 'text' | 'code' | 'line';
+
+/** A place where a question was found. What says nothing is left out. */
+export interface Hit {
+  kind: HitKind;
+  /** What to show of it. */
+  text: string;
+  /** Ranges of the text to highlight, in code points. */
+  marks: [number, number][];
+  time?: number;
+  /** Of the run's own words: which. */
+  field?: string;
+  /** A param's path, a text's name, a file's path. */
+  name?: string;
+  writer?: string;
+  rank?: number;
+  seq?: number;
+  /** Of a console from 0, of code from 1; 0 there is the file's path. */
+  line?: number;
+  level?: number;
+  step?: number;
+  blob?: string;
+}
+
+export interface FoundRun {
+  run: RunHead;
+  hits: Hit[];
+  /** The run has others. */
+  more: boolean;
+}
+
+export interface SearchRequest {
+  q: string;
+  query?: string;
+  limit: number;
+  hits: number;
+}
+
+export interface SearchResponse {
+  runs: FoundRun[];
+  total: number;
+  /** False: the total may be too large. */
+  exact: boolean;
+  watermark: number;
+  warnings: string[];
+}
 
 export type FoldState = 'live' | 'catching_up' | 'rebuilding' | 'down';
 
@@ -254,7 +327,13 @@ export interface Health {
   lag_bytes: number;
   fold: { state: FoldState; progress: number | null; message: string | null };
   runs: { total: number; running: number };
-  disk: { free_bytes: number; log_bytes: number; views_bytes: number };
+  disk: {
+    free_bytes: number;
+    log_bytes: number;
+    views_bytes: number;
+    /** Null until it was measured, and at most a minute old. */
+    blobs_bytes?: number | null;
+  };
   damage: Damage[];
 }
 
@@ -275,6 +354,8 @@ export interface Change {
   lag_bytes: number;
   runs: string[];
   series: SeriesDelta[];
+  /** By set of views, runs of which more has come that is none of the above, such as lines. */
+  shelves: Record<string, string[]>;
   /** More series changed than an event may name: read again what is shown. */
   truncated: boolean;
 }

@@ -5,14 +5,15 @@
  */
 
 import type { Json, WireNumber } from '../api/types';
+import { settings } from '../state/settings.svelte';
 
 export const NONE = '–';
 
 const grouped = new Intl.NumberFormat('en');
 
-/** 1284 -> "1,284". */
+/** 1284 -> "1,284", unless the reader likes it plain. */
 export function formatCount(value: number): string {
-  return grouped.format(value);
+  return settings.grouping ? grouped.format(value) : String(value);
 }
 
 function exponent(value: number, digits: number): string {
@@ -22,14 +23,17 @@ function exponent(value: number, digits: number): string {
 }
 
 /** A measured value with `digits` significant ones; trailing zeros stay, so columns line up. */
-export function formatValue(value: WireNumber | null | undefined, digits = 4): string {
+export function formatValue(
+  value: WireNumber | null | undefined,
+  digits: number = settings.digits,
+): string {
   if (value === null || value === undefined) return NONE;
   if (typeof value === 'string') return value === 'NaN' ? 'NaN' : value.replace('Infinity', '∞');
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? '∞' : '-∞';
   const size = Math.abs(value);
   if (size === 0) return '0';
-  if (Number.isInteger(value) && size < 1e7) return grouped.format(value);
+  if (Number.isInteger(value) && size < 1e7) return formatCount(value);
   if (size < 1e-3 || size >= 1e7) return exponent(value, digits);
   if (size < 1) return value.toFixed(digits);
   const whole = Math.floor(Math.log10(size)) + 1;

@@ -4,6 +4,7 @@
  * They come as unix seconds and seconds.
  */
 
+import { settings } from '../state/settings.svelte';
 import { NONE } from './number';
 
 const MINUTE = 60;
@@ -22,8 +23,9 @@ export function formatDuration(seconds: number | null | undefined): string {
   return `${Math.floor(whole / DAY)}d ${Math.floor((whole % DAY) / HOUR)}h`;
 }
 
-/** "just now", "12m ago", "5h ago", "3d ago", then the date. */
+/** "just now", "12m ago", "5h ago", "3d ago", then the date; or the moment, if that is liked. */
 export function formatAgo(time: number, now: number = Date.now() / 1000): string {
+  if (settings.times === 'absolute') return formatBriefly(time, now);
   const age = now - time;
   if (age < 10) return 'just now';
   if (age < MINUTE) return `${Math.floor(age)}s ago`;
@@ -33,18 +35,44 @@ export function formatAgo(time: number, now: number = Date.now() / 1000): string
   return formatDate(time, now);
 }
 
-const dayThisYear = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short' });
-const day = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short', year: 'numeric' });
-const full = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'medium' });
+/** A way to write moments, in the reader's zone and in UTC. */
+function inZones(options: Intl.DateTimeFormatOptions): Record<'local' | 'utc', Intl.DateTimeFormat> {
+  return {
+    local: new Intl.DateTimeFormat('en', options),
+    utc: new Intl.DateTimeFormat('en', { ...options, timeZone: 'UTC' }),
+  };
+}
+
+const brief = inZones({
+  day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23',
+});
+const dayThisYear = inZones({ day: 'numeric', month: 'short' });
+const day = inZones({ day: 'numeric', month: 'short', year: 'numeric' });
+const full = inZones({ dateStyle: 'medium', timeStyle: 'medium' });
+
+/** "Nov 3, 14:05", and the date alone of another year. */
+function formatBriefly(time: number, now: number): string {
+  if (!isSameYear(time, now)) return formatDate(time, now);
+  return brief[settings.zone].format(new Date(time * 1000));
+}
+
+function isSameYear(one: number, other: number): boolean {
+  const year = (time: number) => {
+    const date = new Date(time * 1000);
+    return settings.zone === 'utc' ? date.getUTCFullYear() : date.getFullYear();
+  };
+  return year(one) === year(other);
+}
 
 /** "Nov 3", with the year if it is another one. */
 export function formatDate(time: number, now: number = Date.now() / 1000): string {
-  const date = new Date(time * 1000);
-  const sameYear = date.getFullYear() === new Date(now * 1000).getFullYear();
-  return (sameYear ? dayThisYear : day).format(date);
+  const format = isSameYear(time, now) ? dayThisYear : day;
+  return format[settings.zone].format(new Date(time * 1000));
 }
 
-/** Date and time to the second, in the reader's time zone. */
+/** Date and time to the second, in the zone that the reader chose. */
 export function formatMoment(time: number | null | undefined): string {
-  return time === null || time === undefined ? NONE : full.format(new Date(time * 1000));
+  if (time === null || time === undefined) return NONE;
+  const text = full[settings.zone].format(new Date(time * 1000));
+  return settings.zone === 'utc' ? `${text} UTC` : text;
 }

@@ -4,16 +4,23 @@
  * Pages bind them while they are shown; the key sheet lists what is bound.
  */
 
+import type { Component } from 'svelte';
+
 export interface KeyBinding {
-  /** "j", "Escape", or two keys in turn: "g r". */
+  /** "j", "Escape", two keys in turn: "g r", or with Ctrl (Command on a Mac): "Mod+k". */
   keys: string;
   /** What it does, as the key sheet shows it. Empty hides it there. */
   label: string;
   /** Heading on the key sheet. */
   group: string;
-  run(event: KeyboardEvent): void;
+  /** Called by the palette without an event. */
+  run(event?: KeyboardEvent): void;
   /** Also while a text field has the focus. */
   inFields?: boolean;
+  /** False keeps it out of the palette: moving a cursor makes no sense from there. */
+  offered?: boolean;
+  /** Beside it in the palette. */
+  icon?: Component<{ size?: number | string }>;
 }
 
 /** The second key of a pair has to follow within this time. */
@@ -60,10 +67,12 @@ function setPrefix(key: string): void {
 }
 
 function pressed(event: KeyboardEvent): void {
-  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.defaultPrevented || event.altKey) return;
   if (isPressOfControl(event)) return;
   const inField = isField(event.target);
-  const keys = prefix === '' ? event.key : `${prefix} ${event.key}`;
+  const held = event.ctrlKey || event.metaKey;
+  const key = held ? `Mod+${event.key.toLowerCase()}` : event.key;
+  const keys = prefix === '' ? key : `${prefix} ${key}`;
   const binding = find(keys, inField);
   setPrefix('');
   if (binding !== undefined) {
@@ -71,7 +80,7 @@ function pressed(event: KeyboardEvent): void {
     binding.run(event);
     return;
   }
-  if (inField) return;
+  if (inField || held) return;
   if (boundKeys().some((other) => other.keys.startsWith(`${event.key} `))) setPrefix(event.key);
 }
 

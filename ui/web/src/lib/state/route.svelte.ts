@@ -6,11 +6,17 @@
 
 import { BASE } from '../api/client';
 
+/** Pages that one word of the path names. */
+const PLAIN = ['runs', 'metrics', 'search', 'bookmarks', 'tags', 'settings'] as const;
+
 export type Page =
-  | { name: 'runs' }
-  | { name: 'metrics' }
-  | { name: 'run'; id: string }
+  | { name: 'home' }
+  | { name: (typeof PLAIN)[number] }
+  /** `tab` is '' on the run's first one. */
+  | { name: 'run'; id: string; tab: string }
   | { name: 'lost'; path: string };
+
+export type PageName = Page['name'];
 
 /** The path below the app's base, without a leading slash: "runs/abc". */
 export function pathBelow(url: URL, base: string): string {
@@ -20,18 +26,26 @@ export function pathBelow(url: URL, base: string): string {
 
 export function pageOf(path: string): Page {
   const parts = path.split('/').filter((part) => part !== '');
-  const [first, second] = parts;
-  if (first === undefined || (first === 'runs' && parts.length === 1)) return { name: 'runs' };
-  if (first === 'metrics' && parts.length === 1) return { name: 'metrics' };
-  if (first === 'runs' && second !== undefined && parts.length === 2) {
-    return { name: 'run', id: decodeURIComponent(second) };
-  }
-  return { name: 'lost', path };
+  const [first, second, tab = ''] = parts;
+  if (first === undefined) return { name: 'home' };
+  const plain = PLAIN.find((name) => name === first);
+  if (plain !== undefined && parts.length === 1) return { name: plain };
+  const id = first === 'runs' && parts.length <= 3 ? decoded(second) : null;
+  return id === null ? { name: 'lost', path } : { name: 'run', id, tab };
 }
 
-/** Address of a run's own page, relative to the base. */
-export function runHref(id: string): string {
-  return `runs/${encodeURIComponent(id)}`;
+/** Null for nothing, and for what is no encoded text, such as half of an escape. */
+function decoded(part: string | undefined): string | null {
+  try {
+    return part === undefined ? null : decodeURIComponent(part);
+  } catch {
+    return null;
+  }
+}
+
+/** Address of a run's own page, or of one of its tabs, relative to the base. */
+export function runHref(id: string, tab = ''): string {
+  return `runs/${encodeURIComponent(id)}${tab === '' ? '' : `/${tab}`}`;
 }
 
 /** Address of the curves that a query picks, relative to the base. */
@@ -44,9 +58,17 @@ const startUrl = typeof location === 'undefined' ? BASE : location.href;
 class Route {
   private url = $state.raw(new URL(startUrl));
 
-  readonly page: Page = $derived(pageOf(pathBelow(this.url, BASE)));
+  /** The path below the base: "runs/abc". */
+  readonly path: string = $derived(pathBelow(this.url, BASE));
+  readonly page: Page = $derived(pageOf(this.path));
   /** The query string. Read only: write through `set`. */
   readonly params: URLSearchParams = $derived(this.url.searchParams);
+  /** What stands behind the "#", without it. */
+  readonly hash: string = $derived(this.url.hash.slice(1));
+  /** The whole address below the base, as a bookmark keeps it. */
+  readonly href: string = $derived(
+    this.path + this.url.search + this.url.hash,
+  );
 
   /** To another page; a step that the back button undoes. */
   go(href: string): void {
