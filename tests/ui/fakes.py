@@ -19,6 +19,7 @@ from foldline_ingest.announce import Announcement
 from foldline_ingest.view import SeriesDelta
 from foldline_ui.app import Composition, compose
 from foldline_ui.pages import Bundle
+from foldline_views.activity import ActivityPage
 from foldline_views.answers import (
     ColumnsPage,
     EditedRuns,
@@ -41,6 +42,7 @@ from foldline_views.contents import (
 )
 from foldline_views.explain import ExplainedPart, Explanation
 from foldline_views.export import Table
+from foldline_views.home import HomePage
 from foldline_views.reader import Views
 from foldline_views.searchpages import FoundRun, SearchPage
 from foldline_views.tags import TagRow, TagsEdited, TagsPage
@@ -210,6 +212,13 @@ class FakeViews(Views):
     async def runs_values(self, query: str, asked: Any) -> RunsValuesPage:
         self._ask(query, (query, asked))
         return RunsValuesPage([], {}, None, self.watermark, [])
+
+    async def home(self, limit: int) -> HomePage:
+        return HomePage([], 0, [], 1, [], [], self.watermark)
+
+    async def activity(self, days: int, offset_s: float) -> ActivityPage:
+        self._ask("", (days, offset_s))
+        return ActivityPage([], self.watermark)
 
     async def tags(self) -> TagsPage:
         return TagsPage([TagRow("baseline", 1)], self.watermark)

@@ -1,4 +1,4 @@
-"""What people keep: bookmarks over HTTP, in a file, by many at once."""
+"""Bookmarks: over HTTP, in a file, by many at once."""
 
 from __future__ import annotations
 

@@ -22,8 +22,10 @@ from foldline_views.contents import (
 from .wire import QUERY_CHARS_MAX, Request, SeriesNumber
 
 __all__ = [
+    "ActivityAsked",
     "BlobAsked",
     "HitsAsked",
+    "HomeAsked",
     "LinesAsked",
     "MessagesAsked",
     "RunsValuesAsked",
@@ -45,6 +47,9 @@ FOUND_MAX = 200  # runs of a search: five screens; who wants all asks a query
 FOUND_DEFAULT = 20
 FOUND_HITS_MAX = 30  # of one run: what is looked through is the newest 32 documents
 FOUND_HITS_DEFAULT = 3
+HOME_MAX = 100  # of each kind of thing on a home page: more than a screen
+DAYS_MAX = 3660  # ten years: a calendar shows one
+OFFSET_MIN_MAX = 24 * 60  # no clock on earth is farther from UTC than fourteen hours
 WORD_CHARS_MAX = 1000  # of a name, a kind, a writer: real ones have fewer
 PLACE_MAX = 1 << 53  # beyond it JavaScript has no whole numbers
 CURSOR_CHARS_MAX = 8192  # a cursor of ours names a place for each of a run's writers
@@ -166,6 +171,19 @@ class SearchAsked(Request, frozen=True):
     query: Annotated[str, Meta(max_length=QUERY_CHARS_MAX)] = ""
     limit: Annotated[int, Meta(ge=1, le=FOUND_MAX)] = FOUND_DEFAULT
     hits: Annotated[int, Meta(ge=1, le=FOUND_HITS_MAX)] = FOUND_HITS_DEFAULT
+
+
+class HomeAsked(Request, frozen=True):
+    """How many of each kind of thing."""
+
+    limit: Annotated[int, Meta(ge=1, le=HOME_MAX)] = 20
+
+
+class ActivityAsked(Request, frozen=True):
+    """How many days, and how many minutes the reader's clock is ahead of UTC."""
+
+    days: Annotated[int, Meta(ge=1, le=DAYS_MAX)] = 366
+    offset_min: Annotated[int, Meta(ge=-OFFSET_MIN_MAX, le=OFFSET_MIN_MAX)] = 0
 
 
 class BlobAsked(Request, frozen=True):

@@ -32,7 +32,7 @@ from .runs import RunState
 from .words import RUN_BRANCHES, RUN_FIELDS
 from .writers import WriterState, outcome, status, trainers
 
-__all__ = ["cells", "detail", "head", "row"]
+__all__ = ["cells", "detail", "head", "row", "shown_alert"]
 
 # Fields that have a place of their own in an answer, and names that a field can't have in a query.
 TAKEN = (RUN_FIELDS | RUN_BRANCHES | {"metrics", "params"}) - {"group", "job_type", "project"}
@@ -133,7 +133,7 @@ def detail(row: RunRow, state: RunState, watermark: int) -> RunDetail:
         error=_error(row.status, state),
         writers=[_writer(name, writer) for name, writer in sorted(state.writers.items())],
         alerts=[
-            _alert(alert, told)
+            shown_alert(alert, told)
             for alert, (told, *_) in state.alerts
         ],
         definitions=[
@@ -144,7 +144,8 @@ def detail(row: RunRow, state: RunState, watermark: int) -> RunDetail:
     )  # fmt: skip
 
 
-def _alert(raised: AlertRaised, told: float) -> Alert:
+def shown_alert(raised: AlertRaised, told: float) -> Alert:
+    """Return an alert as answers have it."""
     return Alert(
         raised.title,
         raised.text,

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from .activity import DAY_S, ActivityPage, activity_days
 from .contents import (
     EntryRow,
     HitsPage,
@@ -23,7 +28,7 @@ from .linehits import hits_page
 from .linepages import lines_page
 from .messagepages import messages_page
 from .opened import Opened
-from .shelves import LINES, VALUES
+from .shelves import LINES, POINTS, VALUES
 from .valuepages import runs_entries, values_page
 
 __all__ = ["Holdings", "Page", "snapshot"]
@@ -42,11 +47,25 @@ class Holdings:
     def __init__(self, views: Path) -> None:
         self._lines = Opened(views, LINES)
         self._values = Opened(views, VALUES)
+        self._points = Opened(views, POINTS)
 
     async def close(self) -> None:
         """Close the files; the next read opens them again."""
         await self._lines.close()
         await self._values.close()
+        await self._points.close()
+
+    async def activity(
+        self, created: NDArray[np.float64], days: int, offset_s: float
+    ) -> ActivityPage:
+        """Return what happened on the last days of a reader, given when runs were created."""
+        today = (time.time() + offset_s) // DAY_S
+        since = (today - days + 1) * DAY_S - offset_s
+        return await self._points.run(
+            snapshot(
+                lambda db, mark: ActivityPage(activity_days(db, created, since, offset_s), mark)
+            )
+        )
 
     async def lines(self, run: str, asked: LinesRequest) -> LinesPage:
         """Return what a run's processes printed, from any place on."""

@@ -21,6 +21,7 @@ from foldline.errors import ViewDamaged
 from foldline.layout import Layout, SegmentName
 
 from . import artifacts, tagwords
+from .activity import ActivityPage
 from .answers import (
     Best,
     ColumnsPage,
@@ -62,12 +63,14 @@ from .export import Table, table_of
 from .generation import Generation, current, report_damage
 from .grouping import groups_page
 from .holdings import Holdings
+from .home import HomePage, home_page
 from .pages import ordered, runs_page, series_page
 from .pointsource import PointsSource
 from .searches import Searches, understood
 from .searchpages import SearchPage, search_page, shown_of
 from .selection import Selection
 from .shelves import CATALOG
+from .sight import created_at, flags
 from .steptimes import chosen_series, step_at
 from .tags import TagsEdited, TagsPage, tagged, tags_page
 from .viewstore import read_version
@@ -274,6 +277,15 @@ class Views:
         heads = [catalog.heads[catalog.find(change.run)] for change in changes]
         folded = all(is_folded(catalog, change) for change in changes)
         return EditedRuns(heads, folded, catalog.watermark)
+
+    async def home(self, limit: int) -> HomePage:
+        """Return what there is to see just now, at most so many of each kind of thing."""
+        return home_page(self._catalog, limit)
+
+    async def activity(self, days: int, offset_s: float) -> ActivityPage:
+        """Return what happened on each of the last days of a reader so far ahead of UTC."""
+        created = created_at(self._catalog)[~flags(self._catalog, "deleted")]
+        return await self._holdings.activity(created, days, offset_s)
 
     async def tags(self) -> TagsPage:
         """Return every tag, with how many runs have it. Raises WordsRejected."""

@@ -1,4 +1,4 @@
-"""A file of people's words, changed by one process at a time.
+"""A file of people's words, changed by one at a time.
 
 What people keep in a store and nothing is derived from, such as rules and bookmarks, stands in
 small JSON files beside the log. Each is read whole and replaced whole; any number of servers and

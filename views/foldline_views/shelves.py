@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from foldline_ingest.announce import LIVE_SHELF
 
+from .activity import ActivityView
 from .authors import AuthorsView
 from .lines import LinesView
 from .messages import MessagesView
@@ -31,7 +32,7 @@ __all__ = ["CATALOG", "LINES", "POINTS", "SHELVES", "TEXT", "VALUES", "named"]
 # What people watch while it happens; the others may be a little older.
 CATALOG = Shelf(LIVE_SHELF, (RunsView, SeriesView), poll_s=0.02)
 LINES = Shelf("lines", (AuthorsView, LinesView, MessagesView), poll_s=0.1, events_only=True)
-POINTS = Shelf("points", (PointsView,), poll_s=0.1)
+POINTS = Shelf("points", (PointsView, ActivityView), poll_s=0.1)
 VALUES = Shelf("values", (AuthorsView, TrackedView), poll_s=0.2, events_only=True)
 # A commit of its index takes 10 ms and more. It has lines of its own: what is found is shown from
 # the very lines that were searched.

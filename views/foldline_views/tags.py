@@ -6,10 +6,10 @@ from collections.abc import Collection
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from .catalog import Catalog
-from .column import Numbers, Objects, Rows
+from .column import Objects, Rows
+from .sight import created_at, flags
 from .tagwords import TagWords
 
 __all__ = ["TagRow", "TagsEdited", "TagsPage", "tagged", "tags_page"]
@@ -45,8 +45,8 @@ class TagsEdited(msgspec.Struct):
 def tags_page(catalog: Catalog, words: TagWords) -> TagsPage:
     """Return every tag; deleted runs don't count."""
     lists, codes = _lists(catalog)
-    archived, deleted = _flags(catalog, "archived"), _flags(catalog, "deleted")
-    created = _created(catalog)
+    archived, deleted = flags(catalog, "archived"), flags(catalog, "deleted")
+    created = created_at(catalog)
     alive = (codes >= 0) & ~deleted
     newest = np.full(len(lists), -np.inf)
     np.maximum.at(newest, codes[alive], created[alive])
@@ -70,7 +70,7 @@ def tagged(catalog: Catalog, tags: Collection[str]) -> list[str]:
     lists, codes = _lists(catalog)
     wanted = {at for at, held in enumerate(lists) if not held.isdisjoint(tags)}
     chosen = np.isin(codes, np.fromiter(wanted, np.int64, len(wanted)))
-    rows = np.flatnonzero(chosen & ~_flags(catalog, "deleted"))
+    rows = np.flatnonzero(chosen & ~flags(catalog, "deleted"))
     return [catalog.heads[row].id for row in rows.tolist()]
 
 
@@ -86,16 +86,3 @@ def _lists(catalog: Catalog) -> tuple[list[frozenset[str]], Rows]:
         -1 if not held else index.setdefault(frozenset(held), len(index)) for held in column.cells()
     ]
     return list(index), np.array(codes, np.intp)
-
-
-def _flags(catalog: Catalog, field: str) -> NDArray[np.bool_]:
-    column = catalog.runs.column((field,))
-    if not isinstance(column, Numbers):
-        return np.zeros(catalog.runs.rows, np.bool_)
-    set_: NDArray[np.bool_] = column.values == 1
-    return set_
-
-
-def _created(catalog: Catalog) -> NDArray[np.float64]:
-    column = catalog.runs.column(("created_at",))
-    return column.values if isinstance(column, Numbers) else np.zeros(catalog.runs.rows)

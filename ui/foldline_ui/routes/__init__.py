@@ -12,6 +12,7 @@ from . import (
     explain,
     exports,
     health,
+    home,
     lines,
     openapi,
     runs,
@@ -29,6 +30,7 @@ def table() -> RouteTable:
     routes = RouteTable()
     modules = (
         health,
+        home,
         runs,
         exports,
         edits,

@@ -1,0 +1,109 @@
+"""How much was tracked, by quarter of an hour.
+
+Days begin at another time for each reader, and everywhere at a quarter of an hour of UTC; so
+quarters can be added up to anybody's days.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from foldline.series import SYSTEM_PREFIX
+from foldline_ingest.batch import Batch
+
+from .session import Session
+
+__all__ = ["DAY_S", "ActivityDay", "ActivityPage", "ActivityView", "activity_days"]
+
+QUARTER_S = 900
+DAY_S = 86_400
+TIME_S_MAX = 253_402_300_800  # the year 10,000: a later time is a broken clock's, and not counted
+
+
+class ActivityDay(msgspec.Struct):
+    """A day on which something happened."""
+
+    day: str  # as 2026-11-28
+    runs: int  # that were created
+    points: int  # that scripts tracked, those among them that a rewind hides
+
+
+class ActivityPage(msgspec.Struct):
+    """The days on which something happened, in order."""
+
+    days: list[ActivityDay]
+    watermark: int
+
+
+class ActivityView:
+    """Counts points by when they were tracked; the machine's load is not counted.
+
+    It stands on the shelf of the points view, after it, and reads names from its table.
+    """
+
+    name = "activity"
+    version = 1
+    schema = "CREATE TABLE activity (quarter INTEGER PRIMARY KEY, points INTEGER NOT NULL);"
+
+    def apply(self, session: Session, batches: Sequence[Batch]) -> None:
+        """Add up the points of the batches."""
+        for batch in batches:
+            if not len(batch.points):
+                continue
+            times = batch.points.time[self._tracked(session, batch)]
+            times = times[(times >= 0) & (times < TIME_S_MAX)]
+            quarters, counts = np.unique((times // QUARTER_S).astype(np.int64), return_counts=True)
+            session.db.executemany(
+                "INSERT INTO activity VALUES (?, ?)"
+                " ON CONFLICT (quarter) DO UPDATE SET points = points + excluded.points",
+                zip(quarters.tolist(), counts.tolist(), strict=True),
+            )
+
+    def forget(self) -> None:
+        """Drop what is in memory: nothing is."""
+
+    def _tracked(self, session: Session, batch: Batch) -> NDArray[np.bool_]:
+        rows = session.db.execute(
+            "SELECT number FROM numbered WHERE segment = ? AND name GLOB ?",
+            (session.segments[batch.segment], f"{SYSTEM_PREFIX}*"),
+        )
+        system = np.array([number for (number,) in rows], np.uint32)
+        return ~np.isin(batch.points.series, system)
+
+
+def activity_days(
+    db: sqlite3.Connection, created: NDArray[np.float64], since: float, offset_s: float
+) -> list[ActivityDay]:
+    """Return the days from a time on, for a reader whose clock is so far ahead of UTC."""
+    quarters = np.array(
+        db.execute(
+            "SELECT quarter, points FROM activity WHERE quarter >= ?", (int(since // QUARTER_S),)
+        ).fetchall(),
+        np.int64,
+    ).reshape(-1, 2)
+    days, places = np.unique(
+        np.concatenate(
+            (
+                _days(created[created >= since], offset_s),
+                _days(quarters[:, 0].astype(np.float64) * QUARTER_S, offset_s),
+            )
+        ),
+        return_inverse=True,
+    )
+    places = places.reshape(-1)
+    split = len(places) - len(quarters)
+    runs = np.bincount(places[:split], minlength=len(days))
+    points = np.zeros(len(days), np.int64)
+    np.add.at(points, places[split:], quarters[:, 1])
+    names = np.datetime_as_string(days.astype("datetime64[D]")).tolist()
+    both = zip(names, runs.tolist(), points.tolist(), strict=True)
+    return [ActivityDay(day, made, tracked) for day, made, tracked in both]
+
+
+def _days(times: NDArray[np.float64], offset_s: float) -> NDArray[np.int64]:
+    return ((times + offset_s) // DAY_S).astype(np.int64)
