@@ -1,6 +1,6 @@
 /** The binary frames of `POST series/frames`, read without copying a value. */
 
-import type { FrameColumn, XAxis } from './types';
+import type { FrameColumn, Json, XAxis } from './types';
 
 /** One series: x ascending as the server sent it, and one value per x in each asked column. */
 export interface FrameSeries {
@@ -17,6 +17,18 @@ export interface Frames {
   readonly columns: readonly FrameColumn[];
   readonly warnings: readonly string[];
   readonly series: readonly FrameSeries[];
+  /** Of each curve, whether its points are as they were tracked; of groups it is not told. */
+  readonly exact: readonly boolean[];
+  /** Of each curve of an expression, whose it is and which one. */
+  readonly curves: readonly { readonly run: string; readonly expression: number }[];
+  /** Of each group, what its members have in common, and how many they are. */
+  readonly groups: readonly FrameGroup[];
+}
+
+export interface FrameGroup {
+  readonly by: readonly Json[];
+  readonly members: number;
+  readonly expression?: number;
 }
 
 /** The bytes are not a frame that this version understands. */
@@ -34,6 +46,9 @@ interface FrameHeader {
   x: XAxis;
   columns: FrameColumn[];
   warnings: string[];
+  exact?: boolean[];
+  curves?: { run: string; expression: number }[];
+  groups?: FrameGroup[];
 }
 
 interface Layout {
@@ -137,5 +152,8 @@ export function decodeFrames(buffer: ArrayBuffer): Frames {
     columns: header.columns,
     warnings: header.warnings,
     series,
+    exact: header.exact ?? [],
+    curves: header.curves ?? [],
+    groups: header.groups ?? [],
   };
 }

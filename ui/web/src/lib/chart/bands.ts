@@ -3,6 +3,7 @@
 import { strokeWide } from './lines';
 import type { Band, Palette } from './model';
 import { type Projection, pixelX, pixelY } from './projection';
+import { scaled } from './scales';
 import { visibleSpan } from './trace';
 
 const CASING_PX = 4;
@@ -46,7 +47,7 @@ export function stretches(values: Float32Array, from: number, to: number): [numb
 }
 
 function fillSpread(context: CanvasRenderingContext2D, band: Band, map: Projection): void {
-  const [from, to] = visibleSpan(band.x, map);
+  const [from, to] = visibleSpan(scaled(band.x, map.scaleX), map);
   context.fillStyle = band.color;
   for (const [start, end] of stretches(band.mid, from, to)) {
     context.beginPath();

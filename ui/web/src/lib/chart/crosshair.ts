@@ -13,7 +13,7 @@ export interface Aim {
 export interface Follower {
   /** Find what the pointer is on, if it is over this follower. */
   resolve(): void;
-  follow(aim: Aim | null, pinned: Aim | null): void;
+  follow(aim: Aim | null, pins: readonly Aim[]): void;
 }
 
 /**
@@ -28,7 +28,7 @@ export class Crosshair {
   #asked = false;
   #aim: Aim | null = null;
   #x: number | null = null;
-  #pinned: Aim | null = null;
+  #pins: readonly Aim[] = [];
 
   constructor(
     nextFrame: (callback: () => void) => void = (callback) => void requestAnimationFrame(callback),
@@ -40,8 +40,8 @@ export class Crosshair {
     return this.#aim;
   }
 
-  get pinned(): Aim | null {
-    return this.#pinned;
+  get pins(): readonly Aim[] {
+    return this.#pins;
   }
 
   join(follower: Follower): () => void {
@@ -71,9 +71,9 @@ export class Crosshair {
     this.#ask();
   }
 
-  /** Keep one aim in focus until it is taken away. */
-  pin(aim: Aim | null): void {
-    this.#pinned = aim;
+  /** Keep these in focus until they are taken away. */
+  pin(pins: readonly Aim[]): void {
+    this.#pins = pins;
     this.#ask();
   }
 
@@ -93,7 +93,7 @@ export class Crosshair {
     this.#resolver = null;
     // Cleared last: what a follower sets while it resolves belongs to this very frame.
     this.#asked = false;
-    for (const follower of this.#followers) follower.follow(this.#aim, this.#pinned);
+    for (const follower of this.#followers) follower.follow(this.#aim, this.#pins);
     for (const listener of this.#listeners) listener(this.#aim, this.#x);
   }
 }

@@ -2,6 +2,7 @@
 
 import type { Band, Line, Range } from './model';
 import { lowerBound } from './nearest';
+import type { ScaleKind } from './scales';
 
 const wholeExtents = new WeakMap<Float32Array, Range>();
 
@@ -54,37 +55,96 @@ export function fromZero(range: Range | null): Range | null {
   return range[0] < (range[1] - range[0]) * NEAR_ZERO_SHARE ? [0, range[1]] : range;
 }
 
+/** Where a logarithmic axis of x begins: at the first x that has a logarithm. */
+export function fromPositive(range: Range, lines: readonly Pick<Line, 'x'>[]): Range {
+  if (range[0] > 0) return range;
+  let least = Infinity;
+  for (const { x } of lines) {
+    const first = x[upperBound(x, 0)];
+    if (first !== undefined && first < least) least = first;
+  }
+  return least < range[1] ? [least, range[1]] : [range[1] / 10 || 1, range[1] || 10];
+}
+
+/** First index whose x is above `value`. */
+function upperBound(x: Float64Array, value: number): number {
+  let at = lowerBound(x, value);
+  while (at < x.length && x[at] === value) at++;
+  return at;
+}
+
 const MARGIN_SHARE = 0.05;
 /** A logarithmic axis without a single positive value still needs two ends. */
 const EMPTY_LOG: Range = [0.1, 10];
 const EMPTY: Range = [0, 1];
+
+/** First and last index between the ends of `x`; the last one below the first for none. */
+function within(values: Float64Array, x: Range): [number, number] {
+  const from = lowerBound(values, x[0]);
+  let to = lowerBound(values, x[1]);
+  if (to === values.length || values[to]! > x[1]) to--;
+  return [from, to];
+}
+
+/** How a y range is found where nobody set it. */
+export interface YChoice {
+  readonly scale: ScaleKind;
+  /** Share of the values that may lie outside on either side: 0 shows all, 0.01 drops outliers. */
+  readonly trim: number;
+}
 
 /** The y range for what is visible between `x[0]` and `x[1]`, with a small margin. */
 export function yRange(
   lines: readonly Line[],
   bands: readonly Band[],
   x: Range,
-  log: boolean,
+  { scale, trim }: YChoice,
 ): Range {
+  const log = scale === 'log';
   let low = Infinity;
   let high = -Infinity;
   const include = (values: Float32Array, from: number, to: number): void => {
+    if (to < from) return;
     const [least, most] = extentOf(values, from, to);
     const start = log && !(least > 0) ? leastPositive(values, from, to) : least;
     if (start < low) low = start;
     if (most > high) high = most;
   };
-  for (const line of lines) {
-    const from = lowerBound(line.x, x[0]);
-    let to = lowerBound(line.x, x[1]);
-    if (to === line.x.length || line.x[to]! > x[1]) to--;
-    if (to < from) continue;
+  if (trim > 0 && lines.length) [low, high] = trimmed(lines, x, trim, log);
+  else for (const line of lines) {
+    const [from, to] = within(line.x, x);
     for (const values of [line.y, line.raw, line.low, line.high]) {
       if (values) include(values, from, to);
     }
   }
-  if (!lines.length) for (const band of bands) include(band.mid, 0, band.mid.length - 1);
+  for (const band of bands) {
+    const [from, to] = within(band.x, x);
+    for (const values of [band.mid, band.low, band.high]) include(values, from, to);
+  }
   return log ? withLogMargin(low, high) : withMargin(low, high);
+}
+
+/** Values that a percentile is worked out of at most: sorting more would be felt at each zoom. */
+const TRIMMED_MAX = 200_000;
+
+/** The range that leaves out a share of the visible values on either side. */
+function trimmed(lines: readonly Line[], x: Range, share: number, log: boolean): Range {
+  const spans = lines.map((line) => within(line.x, x));
+  const total = spans.reduce((sum, [from, to]) => sum + Math.max(0, to - from + 1), 0);
+  const stride = Math.max(1, Math.ceil(total / TRIMMED_MAX));
+  const values = new Float32Array(Math.ceil(total / stride) + lines.length);
+  let count = 0;
+  lines.forEach(({ y }, index) => {
+    const [from, to] = spans[index]!;
+    for (let i = from; i <= to; i += stride) {
+      const value = y[i]!;
+      if (value - value === 0 && (!log || value > 0)) values[count++] = value;
+    }
+  });
+  if (!count) return [Infinity, -Infinity];
+  const sorted = values.subarray(0, count).sort();
+  const skipped = Math.floor(count * share);
+  return [sorted[skipped]!, sorted[count - 1 - skipped]!];
 }
 
 function withMargin(low: number, high: number): Range {

@@ -11,6 +11,14 @@ export interface Focused {
   readonly index: number;
 }
 
+/** How lines in focus are shown. Pins alone leave the others as they are: nothing is veiled. */
+export interface FocusLook {
+  /** Device pixels per CSS pixel. */
+  readonly ratio: number;
+  readonly palette: Palette;
+  readonly veiled: boolean;
+}
+
 const CASING_PX = 5;
 const STROKE_PX = 2;
 const EXTENT_ALPHA = 0.7;
@@ -27,13 +35,14 @@ export function paintFocus(
   context: CanvasRenderingContext2D,
   focused: readonly Focused[],
   map: Projection,
-  ratio: number,
-  palette: Palette,
+  { ratio, palette, veiled }: FocusLook,
 ): void {
   context.clearRect(0, 0, context.canvas.width, context.canvas.height);
   if (!focused.length) return;
-  context.fillStyle = palette.veil;
-  context.fillRect(0, 0, context.canvas.width, context.canvas.height);
+  if (veiled) {
+    context.fillStyle = palette.veil;
+    context.fillRect(0, 0, context.canvas.width, context.canvas.height);
+  }
   context.lineJoin = 'round';
   context.lineCap = 'round';
   for (const { line } of focused) {

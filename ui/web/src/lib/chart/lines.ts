@@ -2,8 +2,9 @@
 
 import { marksOf, paintMarks } from './marks';
 import type { Line, Palette } from './model';
-import type { Projection } from './projection';
-import { type Pen, type Traced, traceLine } from './trace';
+import { pixelX, pixelY, type Projection } from './projection';
+import { scaled } from './scales';
+import { type Pen, type Traced, traceLine, visibleSpan } from './trace';
 
 /**
  * A stroke of exactly one device pixel takes the rasteriser's fast path: ten times faster than 1.5.
@@ -79,11 +80,38 @@ export function drawLine(
   const points = style.doubled
     ? strokeDoubled(context, arrays, line.dash, map, style)
     : strokeSingle(context, arrays, line.dash, map, style);
+  if (style.doubled && !arrays.low) paintDots(context, line, map, style.ratio);
   if (style.marked) {
     const marks = marksOf(line, map);
     if (marks.length) paintMarks(context, marks, line.color, style.palette.bad, style.ratio);
   }
   return points;
+}
+
+/** Points farther apart than this are shown as points: between them nothing was tracked. */
+const DOTTED_FROM_PX = 9;
+const DOT_RADIUS_PX = 2.2;
+
+/** The points of a line that is sparse on screen, so that it is seen where it was measured. */
+function paintDots(
+  context: CanvasRenderingContext2D,
+  line: Line,
+  map: Projection,
+  ratio: number,
+): void {
+  const [from, to] = visibleSpan(scaled(line.x, map.scaleX), map);
+  const apart = map.width / Math.max(1, to - from);
+  if (line.raw || line.low || apart < DOTTED_FROM_PX * ratio) return;
+  context.fillStyle = line.color;
+  context.beginPath();
+  for (let i = from; i <= to; i++) {
+    const at = pixelY(map, line.y[i]!);
+    if (!(at - at === 0)) continue;
+    const across = pixelX(map, line.x[i]!);
+    context.moveTo(across, at);
+    context.arc(across, at, DOT_RADIUS_PX * ratio, 0, Math.PI * 2);
+  }
+  context.fill();
 }
 
 function strokeSingle(
@@ -150,6 +178,29 @@ export function drawSlice(
     if (performance.now() >= ends) break;
   }
   return { next, points };
+}
+
+const STRONG_PX = 2.4;
+const STRONG_CASING_PX = 5;
+
+/** Draw the lines that others are compared with once more: wide, and above all others. */
+export function drawStrong(
+  context: CanvasRenderingContext2D,
+  lines: readonly Line[],
+  map: Projection,
+  ratio: number,
+  palette: Palette,
+): void {
+  for (const line of lines) {
+    if (!line.strong) continue;
+    const values = { x: line.x, y: line.y, low: null, high: null };
+    context.setLineDash([]);
+    context.globalAlpha = 1;
+    strokeWide(context, values, map, palette.surface, STRONG_CASING_PX * ratio);
+    context.setLineDash(line.dash.map((part) => part * ratio));
+    strokeWide(context, values, map, line.color, STRONG_PX * ratio);
+  }
+  context.setLineDash([]);
 }
 
 /** Restrict drawing to the plot, so that lines leave at its edge. Pair with `context.restore()`. */

@@ -2,6 +2,7 @@
 
 import type { Line } from './model';
 import { type Projection, pixelX, pixelY } from './projection';
+import { scaled } from './scales';
 import { visibleSpan } from './trace';
 
 /** One mark in device pixels. `rug` stands on the edge; `cross` where the line stopped. */
@@ -49,7 +50,7 @@ function holeMarks(
   values: Float32Array,
   map: Projection,
 ): void {
-  const [from, to] = visibleSpan(x, map);
+  const [from, to] = visibleSpan(scaled(x, map.scaleX), map);
   const bottom = map.top + map.height;
   let lastFinite = NaN;
   let inHole = false;

@@ -19,6 +19,8 @@ export interface Line {
   readonly dash: readonly number[];
   /** The run ended badly: its last point wears a red cap. */
   readonly broken: boolean;
+  /** Drawn wide and above the others: the run that others are compared with. */
+  readonly strong?: boolean;
 }
 
 /** A group's centre with its spread, all on one grid. */
@@ -31,6 +33,8 @@ export interface Band {
   readonly color: string;
   /** The stroke that the lines of the group share. */
   readonly dash: readonly number[];
+  /** The centre as a line that the crosshair can find. */
+  readonly line: Line;
 }
 
 /** The tokens a canvas needs, read once per theme. */
@@ -43,6 +47,9 @@ export interface Palette {
   readonly bad: string;
   readonly dark: boolean;
 }
+
+/** A range with ends that nobody set: null leaves one to what is visible. */
+export type OpenRange = readonly [number | null, number | null];
 
 /** Closed interval on an axis, low before high. */
 export type Range = readonly [number, number];

@@ -1,7 +1,8 @@
 /** Which point and which line lie under the crosshair. */
 
 import type { Line } from './model';
-import { log10, type Projection, scaled } from './projection';
+import type { Projection } from './projection';
+import { scaled } from './scales';
 
 /** First index whose x is not below `value`; the array's length when there is none. */
 export function lowerBound(x: Float64Array, value: number): number {
@@ -73,15 +74,16 @@ export function nearestLine(
   let after = 0;
   for (const line of lines) {
     const count = line.x.length;
-    if (!count || x < line.x[0]! - reach || x > line.x[count - 1]! + reach) continue;
-    if (line.x !== knownX) {
-      knownX = line.x;
+    const xs = scaled(line.x, map.scaleX);
+    if (!count || x < xs[0]! - reach || x > xs[count - 1]! + reach) continue;
+    if (xs !== knownX) {
+      knownX = xs;
       after = lowerBound(knownX, x);
     }
-    const y = scaled(line.y, map.log);
-    const index = closest(line.x, y, after, x);
+    const y = scaled(line.y, map.scaleY);
+    const index = closest(xs, y, after, x);
     if (index < 0) continue;
-    const distance = Math.abs(heightAt(line.x, y, after, x, index) - target) * map.ky;
+    const distance = Math.abs(heightAt(xs, y, after, x, index) - target) * map.ky;
     if (!best || distance < best.distance) best = { line, index, distance };
   }
   return best;
@@ -122,9 +124,4 @@ export function stackAt(lines: readonly Line[], x: number): Line[] {
   }
   heights.sort((a, b) => b.value - a.value || a.line.id - b.line.id);
   return heights.map((entry) => entry.line);
-}
-
-/** The height on screen of a value, in device pixels below the top of the plot. */
-export function depthOf(map: Projection, value: number): number {
-  return (map.yMax - (map.log ? log10(value) : value)) * map.ky;
 }

@@ -7,20 +7,26 @@ import { drawBands } from './bands';
 import type { Aim, Crosshair, Follower } from './crosshair';
 import { yRange } from './extent';
 import { type Focused, paintFocus } from './focus';
-import { clipToPlot, drawSlice, type LineStyle, styleFor } from './lines';
-import type { Band, Line, Palette, Range } from './model';
+import { clipToPlot, drawSlice, drawStrong, type LineStyle, styleFor } from './lines';
+import type { Band, Line, OpenRange, Palette, Range } from './model';
 import { nearestIndex, nearestLine } from './nearest';
 import { type Projection, project } from './projection';
+import { type AxisScale, LINEAR, scaleFor, type ScaleKind } from './scales';
 import { drawing } from './sched';
 
-/** Everything a plot shows. `y` null lets the visible values decide. */
+/** Everything a plot shows. Where an end of `y` is null the visible values decide. */
 export interface PlotView {
   readonly lines: readonly Line[];
   readonly bands: readonly Band[];
   readonly xKind: XKind;
   readonly x: Range;
-  readonly y: Range | null;
-  readonly log: boolean;
+  readonly y: OpenRange;
+  readonly scaleX: ScaleKind;
+  readonly scaleY: ScaleKind;
+  /** Share of the values on either side that the y axis need not show. */
+  readonly trim: number;
+  /** How the y axis says a value; plainly where it is not set. */
+  readonly yText?: ((value: number) => string) | undefined;
   readonly palette: Palette;
 }
 
@@ -31,6 +37,20 @@ export interface PlotTip {
   readonly left: number;
   readonly top: number;
   readonly pinned: boolean;
+}
+
+/** A plot as it stands, in CSS pixels: all that it takes to draw it once more elsewhere. */
+export interface PlotFrame {
+  readonly x: Range;
+  readonly y: Range;
+  readonly scaleX: AxisScale;
+  readonly scaleY: AxisScale;
+  readonly xKind: XKind;
+  readonly lines: readonly Line[];
+  readonly bands: readonly Band[];
+  readonly palette: Palette;
+  readonly width: number;
+  readonly height: number;
 }
 
 export interface PlotEvents {
@@ -58,7 +78,11 @@ export class Plot implements Follower {
   readonly #events: PlotEvents;
   readonly #leave: () => void;
   #view: PlotView;
+  #range: Range = [0, 1];
+  #scales: { x: AxisScale; y: AxisScale } = { x: LINEAR, y: LINEAR };
   #byRun = new Map<string, Line[]>();
+  /** What the crosshair can be on: lines, and the centres of groups. */
+  #targets: readonly Line[] = [];
   #pointer: { left: number; top: number } | null = null;
   #drawnOnce = false;
   #clean = true;
@@ -72,7 +96,8 @@ export class Plot implements Follower {
     this.#view = view;
     this.#crosshair = crosshair;
     this.#events = events;
-    this.#index(view.lines);
+    this.#index(view);
+    this.#measure();
     this.#overlay = document.createElement('canvas');
     this.#overlay.style.cssText =
       'position:absolute;inset:0;width:100%;height:100%;pointer-events:none';
@@ -86,17 +111,27 @@ export class Plot implements Follower {
 
   #options(host: HTMLElement): uPlot.Options {
     const palette = (): Palette => this.#view.palette;
-    const { log, xKind } = this.#view;
+    const { scaleX, scaleY, xKind } = this.#view;
+    const DISTRIBUTION: Record<ScaleKind, 1 | 3 | 4> = { linear: 1, log: 3, symlog: 4 };
     return {
       width: Math.max(80, host.clientWidth),
       height: Math.max(60, host.clientHeight),
       legend: { show: false },
       padding: [8, 14, 0, 0],
       scales: {
-        x: { time: xKind === 'time', range: (_u, low, high) => [low, high] },
-        y: { distr: log ? 3 : 1, range: (_u, low, high) => [low, high] },
+        x: {
+          time: xKind === 'time',
+          distr: DISTRIBUTION[scaleX],
+          asinh: this.#scales.x.linear,
+          range: (_u, low, high) => [low, high],
+        },
+        y: {
+          distr: DISTRIBUTION[scaleY],
+          asinh: this.#scales.y.linear,
+          range: (_u, low, high) => [low, high],
+        },
       },
-      axes: [xAxis(xKind, palette), yAxis(log, palette)],
+      axes: [xAxis(xKind, () => this.#scales.x, palette), yAxis(() => this.#scales.y, palette, this.#view.yText)],
       cursor: {
         sync: { key: 'foldline-charts', scales: ['x', null] },
         points: { show: false },
@@ -117,19 +152,31 @@ export class Plot implements Follower {
   }
 
   #data(): uPlot.AlignedData {
-    const y = this.#yRange();
+    const y = this.#range;
     return [[this.#view.x[0], this.#view.x[1]], [y[0], y[1]]];
   }
 
   #yRange(): Range {
-    const { lines, bands, x, y, log } = this.#view;
-    if (y && (!log || y[0] > 0)) return y;
-    return yRange(lines, bands, x, log);
+    const { lines, bands, x, y, scaleY, trim } = this.#view;
+    const [low, high] = y;
+    const usable = (end: number | null) => end !== null && (scaleY !== 'log' || end > 0);
+    if (usable(low) && usable(high)) return [low!, high!];
+    const found = yRange(lines, bands, x, { scale: scaleY, trim });
+    const range: Range = [usable(low) ? low! : found[0], usable(high) ? high! : found[1]];
+    return range[0] < range[1] ? range : [range[0], range[0] + 1];
   }
 
-  #index(lines: readonly Line[]): void {
+  /** Work out the y axis, and the scales that depend on what is visible. */
+  #measure(): void {
+    this.#range = this.#yRange();
+    const { x, scaleX, scaleY } = this.#view;
+    this.#scales = { x: scaleFor(scaleX, x), y: scaleFor(scaleY, this.#range) };
+  }
+
+  #index({ lines, bands }: PlotView): void {
     this.#byRun = new Map();
-    for (const line of lines) {
+    this.#targets = bands.length ? [...bands.map((band) => band.line), ...lines] : lines;
+    for (const line of this.#targets) {
       const group = this.#byRun.get(line.key);
       if (group) group.push(line);
       else this.#byRun.set(line.key, [line]);
@@ -149,13 +196,16 @@ export class Plot implements Follower {
     });
   }
 
-  /** Show something else. Only a change of x kind or of log needs a new plot instead. */
+  /** Show something else. Only a change of x kind or of a scale needs a new plot instead. */
   update(view: PlotView): void {
-    const linesChanged = view.lines !== this.#view.lines;
+    const changed = view.lines !== this.#view.lines || view.bands !== this.#view.bands;
     this.#view = view;
-    if (linesChanged) this.#index(view.lines);
-    const y = this.#yRange();
+    if (changed) this.#index(view);
+    this.#measure();
+    const y = this.#range;
     const { x: scaleX, y: scaleY } = this.#u.scales;
+    scaleX!.asinh = this.#scales.x.linear;
+    scaleY!.asinh = this.#scales.y.linear;
     const sameScales =
       scaleX!.min === view.x[0] && scaleX!.max === view.x[1] &&
       scaleY!.min === y[0] && scaleY!.max === y[1];
@@ -201,7 +251,8 @@ export class Plot implements Follower {
     const corner = onOverlay ? { left: 0, top: 0 } : { left: bbox.left, top: bbox.top };
     const box = { ...corner, width: bbox.width, height: bbox.height };
     const { x, y } = scales;
-    return project(box, [x!.min!, x!.max!], [y!.min!, y!.max!], this.#view.log);
+    const { x: scaleX, y: scaleY } = this.#scales;
+    return project(box, [x!.min!, x!.max!], [y!.min!, y!.max!], scaleX, scaleY);
   }
 
   #paint(u: uPlot): void {
@@ -248,7 +299,9 @@ export class Plot implements Follower {
     started: number,
   ): void {
     clipToPlot(context, map);
-    drawBands(context, this.#view.bands, map, this.#ratio(), this.#view.palette);
+    const { lines, bands, palette } = this.#view;
+    drawBands(context, bands, map, this.#ratio(), palette);
+    drawStrong(context, lines, map, this.#ratio(), palette);
     context.restore();
     this.#drawnOnce = true;
     this.#events.drawn(points, performance.now() - started);
@@ -273,7 +326,7 @@ export class Plot implements Follower {
     const { left, top } = this.#pointer;
     const x = this.#u.posToVal(left, 'x');
     const ratio = this.#ratio();
-    const hit = nearestLine(this.#view.lines, this.#map(true), left * ratio, top * ratio);
+    const hit = nearestLine(this.#targets, this.#map(true), left * ratio, top * ratio);
     const aim = hit && {
       run: hit.line.key, series: hit.line.id, x: hit.line.x[hit.index]!, source: this,
     };
@@ -283,6 +336,16 @@ export class Plot implements Follower {
   /** Value of x under a place, in CSS pixels from the plot's left edge. */
   xAt(left: number): number {
     return this.#u.posToVal(left, 'x');
+  }
+
+  /** What the crosshair can be on. */
+  get targets(): readonly Line[] {
+    return this.#targets;
+  }
+
+  /** Value of x in the middle of the plot. */
+  get middle(): number {
+    return this.xAt(this.#u.over.clientWidth / 2);
   }
 
   /** The element that receives the pointer over the plot. */
@@ -304,8 +367,8 @@ export class Plot implements Follower {
     this.#crosshair.set({ run: line.key, series: line.id, x, source: this }, x);
   }
 
-  follow(aim: Aim | null, pinned: Aim | null): void {
-    const focused = [...this.#focusedBy(pinned), ...this.#focusedBy(aim)];
+  follow(aim: Aim | null, pins: readonly Aim[]): void {
+    const focused = [...pins, aim].flatMap((one) => this.#focusedBy(one));
     if (!focused.length && this.#clean) return;
     this.#clean = !focused.length;
     const width = Math.round(this.#u.bbox.width);
@@ -313,8 +376,9 @@ export class Plot implements Follower {
     if (this.#overlay.width !== width) this.#overlay.width = width;
     if (this.#overlay.height !== height) this.#overlay.height = height;
     const map = this.#map(true);
-    paintFocus(this.#overlayContext, focused, map, this.#ratio(), this.#view.palette);
-    this.#tell(aim, pinned);
+    const look = { ratio: this.#ratio(), palette: this.#view.palette, veiled: aim !== null };
+    paintFocus(this.#overlayContext, focused, map, look);
+    this.#tell(aim, pins);
   }
 
   /** The lines of this chart that an aim brings forward. */
@@ -335,21 +399,34 @@ export class Plot implements Follower {
     return nearestIndex(line.x, x);
   }
 
-  #tell(aim: Aim | null, pinned: Aim | null): void {
-    const tips: PlotTip[] = [];
-    for (const [which, isPinned] of [[pinned, true], [aim, false]] as const) {
-      if (!which || which.series === null || which.x === null) continue;
-      if (!isPinned && which.source !== this) continue;
-      // Hovering over the pinned line moves no second card over the first.
-      if (!isPinned && pinned && pinned.series === which.series && pinned.x === which.x) continue;
-      const line = this.#byRun.get(which.run)?.find((own) => own.id === which.series);
-      const index = line ? this.#indexAt(line, which.x) : -1;
-      if (!line || index < 0) continue;
-      const left = this.#u.valToPos(line.x[index]!, 'x');
-      const top = this.#u.valToPos(line.y[index]!, 'y');
-      if (!(left - left === 0 && top - top === 0)) continue;
-      tips.push({ line, index, left, top, pinned: isPinned });
-    }
+  #tell(aim: Aim | null, pins: readonly Aim[]): void {
+    const tips = pins.flatMap((pin) => this.#tipOf(pin, true) ?? []);
+    // Hovering over a pinned point moves no second card over the first.
+    const known = aim && pins.some((pin) => pin.series === aim.series && pin.x === aim.x);
+    const hovered = aim?.source === this && !known ? this.#tipOf(aim, false) : null;
+    if (hovered) tips.push(hovered);
     this.#events.tip(tips, this.#u.over.getBoundingClientRect());
+  }
+
+  #tipOf(aim: Aim, pinned: boolean): PlotTip | null {
+    if (aim.series === null || aim.x === null) return null;
+    const line = this.#byRun.get(aim.run)?.find((own) => own.id === aim.series);
+    const index = line ? this.#indexAt(line, aim.x) : -1;
+    if (!line || index < 0) return null;
+    const left = this.#u.valToPos(line.x[index]!, 'x');
+    const top = this.#u.valToPos(line.y[index]!, 'y');
+    // A point that was zoomed out of sight keeps its pin and shows no card.
+    const inside = left >= 0 && left <= this.#u.over.clientWidth && top - top === 0;
+    return inside ? { line, index, left, top, pinned } : null;
+  }
+
+  /** What is drawn, for an export as a drawing: ranges and scales of both axes. */
+  get frame(): PlotFrame {
+    const { x, xKind, lines, bands, palette } = this.#view;
+    const { width, height } = this.#u;
+    return {
+      x, y: this.#range, scaleX: this.#scales.x, scaleY: this.#scales.y, xKind, lines, bands,
+      palette, width, height,
+    };
   }
 }

@@ -68,7 +68,7 @@ export function logTicks(range: Range, count: number): LogTick[] {
     return linearTicks(range, count).map((value) => ({ value, major: true }));
   }
   const perDecade = count / decades;
-  const named = perDecade >= 6 ? [1, 2, 3, 5, 7] : perDecade >= 3 ? [1, 2, 5] : [1];
+  const named = perDecade >= 5 ? [1, 2, 3, 5, 7] : perDecade >= 2 ? [1, 2, 5] : [1];
   const every = perDecade >= 1 ? 1 : Math.ceil(1 / perDecade);
   const ticks: LogTick[] = [];
   for (let e = Math.floor(Math.log10(low)); e <= Math.ceil(Math.log10(range[1])); e++) {
@@ -80,6 +80,21 @@ export function logTicks(range: Range, count: number): LogTick[] {
     }
   }
   return ticks;
+}
+
+/** Zero and the decades on both sides of it; the smaller ones only where there is room. */
+export function symlogTicks(range: Range, count: number, linear: number): LogTick[] {
+  const most = Math.max(Math.abs(range[0]), Math.abs(range[1]));
+  if (!(most > 0) || !Number.isFinite(most)) return [];
+  const last = Math.floor(Math.log10(most) + 1e-9);
+  const first = Math.min(last, Math.round(Math.log10(linear)));
+  const sides = range[0] < 0 && range[1] > 0 ? 2 : 1;
+  const every = Math.max(1, Math.ceil(((last - first + 1) * sides) / Math.max(1, count)));
+  const sizes: number[] = [];
+  for (let e = last; e >= first; e -= every) sizes.push(Number(`1e${e}`));
+  return [...sizes.map((size) => -size), 0, ...sizes.reverse()]
+    .filter((value) => value >= range[0] && value <= range[1])
+    .map((value) => ({ value, major: true }));
 }
 
 const SUFFIXES: readonly (readonly [number, string])[] = [

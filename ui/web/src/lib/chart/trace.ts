@@ -1,7 +1,8 @@
 /** The path of one line: reduced to pixels, never losing a spike. */
 
 import { lowerBound } from './nearest';
-import { FAR_PX, type Projection, scaled } from './projection';
+import { FAR_PX, type Projection } from './projection';
+import { scaled } from './scales';
 
 /** What a path is written to: a Path2D, a canvas context or a test's recorder. */
 export interface Pen {
@@ -23,7 +24,10 @@ const DENSE_POINTS_PER_PX = 2;
 /** Half the length of the dash that stands for a lone point, in device pixels. */
 const LONE_HALF_PX = 2;
 
-/** First and last index to draw: the visible ones and one neighbour on each side. */
+/**
+ * First and last index to draw: the visible ones and one neighbour on each side. `x` is on the
+ * scale of the map.
+ */
 export function visibleSpan(x: Float64Array, map: Projection): [number, number] {
   const from = Math.max(0, lowerBound(x, map.xMin) - 1);
   const to = Math.min(x.length - 1, lowerBound(x, map.xMax) + 1);
@@ -38,15 +42,16 @@ export function visibleSpan(x: Float64Array, map: Projection): [number, number] 
  * lifts the pen.
  */
 export function traceLine(pen: Pen, line: Traced, map: Projection): number {
-  const [from, to] = visibleSpan(line.x, map);
+  const x = scaled(line.x, map.scaleX);
+  const [from, to] = visibleSpan(x, map);
   if (to < from) return 0;
-  const spanPx = Math.min(map.width, (line.x[to]! - line.x[from]!) * map.kx);
+  const spanPx = Math.min(map.width, (x[to]! - x[from]!) * map.kx);
   const dense = to - from > Math.max(1, spanPx) * DENSE_POINTS_PER_PX;
-  const y = scaled(line.y, map.log);
-  const low = line.low ? scaled(line.low, map.log) : y;
-  const high = line.high ? scaled(line.high, map.log) : y;
-  if (dense) traceColumns(pen, line.x, y, low, high, map, from, to);
-  else tracePoints(pen, line.x, y, low, high, map, from, to);
+  const y = scaled(line.y, map.scaleY);
+  const low = line.low ? scaled(line.low, map.scaleY) : y;
+  const high = line.high ? scaled(line.high, map.scaleY) : y;
+  if (dense) traceColumns(pen, x, y, low, high, map, from, to);
+  else tracePoints(pen, x, y, low, high, map, from, to);
   return to - from + 1;
 }
 
@@ -76,7 +81,7 @@ function tracePoints(
       markExtent(pen, map, x[i]!, low[i]!, high[i]!);
       continue;
     }
-    lastX = left + (x[i]! - xMin) * kx;
+    lastX = cut(left + (x[i]! - xMin) * kx);
     const at = cut(top + (yMax - value) * ky);
     if (length === 0) pen.moveTo(lastX, at);
     if (low[i]! < high[i]!) {
@@ -98,7 +103,7 @@ function tracePoints(
 /** A bucket that ends in NaN still shows the finite values it held, detached from the line. */
 function markExtent(pen: Pen, map: Projection, x: number, low: number, high: number): void {
   if (!(low - low === 0 && high - high === 0)) return;
-  const at = map.left + (x - map.xMin) * map.kx;
+  const at = cut(map.left + (x - map.xMin) * map.kx);
   const bottom = cut(map.top + (map.yMax - low) * map.ky);
   const peak = cut(map.top + (map.yMax - high) * map.ky);
   pen.moveTo(at, bottom === peak ? bottom + 1 : bottom);
@@ -143,7 +148,7 @@ function traceColumns(
       markExtent(pen, map, x[i]!, low[i]!, high[i]!);
       continue;
     }
-    const at = Math.floor(left + (x[i]! - xMin) * kx);
+    const at = Math.floor(cut(left + (x[i]! - xMin) * kx));
     if (column.points && at !== column.at) {
       flush(pen, column, map, drawing);
       column.points = 0;

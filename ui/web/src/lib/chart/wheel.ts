@@ -1,6 +1,7 @@
-/** The x range after a turn of the wheel. */
+/** The x range after a turn of the wheel, or after a key that zooms. */
 
 import type { Range } from './model';
+import type { ScaleKind } from './scales';
 
 /** How much a unit of wheel travel zooms: a usual notch of 100 makes the range a fifth smaller. */
 const ZOOM_PER_UNIT = 0.0022;
@@ -12,14 +13,32 @@ export function wheelRange(
   range: Range,
   center: number,
   event: Pick<WheelEvent, 'deltaX' | 'deltaY' | 'deltaMode' | 'shiftKey'>,
+  scale: ScaleKind = 'linear',
 ): Range {
   const unit = event.deltaMode === 0 ? 1 : LINE_UNITS;
   const sideways = event.deltaX !== 0 ? event.deltaX : event.shiftKey ? event.deltaY : 0;
-  const span = range[1] - range[0];
-  if (sideways) {
-    const shift = sideways * unit * ZOOM_PER_UNIT * span;
-    return [range[0] + shift, range[1] + shift];
-  }
-  const factor = Math.exp(event.deltaY * unit * ZOOM_PER_UNIT);
-  return [center - (center - range[0]) * factor, center + (range[1] - center) * factor];
+  if (!sideways) return zoomed(range, center, Math.exp(event.deltaY * unit * ZOOM_PER_UNIT), scale);
+  return onScale(range, scale, ([low, high]) => {
+    const shift = sideways * unit * ZOOM_PER_UNIT * (high - low);
+    return [low + shift, high + shift];
+  });
+}
+
+/** A range `factor` times as wide, with `center` where it was. */
+export function zoomed(range: Range, center: number, factor: number, scale: ScaleKind): Range {
+  const middle = isEven(range, scale) || !(center > 0) ? center : Math.log(center);
+  return onScale(range, scale, ([low, high]) => [
+    middle - (middle - low) * factor, middle + (high - middle) * factor,
+  ]);
+}
+
+function isEven(range: Range, scale: ScaleKind): boolean {
+  return scale !== 'log' || !(range[0] > 0);
+}
+
+/** Change a range where it is even: on a logarithmic axis that is among its logarithms. */
+function onScale(range: Range, scale: ScaleKind, change: (range: Range) => Range): Range {
+  if (isEven(range, scale)) return change(range);
+  const [low, high] = change([Math.log(range[0]), Math.log(range[1])]);
+  return [Math.exp(low), Math.exp(high)];
 }

@@ -1,14 +1,12 @@
 /** From loaded series to charts: which line goes where, in which colour and stroke. */
 
-import type { RunHead, SeriesHead, XAxis } from '../../lib/api/types';
+import type { RunHead, SeriesHead } from '../../lib/api/types';
 import type { Band, Line, Range } from '../../lib/chart/model';
-import { meanStep, smoothed } from '../../lib/chart/smooth';
-import { groupColor, runColor } from '../../lib/color/palettes';
+import { groupColor, hash32, runColor } from '../../lib/color/palettes';
+import { type CurveData, visibleArrays } from '../../lib/curves/arrays';
+import type { Spread, Spreads } from '../../lib/curves/spreads';
 import type { Theme } from '../../lib/state/theme.svelte';
-import { spreadOf } from './aggregate';
-import { type CurveArrays, type CurveData, visibleArrays } from './curves';
 import { compareLabels, fieldTitle, fieldValue, labelOf } from './fields';
-import type { Aggregate } from './view';
 
 /** One series with the labels that the chips give it. */
 export interface Member {
@@ -27,7 +25,7 @@ export interface Facet {
   readonly metric: string | null;
   readonly members: readonly Member[];
   readonly lines: readonly Line[];
-  readonly bands: readonly Band[];
+  readonly bands: readonly GroupBand[];
 }
 
 /** One colour of the page. */
@@ -46,23 +44,34 @@ export interface FacetInput {
   readonly color: string;
   readonly facet: string;
   readonly stroke: string;
-  readonly aggregate: Aggregate;
-  readonly axis: XAxis;
-  readonly smooth: number;
+  /** The groups as the server worked them out; null where no groups are asked for. */
+  readonly spreads: Spreads | null;
+  /** Below the groups their members are drawn. */
+  readonly members: boolean;
   readonly zoom: Range | null;
   readonly hiddenRuns: ReadonlySet<string>;
   readonly hiddenGroups: ReadonlySet<string>;
   /** Where set, every other group is hidden too. */
   readonly only: string | null;
+  readonly paint: ReadonlyMap<string, string>;
+  readonly baseline: string | null;
   readonly theme: Theme;
+}
+
+/** What a group's line is told by where others have the id of their run. */
+export const GROUP_KEY = 'group:';
+
+/** A group's centre and spread, and the line that the crosshair finds. */
+export interface GroupBand extends Band {
+  readonly group: string;
+  readonly stroke: string;
+  readonly spread: Spread;
 }
 
 /** Solid, dashed, dotted, dash-dot: four that the eye tells apart at one pixel. */
 const STROKES: readonly (readonly number[])[] = [[], [6, 3], [2, 3], [9, 3, 2, 3]];
 /** More charts than this on one page cannot be read, and each costs a canvas. */
 export const FACETS_MAX = 60;
-
-const smoothings = new WeakMap<Float32Array, { key: string; values: Float32Array }>();
 
 /** A run's name as people know it. */
 export function runName(run: RunHead | undefined, id: string): string {
@@ -100,38 +109,10 @@ export function groupsOf(members: readonly Member[], input: FacetInput): Group[]
   return labels.map((label, index) => ({
     label,
     title: titles.get(label)! || 'all',
-    color: byRun ? runColor(label, input.theme) : groupColor(index, labels.length, input.theme),
+    color: input.paint.get(label) ??
+      (byRun ? runColor(label, input.theme) : groupColor(index, labels.length, input.theme)),
     hidden: isHidden(label, input),
   }));
-}
-
-/** Smoothed values, remembered for as long as their source is: most lines do not change. */
-function smoothValues(arrays: CurveArrays, data: CurveData, weight: number): Float32Array {
-  const unit = meanStep(data.coarse.x);
-  const isDetail = arrays !== data.coarse;
-  const key = `${weight}:${unit}:${isDetail}`;
-  const known = smoothings.get(arrays.y);
-  if (known?.key === key) return known.values;
-  const seed = isDetail ? seedAt(data.coarse, weight, unit, arrays.x[0]) : null;
-  const values = smoothed(arrays.x, arrays.y, weight, unit, seed);
-  smoothings.set(arrays.y, { key, values });
-  return values;
-}
-
-/** The coarse curve's smoothed height just before `x`: a zoomed curve goes on from there. */
-function seedAt(
-  coarse: CurveArrays,
-  weight: number,
-  unit: number,
-  x: number | undefined,
-): { x: number; value: number } | null {
-  if (x === undefined) return null;
-  const values = smoothed(coarse.x, coarse.y, weight, unit);
-  for (let i = coarse.x.length - 1; i >= 0; i--) {
-    const value = values[i]!;
-    if (coarse.x[i]! < x && value - value === 0) return { x: coarse.x[i]!, value };
-  }
-  return null;
 }
 
 const BROKEN = new Set(['failed', 'killed', 'lost']);
@@ -143,20 +124,21 @@ function lineOf(
   color: string,
   dash: readonly number[],
 ): Line {
-  const arrays = visibleArrays(data, input.zoom);
-  const smooth = input.smooth > 0;
   return {
+    ...visibleArrays(data, input.zoom),
     id: member.head.series,
     key: member.head.run,
-    x: arrays.x,
-    y: smooth ? smoothValues(arrays, data, input.smooth) : arrays.y,
-    low: arrays.low,
-    high: arrays.high,
-    raw: smooth ? arrays.y : null,
     color,
     dash,
     broken: BROKEN.has(member.run?.status ?? ''),
+    strong: member.head.run === input.baseline,
   };
+}
+
+/** Charts, and how many there would be if that many could be drawn. */
+export interface Facets {
+  readonly shown: readonly Facet[];
+  readonly total: number;
 }
 
 /** Build every chart of the page, in reading order. */
@@ -164,11 +146,11 @@ export function facetsOf(
   members: readonly Member[],
   groups: readonly Group[],
   input: FacetInput,
-  domain: Range | null,
-): Facet[] {
+): Facets {
   const colors = new Map(groups.map((group) => [group.label, group.color]));
   const strokes = [...new Set(members.map((member) => member.stroke))].sort(compareLabels);
   const dashes = new Map(strokes.map((label, index) => [label, STROKES[index % STROKES.length]!]));
+  const bands = bandsOf(input, colors, dashes);
   const sorted = new Map<string, Member[]>();
   for (const member of members) {
     const list = sorted.get(member.facet);
@@ -176,29 +158,30 @@ export function facetsOf(
     else sorted.set(member.facet, [member]);
   }
   const keys = [...sorted.keys()].sort(compareLabels);
-  return keys.slice(0, FACETS_MAX).map((key) => {
+  const shown = keys.slice(0, FACETS_MAX).map((key): Facet => {
     const all = sorted.get(key)!;
     const names = new Set(all.map((member) => member.head.name));
-    const shown: { member: Member; line: Line }[] = [];
-    for (const member of all) {
-      if (isHidden(member.group, input)) continue;
-      if (input.hiddenRuns.has(member.head.run)) continue;
+    const own = bands.get(key) ?? [];
+    const banded = new Set(own.map((band) => `${band.group} ${band.stroke}`));
+    const lines = all.flatMap((member): Line[] => {
       const data = input.data.get(member.head.series);
-      if (!data) continue;
-      const line = lineOf(
-        member, data, input, colors.get(member.group)!, dashes.get(member.stroke) ?? [],
-      );
-      shown.push({ member, line });
-    }
+      if (!data || isHidden(member.group, input)) return [];
+      if (input.hiddenRuns.has(member.head.run)) return [];
+      const replaced = !input.members && banded.has(`${member.group} ${member.stroke}`);
+      if (replaced && member.head.run !== input.baseline) return [];
+      const dash = dashes.get(member.stroke) ?? [];
+      return [lineOf(member, data, input, colors.get(member.group)!, dash)];
+    });
     return {
       key,
       title: facetTitle(key, all, input),
       metric: names.size === 1 ? all[0]!.head.name : null,
       members: all,
-      lines: shown.map((entry) => entry.line),
-      bands: bandsOf(shown, groups, input, domain),
+      lines,
+      bands: own,
     };
   });
+  return { shown, total: keys.length };
 }
 
 function facetTitle(key: string, members: readonly Member[], input: FacetInput): string {
@@ -208,28 +191,39 @@ function facetTitle(key: string, members: readonly Member[], input: FacetInput):
   return bare || key.length > 12 ? key : `${fieldTitle(input.facet)} ${key}`;
 }
 
-/** One band for each group and stroke: a mean of train and val together would be of nothing. */
+/** The fields that tell charts, colours and strokes apart, each once: what the server groups by. */
+export function groupFields(input: Pick<FacetInput, 'facet' | 'color' | 'stroke'>): string[] {
+  return [...new Set([input.facet, input.color, input.stroke])].filter((path) => path !== 'none');
+}
+
+/** The server's groups by chart. One of a single member is that line, and needs no band. */
 function bandsOf(
-  shown: readonly { member: Member; line: Line }[],
-  groups: readonly Group[],
   input: FacetInput,
-  domain: Range | null,
-): Band[] {
-  const range = input.zoom ?? domain;
-  if (input.aggregate === 'none' || !range) return [];
-  const kind = input.aggregate;
-  const curves = new Map<string, Map<string, Line[]>>();
-  for (const { member, line } of shown) {
-    const strokes = curves.get(member.group) ?? new Map<string, Line[]>();
-    curves.set(member.group, strokes);
-    const list = strokes.get(member.stroke);
-    if (list) list.push(line);
-    else strokes.set(member.stroke, [line]);
+  colors: ReadonlyMap<string, string>,
+  dashes: ReadonlyMap<string, readonly number[]>,
+): Map<string, GroupBand[]> {
+  const found = new Map<string, GroupBand[]>();
+  if (!input.spreads) return found;
+  const fields = groupFields(input);
+  const labelAt = (spread: Spread, path: string): string =>
+    path === 'none' ? '' : labelOf(spread.by[fields.indexOf(path)]);
+  for (const spread of input.spreads.groups) {
+    const group = labelAt(spread, input.color);
+    const stroke = labelAt(spread, input.stroke);
+    const facet = labelAt(spread, input.facet);
+    const color = colors.get(group);
+    if (spread.members < 2 || color === undefined || isHidden(group, input)) continue;
+    const list = found.get(facet) ?? [];
+    found.set(facet, list);
+    const dash = dashes.get(stroke) ?? [];
+    const { x, mid, low, high } = spread;
+    list.push({
+      label: group, group, stroke, spread, x, mid, low, high, color, dash,
+      line: {
+        id: -1 - hash32(`${facet} ${group} ${stroke}`), key: GROUP_KEY + group,
+        x, y: mid, low: null, high: null, raw: null, color, dash, broken: false,
+      },
+    });
   }
-  return groups.flatMap(({ label, color }) =>
-    [...(curves.get(label)?.values() ?? [])]
-      // A group of one line is that line: a band of no width over it would only hide it.
-      .filter((lines) => lines.length > 1)
-      .map((lines) => ({ label, color, dash: lines[0]!.dash, ...spreadOf(lines, range, kind) })),
-  );
+  return found;
 }

@@ -2,6 +2,7 @@
 
 import type { Json, RunHead, SeriesHead } from '../../lib/api/types';
 import { formatSetting } from '../../lib/format/number';
+import { literal } from '../../lib/query/literal';
 
 /** One field that the loaded series could be told apart by. */
 export interface FieldChoice {
@@ -48,6 +49,18 @@ export function fieldValue(
   if (path === 'run.status') return run.status;
   if (path === 'run.name') return run.name;
   return paramAt(run.params, path.slice('run.'.length));
+}
+
+const WORD = /^[\p{L}_][\p{L}\p{N}_]*$/u;
+
+/** A field the way the query language spells it; null where it is none. */
+export function fieldExpression(path: string): string | null {
+  if (path === 'none') return null;
+  if (path === 'run') return 'run.id';
+  const [root = '', ...keys] = path.split('.');
+  if (keys.every((key) => WORD.test(key))) return path;
+  if (!path.startsWith(CONTEXT)) return `${root}[${keys.map(literal).join(', ')}]`;
+  return `metric.context.get(${literal(path.slice(CONTEXT.length))})`;
 }
 
 /** A value as a group's label. */
@@ -133,9 +146,13 @@ export function fieldChoices(
 
 /**
  * The field that strokes go by when nobody chose one: the first context key with two or more
- * values, so that train and val of one run are told apart. "none" when there is no such key.
+ * values that nothing else tells apart, so that train and val of one run are told apart. "none"
+ * when there is no such key. `taken` are the fields that colour and facet go by.
  */
-export function automaticStroke(heads: readonly SeriesHead[]): string {
+export function automaticStroke(
+  heads: readonly SeriesHead[],
+  taken: readonly string[] = [],
+): string {
   const values = new Map<string, Set<string>>();
   for (const head of heads) {
     for (const [key, value] of Object.entries(head.context)) {
@@ -143,6 +160,8 @@ export function automaticStroke(heads: readonly SeriesHead[]): string {
       values.set(key, seen.add(labelOf(value)));
     }
   }
-  const found = [...values].sort(([a], [b]) => a.localeCompare(b)).find(([, set]) => set.size > 1);
+  const found = [...values]
+    .sort(([a], [b]) => a.localeCompare(b))
+    .find(([key, set]) => set.size > 1 && !taken.includes(CONTEXT + key));
   return found ? CONTEXT + found[0] : 'none';
 }

@@ -1,25 +1,37 @@
 /** The Metrics page as state: what the address asks for, what is loaded, what follows from both. */
 
 import { type ApiError, asApiError, searchRuns } from '../../lib/api/client';
+import type { SeriesHead } from '../../lib/api/types';
 import { Crosshair, type Aim } from '../../lib/chart/crosshair';
-import { fromZero, xExtent } from '../../lib/chart/extent';
+import { fromPositive, fromZero, xExtent } from '../../lib/chart/extent';
 import type { Line, Range } from '../../lib/chart/model';
-import { durationText } from '../../lib/chart/ticks';
-import type { TipRow, TipText } from '../../lib/chart/tip';
-import { formatCount, formatSetting, formatValue } from '../../lib/format/number';
-import { formatMoment } from '../../lib/format/time';
+import type { TipText } from '../../lib/chart/tip';
+import type { CurveData } from '../../lib/curves/arrays';
+import { type ExpressionCurve, type ExpressionsAsked, readExpressions }
+  from '../../lib/curves/expressions';
+import { CurveLoader } from '../../lib/curves/loader.svelte';
+import { RangedAnswer } from '../../lib/curves/ranged.svelte';
+import { smoothOf } from '../../lib/curves/smoothing';
+import { readSpreads, type Spreads, type SpreadsAsked } from '../../lib/curves/spreads';
+import { formatCount } from '../../lib/format/number';
+import { both } from '../../lib/query/columns';
+import { literal } from '../../lib/query/literal';
 import { route } from '../../lib/state/route.svelte';
+import { settings } from '../../lib/state/settings.svelte';
 import { theme } from '../../lib/state/theme.svelte';
-import { type FacetInput, facetsOf, groupsOf, type Member, membersOf, runName } from './facets';
-import {
-  automaticStroke, fieldChoices, fieldTitle, fieldValue, labelOf, paramAt,
-} from './fields';
-import { CurveLoader } from './loader.svelte';
+import { describePoint } from './card';
+import { expressionData, expressionHeads } from './expressed';
+import { type FacetInput, facetsOf, groupFields, groupsOf, type Member, membersOf } from './facets';
+import { automaticStroke, fieldChoices, fieldExpression } from './fields';
 import { rankGroups } from './rank';
 import { paramColumns, runRows } from './rows';
-import { firstMetrics, metricClause, type MetricName, metricNames } from './suggest';
-import { type MetricsView, readView, writeView } from './view';
+import { type MetricName, metricNames } from './suggest';
+import {
+  bandOf, COLUMNS_MAX, type MetricsView, PINS_MAX, readView, writeView,
+} from './view';
 
+/** Series shown at most; the page says "n of m" when a query picks more. */
+export const SERIES_MAX = 2_000;
 /** Points per series: halves of a kibi fit the server's levels, which are powers of two wide. */
 const POINTS_LEAST = 256;
 const POINTS_MOST = 1_024;
@@ -29,13 +41,13 @@ const ZOOM_COMMIT_MS = 250;
 const AIM_MS = 60;
 /** Rows of runs that only tell the metric names: the columns come with any answer. */
 const COLUMNS_ROWS = 1;
-/** Parameters on the card beside a point. */
-const TIP_PARAMS = 3;
 /** The narrowest part of the x domain that a wheel may reach. */
 const ZOOM_LEAST_SHARE = 1e-7;
 
 export class MetricsPage {
   readonly loader = new CurveLoader();
+  readonly spreads = new RangedAnswer<SpreadsAsked, Spreads>(readSpreads);
+  readonly expressed = new RangedAnswer<ExpressionsAsked, ExpressionCurve[]>(readExpressions);
   readonly crosshair = new Crosshair();
 
   /** Width of the canvas strip in device pixels, which decides how many points are worth asking. */
@@ -52,48 +64,74 @@ export class MetricsPage {
   #aimTimer: ReturnType<typeof setTimeout> | undefined;
   #nextAim: { aim: Aim | null; x: number | null } = { aim: null, x: null };
 
-  readonly view: MetricsView = $derived(readView(route.params));
+  readonly view: MetricsView = $derived(readView(route.params, settings.smoothing));
   readonly zoom: Range | null = $derived(
     this.#wheelZoom === undefined ? this.view.zoom : this.#wheelZoom,
   );
   readonly stroke: string = $derived(
-    this.view.stroke === 'auto' ? automaticStroke(this.loader.heads) : this.view.stroke,
+    this.view.stroke === 'auto'
+      ? automaticStroke(this.loader.heads, [this.view.color, this.view.facet])
+      : this.view.stroke,
+  );
+  /** Series, and expressions as if they were series. */
+  readonly #heads: readonly SeriesHead[] = $derived(
+    this.expressed.whole
+      ? [...this.loader.heads, ...expressionHeads(this.expressed.whole)]
+      : this.loader.heads,
+  );
+  readonly #data: ReadonlyMap<number, CurveData> = $derived(
+    this.expressed.value
+      ? new Map([...this.loader.data, ...expressionData(this.expressed.value)])
+      : this.loader.data,
   );
   readonly #hiddenRuns = $derived(new Set(this.view.hiddenRuns));
   readonly #hiddenGroups = $derived(new Set(this.view.hiddenGroups));
+  readonly #by: string[] = $derived(
+    groupFields({ facet: this.view.facet, color: this.view.color, stroke: this.stroke })
+      .flatMap((path) => fieldExpression(path) ?? []),
+  );
+  /** The groups on screen: those of another grouping than this one would be misread. */
+  readonly #spreads: Spreads | null = $derived.by(() => {
+    const { value } = this.spreads;
+    const fits = value?.asked.by.join() === this.#by.join() && value.asked.axis === this.loader.axis;
+    return fits ? value : null;
+  });
   readonly #input: FacetInput = $derived({
-    heads: this.loader.heads,
+    heads: this.#heads,
     runs: this.loader.runs,
-    data: this.loader.data,
+    data: this.#data,
     color: this.view.color,
     facet: this.view.facet,
     stroke: this.stroke,
-    aggregate: this.view.aggregate,
-    axis: this.loader.axis,
-    smooth: this.view.smooth,
+    spreads: this.#spreads,
+    members: this.view.members,
     zoom: this.zoom,
     hiddenRuns: this.#hiddenRuns,
     hiddenGroups: this.#hiddenGroups,
     only: this.view.only,
+    paint: this.view.paint,
+    baseline: this.view.baseline,
     theme: theme.current,
   });
   readonly fields = $derived(fieldChoices(this.loader.heads, this.loader.runs));
   readonly #members: Member[] = $derived(membersOf(this.#input));
   readonly groups = $derived(groupsOf(this.#members, this.#input));
   readonly domain: Range | null = $derived.by(() => {
-    const range = xExtent([...this.loader.data.values()].map((data) => data.coarse));
-    return this.loader.axis === 'time' ? range : fromZero(range);
+    const curves = [...this.loader.data.values()].map((data) => data.coarse);
+    const extent = xExtent(curves);
+    if (!extent) return null;
+    if (this.view.scaleX === 'log') return fromPositive(extent, curves);
+    return this.loader.axis === 'time' ? extent : fromZero(extent);
   });
-  readonly facets = $derived(
-    facetsOf(this.#members, this.groups, this.#input, this.domain),
-  );
+  readonly #facets = $derived(facetsOf(this.#members, this.groups, this.#input));
+  readonly facets = $derived(this.#facets.shown);
   readonly x: Range = $derived(this.zoom ?? this.domain ?? [0, 1]);
   readonly active = $derived(
     this.facets.find((facet) => facet.key === this.activeKey) ?? this.facets[0],
   );
   readonly ranks = $derived(rankGroups(this.active, this.groups, this.hairX));
   readonly rows = $derived(
-    runRows(this.facets, this.active, this.groups, this.#hiddenRuns),
+    runRows(this.facets, this.active, this.groups, this.#hiddenRuns, this.view.baseline),
   );
   readonly params = $derived(
     paramColumns(
@@ -108,15 +146,21 @@ export class MetricsPage {
     this.#members.find((member) => member.head.run === this.aim?.run)?.group ?? null,
   );
   readonly #byId = $derived(new Map(this.#members.map((member) => [member.head.series, member])));
-  readonly cut: string = $derived(
-    this.loader.total > this.loader.heads.length
-      ? `${formatCount(this.loader.heads.length)} of ${formatCount(this.loader.total)}`
-      : '',
-  );
+  /** What is not on screen of what was asked for; empty where all of it is. */
+  readonly cut: string = $derived.by(() => {
+    const { total, heads } = this.loader;
+    const parts = [
+      total > heads.length ? `${formatCount(heads.length)} of ${formatCount(total)} series` : '',
+      this.#facets.total > this.facets.length
+        ? `${formatCount(this.facets.length)} of ${formatCount(this.#facets.total)} charts` : '',
+    ];
+    return parts.filter(Boolean).join(', ');
+  });
   readonly answer: string = $derived.by(() => {
-    const { heads, runs, phase, tookMs } = this.loader;
+    const { heads, total, runs, phase, tookMs } = this.loader;
     if (phase !== 'ready') return '';
-    const count = this.cut || formatCount(heads.length);
+    const count = total > heads.length
+      ? `${formatCount(heads.length)} of ${formatCount(total)}` : formatCount(total);
     const runCount = Object.keys(runs).length;
     return `${count} series · ${formatCount(runCount)} ${runCount === 1 ? 'run' : 'runs'} · ` +
       `${Math.max(1, Math.round(tookMs))} ms`;
@@ -132,6 +176,8 @@ export class MetricsPage {
     return () => {
       clearTimeout(this.#wheelTimer);
       clearTimeout(this.#aimTimer);
+      this.spreads.stop();
+      this.expressed.stop();
       for (const off of offs) off();
     };
   }
@@ -164,25 +210,59 @@ export class MetricsPage {
     }
   }
 
-  /** A page without a query asks for the metrics that most runs share. */
-  chooseFirst(): void {
-    const names = firstMetrics(this.metrics, this.runsTotal ?? 0);
-    if (names.length) this.update({ query: metricClause(names) }, true);
+  /** Ask for what the address wants. Without a query the panels ask by themselves. */
+  load(): void {
+    const { query, axis, smoothing } = this.view;
+    if (!query || !this.canvasPx) return;
+    this.loader.ask({
+      query, limit: SERIES_MAX, axis, points: this.#points, smooth: smoothOf(smoothing),
+      inherit: false,
+    });
   }
 
-  load(): void {
-    const { query, x } = this.view;
-    if (!query || !this.canvasPx) return;
-    // Two charts stand side by side most often.
-    const wanted = this.canvasPx / 2;
+  // Two charts stand side by side most often.
+  readonly #points: number = $derived.by(() => {
+    const wanted = this.canvasPx / Math.min(2, this.view.columns || COLUMNS_MAX);
     let points = POINTS_LEAST;
     while (points < wanted && points < POINTS_MOST) points *= 2;
-    this.loader.ask(query, x, points);
+    return points;
+  });
+
+  /** Ask for what is worked out of all members: groups, and expressions of the runs found. */
+  loadDerived(): void {
+    const { query, centre, band, axis, smoothing, hiddenRuns, expressions } = this.view;
+    const { shown, heads } = this.loader;
+    const ready = query !== '' && shown?.query === query && heads.length > 0;
+    const look = { axis, points: this.#points, smooth: smoothOf(smoothing) };
+    const without = hiddenRuns.length ? `run.id not in ${literal([...hiddenRuns])}` : '';
+    this.spreads.ask(
+      ready && centre !== 'none'
+        ? { query: both(query, without), by: this.#by, line: centre, band: bandOf(band), ...look }
+        : null,
+    );
+    this.expressed.ask(
+      ready && expressions.length
+        ? { ids: heads.map((head) => head.series), expressions, ...look }
+        : null,
+    );
+  }
+
+  /** The visible part changed. */
+  refine(): void {
+    this.loader.zoomTo(this.zoom);
+    this.spreads.zoomTo(this.zoom);
+    this.expressed.zoomTo(this.zoom);
+  }
+
+  /** Points that are shown have changed on the server, and with them what is made of them. */
+  renew(): void {
+    this.spreads.renew();
+    this.expressed.renew();
   }
 
   /** Change a part of the state. `replace` keeps steps on the way out of the history. */
   update(patch: Partial<MetricsView>, replace = false): void {
-    route.set(writeView({ ...this.view, ...patch }), { replace });
+    route.set(writeView({ ...this.view, ...patch }, settings.smoothing), { replace });
   }
 
   zoomTo(facet: string, x: Range | null, y: Range | null): void {
@@ -242,17 +322,34 @@ export class MetricsPage {
     this.update({ hiddenGroups: [], only: this.view.only === label ? null : label });
   }
 
-  pin(aim: Aim | null): void {
-    const keeps = aim && aim.series !== null && aim.x !== null;
-    this.update({ pin: keeps ? { series: aim.series!, x: aim.x! } : null });
+  /** Pin a point or, if it is pinned, let it go. */
+  pin({ series, x }: Aim): void {
+    if (series === null || x === null) return;
+    const { pins } = this.view;
+    const rest = pins.filter((pin) => pin.series !== series || pin.x !== x);
+    const next = rest.length < pins.length ? rest : [...rest, { series, x }].slice(-PINS_MAX);
+    this.update({ pins: next });
   }
 
-  /** The pin of the address as the crosshair knows it; null until its series is loaded. */
-  readonly pinned: Aim | null = $derived.by(() => {
-    const { pin } = this.view;
-    const member = pin && this.#byId.get(pin.series);
-    return member ? { run: member.head.run, series: pin.series, x: pin.x, source: null } : null;
-  });
+  /** The pins of the address as the crosshair knows them; those that are not loaded wait. */
+  readonly pinned: readonly Aim[] = $derived(
+    this.view.pins.flatMap(({ series, x }): Aim[] => {
+      const member = this.#byId.get(series);
+      return member ? [{ run: member.head.run, series, x, source: null }] : [];
+    }),
+  );
+
+  /** Compare with this run; asked a second time, with none. */
+  compareWith(run: string): void {
+    this.update({ baseline: this.view.baseline === run ? null : run });
+  }
+
+  paintGroup(label: string, color: string | null): void {
+    const paint = new Map(this.view.paint);
+    if (color === null) paint.delete(label);
+    else paint.set(label, color);
+    this.update({ paint });
+  }
 
   /** Point at a run from outside the charts. */
   point(run: string | null): void {
@@ -261,41 +358,10 @@ export class MetricsPage {
 
   /** What the card beside a point says. */
   describe = (line: Line, index: number): TipText => {
-    const member = this.#byId.get(line.id);
-    if (!member) return { title: line.key, rows: [] };
-    const { head, run } = member;
-    const context = Object.values(head.context).map(labelOf).join(' ');
-    const value = (line.raw ?? line.y)[index]!;
-    const rows: TipRow[] = [
-      { label: context ? `${head.name} ${context}` : head.name,
-        value: formatValue(value), strong: true },
-    ];
-    if (line.raw) rows.push({ label: 'smoothed', value: formatValue(line.y[index]!) });
-    const [low, high] = [line.low?.[index], line.high?.[index]];
-    if (low !== undefined && high !== undefined && low < high) {
-      rows.push({ label: 'min … max', value: `${formatValue(low, 3)} … ${formatValue(high, 3)}` });
-    }
-    rows.push(this.#place(line.x[index]!), ...this.#settings(member));
-    return { title: runName(run, head.run), rows };
+    const chips = [this.view.color, this.view.facet, this.stroke];
+    return describePoint(line, index, {
+      facets: this.facets, member: this.#byId.get(line.id), axis: this.loader.axis,
+      chips, params: this.params, baseline: this.view.baseline,
+    });
   };
-
-  #place(x: number): TipRow {
-    const { axis } = this.loader;
-    if (axis === 'step') return { label: 'step', value: formatCount(x) };
-    if (axis === 'relative') return { label: 'time', value: durationText(Math.round(x)) };
-    return { label: 'at', value: formatMoment(x) };
-  }
-
-  /** What the chips go by, then the table's first parameters: the same words in both places. */
-  #settings({ head, run }: Member): TipRow[] {
-    const chips = [this.view.color, this.view.facet, this.stroke]
-      .filter((path) => path === 'run.experiment' || path === 'run.status')
-      .map((path) => (
-        { label: fieldTitle(path), value: labelOf(fieldValue(path, head, run)) }
-      ));
-    const params = this.params.slice(0, TIP_PARAMS).map((path) => (
-      { label: fieldTitle(path), value: formatSetting(paramAt(run?.params ?? {}, path)) }
-    ));
-    return [...chips, ...params];
-  }
 }

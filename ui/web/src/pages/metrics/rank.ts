@@ -1,25 +1,30 @@
 /** The values of groups and runs under the crosshair. */
 
 import type { Line } from '../../lib/chart/model';
-import { valueAt } from '../../lib/chart/nearest';
-import { meanOf } from './aggregate';
-import type { Facet, Group } from './facets';
+import { nearestIndex, valueAt } from '../../lib/chart/nearest';
+import type { Facet, Group, GroupBand } from './facets';
 import { compareLabels } from './fields';
+import { meanOf } from './mean';
 
 /** One group under the crosshair. */
 export interface GroupRank {
   readonly group: Group;
-  readonly mean: number;
-  readonly std: number;
+  /** The group's centre where the server worked it out, else the mean of the lines shown. */
+  readonly centre: number;
+  /** The band around it; of a mean of lines, its deviation to both sides. */
+  readonly low: number;
+  readonly high: number;
   readonly lines: number;
   readonly runs: number;
-  /** Where strokes tell lines apart, such as train from val: each mean, the main one first. */
-  readonly strokes: readonly StrokeMean[];
+  /** Where strokes tell lines apart, such as train from val: each centre, the main one first. */
+  readonly strokes: readonly StrokeCentre[];
 }
 
-export interface StrokeMean {
+export interface StrokeCentre {
   readonly label: string;
-  readonly mean: number;
+  readonly centre: number;
+  readonly low: number;
+  readonly high: number;
 }
 
 /**
@@ -38,15 +43,34 @@ export function isHeldBack(stroke: string): boolean {
   return HELD_BACK.test(stroke);
 }
 
-/** Means by stroke: of unlike lines, such as train and val, one mean would be of nothing. */
-function strokeMeans(values: ReadonlyMap<string, readonly number[]>): StrokeMean[] {
-  const labels = [...values.keys()].sort(
-    (a, b) => Number(isHeldBack(b)) - Number(isHeldBack(a)) || compareLabels(a, b),
-  );
-  return labels.map((label) => ({ label, mean: meanOf(values.get(label)!).mean }));
+/** A band's centre and edges at x; at its last bucket with any value where no crosshair stands. */
+export function bandAt({ x: xs, mid, low, high }: GroupBand, x: number | null): Omit<StrokeCentre, 'label'> {
+  let at = x === null ? mid.length - 1 : nearestIndex(xs, x);
+  while (x === null && at > 0 && Number.isNaN(mid[at])) at--;
+  return { centre: mid[at] ?? NaN, low: low[at] ?? NaN, high: high[at] ?? NaN };
 }
 
-/** Every group of a facet with its mean at the crosshair: smallest first, empty ones last. */
+function meanOfLines(values: readonly number[]): Omit<StrokeCentre, 'label'> {
+  const { mean, std } = meanOf(values);
+  return { centre: mean, low: mean - std, high: mean + std };
+}
+
+/** The group's values by stroke: of unlike lines, such as train and val, one mean says nothing. */
+function strokesOf(
+  bands: readonly GroupBand[],
+  values: ReadonlyMap<string, readonly number[]>,
+  x: number | null,
+): StrokeCentre[] {
+  const labels = [...new Set([...bands.map((band) => band.stroke), ...values.keys()])].sort(
+    (a, b) => Number(isHeldBack(b)) - Number(isHeldBack(a)) || compareLabels(a, b),
+  );
+  return labels.map((label) => {
+    const band = bands.find((one) => one.stroke === label);
+    return { label, ...(band ? bandAt(band, x) : meanOfLines(values.get(label) ?? [])) };
+  });
+}
+
+/** Every group of a facet with its value at the crosshair: smallest first, empty ones last. */
 export function rankGroups(
   facet: Facet | undefined,
   groups: readonly Group[],
@@ -65,18 +89,22 @@ export function rankGroups(
     if (!line) continue;
     const byStroke = values.get(member.group) ?? new Map<string, number[]>();
     values.set(member.group, byStroke);
-    byStroke.set(member.stroke, [...(byStroke.get(member.stroke) ?? []), readAt(line, x)]);
+    const list = byStroke.get(member.stroke);
+    if (list) list.push(readAt(line, x));
+    else byStroke.set(member.stroke, [readAt(line, x)]);
   }
   const ranks = groups.flatMap((group): GroupRank[] => {
     const count = counts.get(group.label);
     if (!count) return [];
-    const byStroke = values.get(group.label) ?? new Map<string, number[]>();
-    const strokes = strokeMeans(byStroke);
-    const { mean, std } = meanOf(byStroke.get(strokes[0]?.label ?? '') ?? []);
-    return [{ group, mean, std, lines: count.lines, runs: count.runs.size, strokes }];
+    const bands = facet.bands.filter((band) => band.group === group.label);
+    const strokes = strokesOf(bands, values.get(group.label) ?? new Map(), x);
+    const { centre, low, high } = strokes[0] ?? meanOfLines([]);
+    const members = bands.reduce((sum, band) => sum + band.spread.members, 0);
+    const all = Math.max(members, count.lines);
+    return [{ group, centre, low, high, lines: all, runs: count.runs.size, strokes }];
   });
   return ranks.sort((a, b) => {
-    const [emptyA, emptyB] = [Number.isNaN(a.mean), Number.isNaN(b.mean)];
-    return emptyA || emptyB ? Number(emptyA) - Number(emptyB) : a.mean - b.mean;
+    const [emptyA, emptyB] = [Number.isNaN(a.centre), Number.isNaN(b.centre)];
+    return emptyA || emptyB ? Number(emptyA) - Number(emptyB) : a.centre - b.centre;
   });
 }

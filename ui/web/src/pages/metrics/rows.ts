@@ -2,7 +2,8 @@
 
 import type { Json, RunHead, SeriesHead } from '../../lib/api/types';
 import type { Line } from '../../lib/chart/model';
-import { wireValue } from './curves';
+import { wireValue } from '../../lib/curves/arrays';
+import { baselineLine } from './card';
 import { type Facet, type Group, type Member, runName } from './facets';
 import { compareLabels, labelOf, paramAt, paramPaths } from './fields';
 import { isHeldBack, readAt } from './rank';
@@ -16,6 +17,8 @@ export interface RunRow {
   readonly run: RunHead | undefined;
   readonly head: SeriesHead;
   readonly line: Line | undefined;
+  /** The baseline's line beside it; undefined for the baseline itself, and where there is none. */
+  readonly base: Line | undefined;
   readonly group: Group;
   readonly hidden: boolean;
 }
@@ -63,6 +66,7 @@ export function runRows(
   active: Facet | undefined,
   groups: readonly Group[],
   hiddenRuns: ReadonlySet<string>,
+  baseline: string | null,
 ): RunRow[] {
   if (!active) return [];
   const byLabel = new Map(groups.map((group) => [group.label, group]));
@@ -73,16 +77,30 @@ export function runRows(
     const known = chosen.get(member.head.run);
     if (!known || far < known.distance) chosen.set(member.head.run, { member, distance: far });
   }
-  return [...chosen.values()].map(({ member: { head, run, group } }) => ({
-    kind: 'run',
-    id: head.run,
-    name: runName(run, head.run),
-    run,
-    head,
-    line: lines.get(head.series),
-    group: byLabel.get(group)!,
-    hidden: hiddenRuns.has(head.run),
-  }));
+  const byKey = new Map(facets.map((facet) => [facet.key, facet]));
+  const baseOf = (member: Member): Line | undefined => (
+    baseline === null || baseline === member.head.run
+      ? undefined : baselineLine(byKey.get(member.facet)!, member, baseline)
+  );
+  return [...chosen.values()].map(({ member }) => {
+    const { head, run, group } = member;
+    return {
+      kind: 'run',
+      id: head.run,
+      name: runName(run, head.run),
+      run,
+      head,
+      line: lines.get(head.series),
+      base: baseOf(member),
+      group: byLabel.get(group)!,
+      hidden: hiddenRuns.has(head.run),
+    };
+  });
+}
+
+/** How far a row's value is above the baseline's; NaN where they can't be compared. */
+export function deltaAt({ line, base }: RunRow, x: number | null): number {
+  return line && base ? readAt(line, x) - readAt(base, x) : NaN;
 }
 
 /** What a row sorts by: a number, a text, or undefined for "at the end". */
@@ -91,6 +109,7 @@ function sortValue(row: RunRow, by: string, x: number | null): number | string |
     case 'name': return row.name;
     case 'status': return row.run?.status;
     case 'value': return row.line ? readAt(row.line, x) : undefined;
+    case 'delta': return deltaAt(row, x);
     case 'last': return row.head.last ? wireValue(row.head.last.value) : undefined;
     case 'min': return row.head.min?.value ?? undefined;
     case 'max': return row.head.max?.value ?? undefined;

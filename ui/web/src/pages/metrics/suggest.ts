@@ -8,11 +8,6 @@ export interface MetricName {
   readonly runs: number;
 }
 
-/** Charts of a page that nobody asked anything of yet. */
-const FIRST_METRICS = 4;
-/** With more runs than this the first page keeps to one metric, which is drawn sooner. */
-const FIRST_RUNS = 100;
-
 /** Names that a training run is first judged by, best first. */
 const LIKELY: readonly RegExp[] = [
   /(^|[/._-])val.*loss|loss.*val/i, /loss/i, /acc|f1|auc|map|bleu|score|reward/i, /err/i,
@@ -40,12 +35,6 @@ export function metricNames(columns: readonly MetricColumn[]): MetricName[] {
 function likelihood(name: string): number {
   const at = LIKELY.findIndex((rule) => rule.test(name));
   return at < 0 ? LIKELY.length : at;
-}
-
-/** What the page shows first: the metric most runs share, or a few where runs are few. */
-export function firstMetrics(names: readonly MetricName[], runs: number): string[] {
-  const count = runs > FIRST_RUNS ? 1 : FIRST_METRICS;
-  return names.slice(0, count).map((entry) => entry.name);
 }
 
 /** The condition that picks these names. */

@@ -1,12 +1,12 @@
 /** Ticks are round numbers, and ranges show all there is. */
 
 import { describe, expect, it } from 'vitest';
-import { fromZero, xExtent, yRange } from '../../../src/lib/chart/extent';
+import { fromPositive, fromZero, xExtent, yRange, type YChoice } from '../../../src/lib/chart/extent';
 import { marksOf } from '../../../src/lib/chart/marks';
 import {
-  durationText, durationTicks, linearTicks, logTicks, stepTicks, tickText,
+  durationText, durationTicks, linearTicks, logTicks, stepTicks, symlogTicks, tickText,
 } from '../../../src/lib/chart/ticks';
-import { wheelRange } from '../../../src/lib/chart/wheel';
+import { wheelRange, zoomed } from '../../../src/lib/chart/wheel';
 import { lineOf, plotOf } from './samples';
 
 describe('ticks', () => {
@@ -27,13 +27,18 @@ describe('ticks', () => {
   });
 
   it('name a few digits of each decade and mark the rest', () => {
-    const ticks = logTicks([0.05, 20], 6);
+    const ticks = logTicks([0.05, 20], 4);
     expect(ticks.filter((tick) => tick.major).map((tick) => tick.value)).toEqual([0.1, 1, 10]);
     expect(ticks.length).toBeGreaterThan(20);
   });
 
   it('are linear where a logarithmic axis spans less than half a decade', () => {
     expect(logTicks([0.4, 0.6], 3).map((tick) => tick.value)).toEqual([0.4, 0.5, 0.6]);
+  });
+
+  it('stand on both sides of zero where an axis is logarithmic on both', () => {
+    const values = symlogTicks([-200, 1_000], 12, 1).map((tick) => tick.value);
+    expect(values).toEqual([-100, -10, -1, 0, 1, 10, 100, 1_000]);
   });
 
   it('are written short', () => {
@@ -43,22 +48,34 @@ describe('ticks', () => {
   });
 });
 
+const PLAIN: YChoice = { scale: 'linear', trim: 0 };
+
 describe('ranges', () => {
   it('hold every finite value and leave out NaN', () => {
-    const [low, high] = yRange([lineOf([1, NaN, 5])], [], [0, 2], false);
+    const [low, high] = yRange([lineOf([1, NaN, 5])], [], [0, 2], PLAIN);
     expect(low).toBeLessThanOrEqual(1);
     expect(high).toBeGreaterThan(5);
   });
 
   it('follow the visible part', () => {
-    const [, high] = yRange([lineOf([1, 100, 1, 1, 1])], [], [2, 4], false);
+    const [, high] = yRange([lineOf([1, 100, 1, 1, 1])], [], [2, 4], PLAIN);
     expect(high).toBeLessThan(2);
   });
 
   it('start a logarithmic axis at the least positive value', () => {
-    const [low] = yRange([lineOf([0, 0.01, 1])], [], [0, 2], true);
+    const [low] = yRange([lineOf([0, 0.01, 1])], [], [0, 2], { scale: 'log', trim: 0 });
     expect(low).toBeGreaterThan(0.001);
     expect(low).toBeLessThanOrEqual(0.01);
+  });
+
+  it('leave out a share of outliers on either side, where that is asked', () => {
+    const noisy = lineOf([...Array.from({ length: 98 }, () => 1), 1e6, -1e6]);
+    const [low, high] = yRange([noisy], [], [0, 99], { scale: 'linear', trim: 0.01 });
+    expect([low > -10, high < 10]).toEqual([true, true]);
+  });
+
+  it('start a logarithmic x axis at the first positive x', () => {
+    expect(fromPositive([0, 90], [{ x: Float64Array.of(0, 3, 90) }])).toEqual([3, 90]);
   });
 
   it('start at zero where steps do', () => {
@@ -87,4 +104,9 @@ it('zooms with the wheel around the pointer and moves with Shift', () => {
   const [from, to] = wheelRange([0, 100], 25, { ...turn, shiftKey: true });
   expect(to - from).toBeCloseTo(100);
   expect(from).toBeLessThan(0);
+});
+
+it('zooms a logarithmic axis by decades', () => {
+  const [low, high] = zoomed([1, 10_000], 100, 0.5, 'log');
+  expect([low, high]).toEqual([expect.closeTo(10), expect.closeTo(1_000)]);
 });

@@ -23,7 +23,7 @@ export function lineOf(values: readonly number[], rest: Partial<Line> = {}): Lin
 
 /** A plot of `width` x 100 pixels at the origin. */
 export function plotOf(width: number, x: [number, number], y: [number, number]): Projection {
-  return project({ left: 0, top: 0, width, height: 100 }, x, y, false);
+  return project({ left: 0, top: 0, width, height: 100 }, x, y);
 }
 
 /** Keeps what a trace writes: one list of points for each time the pen came down. */

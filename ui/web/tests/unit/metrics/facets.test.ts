@@ -3,19 +3,19 @@
 import { describe, expect, it } from 'vitest';
 import { facetsOf, groupsOf, membersOf } from '../../../src/pages/metrics/facets';
 import {
-  automaticStroke, compareLabels, fieldChoices, fieldTitle, fieldValue, paramAt,
+  automaticStroke, compareLabels, fieldChoices, fieldExpression, fieldTitle, fieldValue, paramAt,
 } from '../../../src/pages/metrics/fields';
 import { rankGroups } from '../../../src/pages/metrics/rank';
 import {
-  groupRows, paramColumns, runRows, settingSpan, sortRows,
+  deltaAt, groupRows, paramColumns, runRows, settingSpan, sortRows,
 } from '../../../src/pages/metrics/rows';
 import type { FacetInput } from '../../../src/pages/metrics/facets';
-import { dataOf, headOf, inputOf, runOf } from './samples';
+import { dataOf, headOf, inputOf, runOf, spreadsOf } from './samples';
 
 function build(input: FacetInput) {
   const members = membersOf(input);
   const groups = groupsOf(members, input);
-  return { groups, facets: facetsOf(members, groups, input, [0, 2]) };
+  return { groups, facets: facetsOf(members, groups, input).shown };
 }
 
 describe('charts', () => {
@@ -55,12 +55,6 @@ describe('charts', () => {
     expect(facets.map((facet) => facet.lines.map((line) => line.id))).toEqual([[4], [1]]);
   });
 
-  it('draw smoothed values over the original ones', () => {
-    const [line] = build(inputOf({ smooth: 0.5 })).facets[1]!.lines;
-    expect([...line!.raw!]).toEqual([9, 5, 1]);
-    expect(line!.y[2]).toBeGreaterThan(1);
-  });
-
   it('use the finer points only where they cover the zoom', () => {
     const coarse = dataOf([1, 2, 3]).coarse;
     const detail = { ...dataOf([7, 8, 9]).coarse, range: [0, 2] as const };
@@ -71,25 +65,59 @@ describe('charts', () => {
     expect([inside.y[0], beyond.y[0]]).toEqual([7, 1]);
   });
 
-  it('add a band to groups of two or more lines', () => {
-    const { facets } = build(inputOf({ aggregate: 'range' }));
-    const [band, ...others] = facets[1]!.bands;
-    expect(others).toEqual([]);
-    expect(band!.label).toBe('adam');
-    expect([band!.low.at(-1), band!.mid.at(-1), band!.high.at(-1)]).toEqual([2, 3, 4]);
+  it('take a colour that somebody chose', () => {
+    const paint = new Map([['sgd', '#123456']]);
+    expect(build(inputOf({ paint })).groups[1]!.color).toBe('#123456');
+  });
+
+  it('draw the run that others are compared with above all', () => {
+    const { facets } = build(inputOf({ baseline: 'b' }));
+    expect(facets[1]!.lines.map((line) => line.strong)).toEqual([false, true, false]);
   });
 });
 
-it('gives train and val of a group a band each', () => {
-  const heads = ['a', 'b'].flatMap((run, index) => ['train', 'val'].map(
-    (subset, part) => headOf(index * 2 + part + 1, run, 'loss', { subset }),
-  ));
-  const input = inputOf({
-    heads, color: 'none', stroke: 'metric.context.subset', aggregate: 'std',
+describe('groups of the server', () => {
+  const by = ['metric.name', 'run.opt.name'];
+  const spreads = spreadsOf(by, [
+    { by: ['loss', 'adam'], members: 2, mid: [9, 6, 3] },
+    { by: ['loss', 'sgd'], members: 1, mid: [9, 5, 1] },
+    { by: ['acc', 'adam'], members: 1, mid: [0, 0.4, 0.8] },
+  ]);
+
+  it('become bands of their chart; one of a single line needs none', () => {
+    const { facets, groups } = build(inputOf({ spreads }));
+    const [band, ...others] = facets[1]!.bands;
+    expect(others).toEqual([]);
+    expect(facets[0]!.bands).toEqual([]);
+    expect([band!.group, band!.color]).toEqual(['adam', groups[0]!.color]);
+    expect([band!.low[2], band!.mid[2], band!.high[2]]).toEqual([2, 3, 4]);
   });
-  const bands = build(input).facets[0]!.bands;
-  expect(bands).toHaveLength(2);
-  expect(bands[0]!.dash).not.toEqual(bands[1]!.dash);
+
+  it('may stand without the lines of their members, but never hide a lone line', () => {
+    const { facets } = build(inputOf({ spreads, members: false }));
+    expect(facets[1]!.lines.map((line) => line.key)).toEqual(['a']);
+    const compared = build(inputOf({ spreads, members: false, baseline: 'c' })).facets[1]!;
+    expect(compared.lines.map((line) => line.key)).toEqual(['a', 'c']);
+  });
+
+  it('give train and val of a group a band each, told apart by stroke', () => {
+    const heads = ['a', 'b'].flatMap((run, index) => ['train', 'val'].map(
+      (subset, part) => headOf(index * 2 + part + 1, run, 'loss', { subset }),
+    ));
+    const stroke = 'metric.context.subset';
+    const own = spreadsOf(['metric.name', stroke], [
+      { by: ['loss', 'train'], members: 2, mid: [1] }, { by: ['loss', 'val'], members: 2, mid: [2] },
+    ]);
+    const { bands } = build(inputOf({ heads, color: 'none', stroke, spreads: own })).facets[0]!;
+    expect(bands).toHaveLength(2);
+    expect(bands[0]!.dash).not.toEqual(bands[1]!.dash);
+  });
+
+  it('are what the legend tells, and how many lines are behind them', () => {
+    const { facets, groups } = build(inputOf({ spreads }));
+    const rank = rankGroups(facets[1], groups, 1).find(({ group }) => group.label === 'adam')!;
+    expect([rank.centre, rank.low, rank.high, rank.lines]).toEqual([6, 5, 7, 2]);
+  });
 });
 
 describe('fields', () => {
@@ -119,12 +147,19 @@ describe('fields', () => {
     expect(fieldTitle('run.hparams.lr')).toBe('lr');
   });
 
+  it('are spelled for the server, also where a key is no word', () => {
+    expect(['none', 'run', 'run.opt.lr', 'run.opt.weird-key'].map(fieldExpression)).toEqual(
+      [null, 'run.id', 'run.opt.lr', 'run["opt", "weird-key"]'],
+    );
+  });
+
   it('choose a stroke that tells train from val', () => {
     const heads = [
       headOf(1, 'a', 'loss', { subset: 'train' }), headOf(2, 'a', 'loss', { subset: 'val' }),
     ];
     expect(automaticStroke(heads)).toBe('metric.context.subset');
     expect(automaticStroke(heads.slice(1))).toBe('none');
+    expect(automaticStroke(heads, ['metric.context.subset'])).toBe('none');
   });
 
   it('sort numbers by size and what is missing last', () => {
@@ -139,9 +174,9 @@ describe('figures beside the charts', () => {
 
   it('rank groups by their mean under the crosshair', () => {
     const ranks = rankGroups(loss, groups, 2);
-    expect(ranks.map((rank) => [rank.group.label, rank.mean])).toEqual([['sgd', 1], ['adam', 3]]);
+    expect(ranks.map((rank) => [rank.group.label, rank.centre])).toEqual([['sgd', 1], ['adam', 3]]);
     expect(ranks[1]!.runs).toBe(2);
-    expect(rankGroups(loss, groups, 50)[0]!.mean).toBeNaN();
+    expect(rankGroups(loss, groups, 50)[0]!.centre).toBeNaN();
   });
 
   it('never take the mean of train and val together', () => {
@@ -150,19 +185,29 @@ describe('figures beside the charts', () => {
     ];
     const mixed = build(inputOf({ heads, color: 'run', stroke: 'metric.context.subset' }));
     const [rank] = rankGroups(mixed.facets[0], mixed.groups, 2);
-    expect(rank!.mean).toBe(2);
-    expect(rank!.strokes).toEqual([{ label: 'val', mean: 2 }, { label: 'train', mean: 1 }]);
+    expect(rank!.centre).toBe(2);
+    expect(rank!.strokes.map(({ label, centre }) => [label, centre])).toEqual(
+      [['val', 2], ['train', 1]],
+    );
   });
 
   it('list every run once, read from the active chart', () => {
-    const rows = runRows(facets, facets[0], groups, new Set(['b']));
+    const rows = runRows(facets, facets[0], groups, new Set(['b']), null);
     expect(rows.map((row) => [row.id, row.head.name, row.hidden])).toEqual([
       ['a', 'acc', false], ['b', 'acc', true], ['c', 'loss', false],
     ]);
   });
 
+  it('tell how far each run is from the baseline', () => {
+    const rows = runRows(facets, loss, groups, new Set(), 'b');
+    expect(rows.map((row) => deltaAt(row, 2))).toEqual([-1, NaN, 2]);
+    expect(sortRows(rows, { by: 'delta', desc: true }, 2).map((row) => row.id)).toEqual(
+      ['c', 'a', 'b'],
+    );
+  });
+
   it('sort rows by value, setting or name, with empty ones last', () => {
-    const rows = runRows(facets, loss, groups, new Set());
+    const rows = runRows(facets, loss, groups, new Set(), null);
     const order = (by: string, desc = false, x: number | null = null): string =>
       sortRows(rows, { by, desc }, x).map((row) => row.id).join('');
     expect(order('lr')).toBe('cba');
@@ -171,7 +216,7 @@ describe('figures beside the charts', () => {
   });
 
   it('put rows below their groups, and close groups', () => {
-    const rows = runRows(facets, loss, groups, new Set());
+    const rows = runRows(facets, loss, groups, new Set(), null);
     const listed = groupRows(sortRows(rows, { by: 'last', desc: false }, null), new Set(['adam']));
     expect(listed.map((row) => row.kind)).toEqual(['group', 'run', 'group']);
     expect(settingSpan(rows, 'lr')).toBe('0.001 … 0.1');

@@ -1,7 +1,8 @@
 /** Runs, series and their curves that the tests of the Metrics page share. */
 
 import type { Context, Params, RunHead, SeriesHead } from '../../../src/lib/api/types';
-import type { CurveData } from '../../../src/pages/metrics/curves';
+import type { CurveData } from '../../../src/lib/curves/arrays';
+import type { Spread, Spreads } from '../../../src/lib/curves/spreads';
 import type { FacetInput } from '../../../src/pages/metrics/facets';
 
 export function runOf(id: string, params: Params = {}, rest: Partial<RunHead> = {}): RunHead {
@@ -29,8 +30,10 @@ export function dataOf(values: readonly number[]): CurveData {
     coarse: {
       x: Float64Array.from(values, (_, index) => index),
       y: Float32Array.from(values),
+      raw: null,
       low: null,
       high: null,
+      exact: true,
     },
     detail: null,
   };
@@ -55,14 +58,36 @@ export function inputOf(rest: Partial<FacetInput> = {}): FacetInput {
     color: 'run.opt.name',
     facet: 'metric.name',
     stroke: 'none',
-    aggregate: 'none',
-    axis: 'step',
-    smooth: 0,
+    spreads: null,
+    members: true,
     zoom: null,
     hiddenRuns: new Set(),
     hiddenGroups: new Set(),
     only: null,
+    paint: new Map(),
+    baseline: null,
     theme: 'light',
     ...rest,
+  };
+}
+
+/** What the server answers of groups: each with its centre, one below and one above it. */
+export function spreadsOf(
+  by: string[],
+  groups: readonly { by: string[]; members: number; mid: number[] }[],
+): Spreads {
+  return {
+    asked: {
+      query: '', by, line: 'mean', band: 'min-max', axis: 'step', points: 256, smooth: null,
+    },
+    groups: groups.map((group): Spread => ({
+      by: group.by,
+      members: group.members,
+      x: Float64Array.from(group.mid, (_, index) => index),
+      mid: Float32Array.from(group.mid),
+      low: Float32Array.from(group.mid, (value) => value - 1),
+      high: Float32Array.from(group.mid, (value) => value + 1),
+      counts: Float32Array.from(group.mid, () => group.members),
+    })),
   };
 }

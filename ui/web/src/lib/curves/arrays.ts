@@ -1,16 +1,22 @@
 /** The loaded curves: their arrays at two levels of detail, and how live points join them. */
 
-import type { FrameSeries } from '../../lib/api/frames';
-import type { SeriesDelta, WireNumber, XAxis } from '../../lib/api/types';
-import type { Range } from '../../lib/chart/model';
+import type { FrameSeries } from '../api/frames';
+import type { SeriesDelta, WireNumber } from '../api/types';
+import type { Range } from '../chart/model';
+import type { AxisWord } from './axis';
 
-/** The arrays of one series at one level of detail. */
+/** The arrays of one curve at one level of detail. */
 export interface CurveArrays {
   readonly x: Float64Array;
+  /** What is drawn: the values, or what smoothing made of them. */
   readonly y: Float32Array;
+  /** The values as they are, where they are smoothed; else null. */
+  readonly raw: Float32Array | null;
   /** The true extent of each bucket; null where no bucket holds more than one point. */
   readonly low: Float32Array | null;
   readonly high: Float32Array | null;
+  /** Each point is one step, as it was tracked. */
+  readonly exact: boolean;
 }
 
 /** A series as loaded: whole, and finer over the part that is zoomed into. */
@@ -20,13 +26,18 @@ export interface CurveData {
 }
 
 /** Take the columns of a frame. Extents that add nothing are left out: drawing is then cheaper. */
-export function arraysOf(frame: FrameSeries): CurveArrays {
-  const y = frame.columns.last ?? new Float32Array(frame.x.length).fill(NaN);
-  const low = frame.columns.min ?? null;
-  const high = frame.columns.max ?? null;
-  return low && high && hasExtent(low, high)
-    ? { x: frame.x, y, low, high }
-    : { x: frame.x, y, low: null, high: null };
+export function arraysOf(frame: FrameSeries, exact: boolean): CurveArrays {
+  const { last, min, max, smooth } = frame.columns;
+  const values = last ?? new Float32Array(frame.x.length).fill(NaN);
+  const extent = min && max && hasExtent(min, max);
+  return {
+    x: frame.x,
+    y: smooth ?? values,
+    raw: smooth ? values : null,
+    low: extent ? min : null,
+    high: extent ? max : null,
+    exact,
+  };
 }
 
 function hasExtent(low: Float32Array, high: Float32Array): boolean {
@@ -49,7 +60,7 @@ export function wireValue(value: WireNumber): number {
 }
 
 /** Where a live point stands on this x axis; null where the event cannot tell. */
-export function deltaX(delta: SeriesDelta, axis: XAxis): number | null {
+export function deltaX(delta: SeriesDelta, axis: AxisWord): number | null {
   if (axis === 'step') return delta.step;
   return axis === 'time' ? delta.time : null;
 }
@@ -63,27 +74,21 @@ function extended(values: Float32Array, value: number): Float32Array {
 
 /**
  * The arrays with one more point at the end, shown until the true ones arrive a moment later.
- * Late and repeated points are left to the server: the same arrays come back.
+ * Late and repeated points are left to the server, and so are smoothed ones: the same arrays come
+ * back.
  */
 export function appended(arrays: CurveArrays, x: number, value: number): CurveArrays {
   const count = arrays.x.length;
-  if (count && x <= arrays.x[count - 1]!) return arrays;
+  if (arrays.raw || (count && x <= arrays.x[count - 1]!)) return arrays;
   const longerX = new Float64Array(count + 1);
   longerX.set(arrays.x);
   longerX[count] = x;
   return {
     x: longerX,
     y: extended(arrays.y, value),
+    raw: null,
     low: arrays.low && extended(arrays.low, value),
     high: arrays.high && extended(arrays.high, value),
+    exact: arrays.exact,
   };
-}
-
-/** The last point that has a finite value, or null. */
-export function lastPoint(arrays: CurveArrays): { x: number; y: number } | null {
-  for (let i = arrays.x.length - 1; i >= 0; i--) {
-    const y = arrays.y[i]!;
-    if (y - y === 0) return { x: arrays.x[i]!, y };
-  }
-  return null;
 }

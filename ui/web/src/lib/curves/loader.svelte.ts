@@ -1,16 +1,13 @@
 /** The series that a query picks, loaded, refined and kept alive. */
 
-import {
-  type ApiError, asApiError, getFrames, isAbort, searchSeries,
-} from '../../lib/api/client';
-import { feed, mergeChanges } from '../../lib/api/events';
-import { decodeFrames } from '../../lib/api/frames';
-import type { Change, RunHead, SeriesHead, XAxis } from '../../lib/api/types';
-import type { Range } from '../../lib/chart/model';
-import { appended, arraysOf, type CurveData, deltaX, wireValue } from './curves';
+import { type ApiError, asApiError, isAbort, searchSeries } from '../api/client';
+import { feed, mergeChanges } from '../api/events';
+import type { Change, RunHead, SeriesHead, SeriesResponse, Smooth } from '../api/types';
+import type { Range } from '../chart/model';
+import { appended, type CurveArrays, type CurveData, deltaX, wireValue } from './arrays';
+import type { AxisWord } from './axis';
+import { type Curves, gathering } from './gathering';
 
-/** Series shown at most; the page says "n of m" when a query picks more. */
-export const SERIES_LIMIT = 2_000;
 /** Series per request: the first answer is on screen while the next ones travel. */
 const CHUNK_SERIES = 250;
 /** A page that is still filling is drawn anew at most this often: each time costs a full draw. */
@@ -25,18 +22,24 @@ const DETAIL_MARGIN = 0.25;
 const LIVE_MS = 250;
 /** A server that does not answer is asked ever more rarely, down to this. */
 const LIVE_LAST_MS = 8_000;
-/** Names, states and summaries are read again at most this often while changes pour in. */
+/** Names, states and summaries are read again at most this often while changes pour in, */
 const HEADS_MS = 2_000;
+/** and more rarely the more there are to read: this much later for each series. */
+const HEADS_MS_EACH = 4;
 /** Up to this many growing series their new points are shown at once, before the true ones. */
 const EAGER_SERIES = 64;
 
 export type Phase = 'idle' | 'loading' | 'ready' | 'failed';
 
-/** What is asked for; a change of any part loads anew. */
-interface Wanted {
+/** Which curves are wanted, and how. */
+export interface CurvesAsked {
   readonly query: string;
-  readonly axis: XAxis;
+  /** Series shown at most; `total` tells how many there are. */
+  readonly limit: number;
+  readonly axis: AxisWord;
   readonly points: number;
+  readonly smooth: Smooth | null;
+  readonly inherit: boolean;
 }
 
 export class CurveLoader {
@@ -47,14 +50,20 @@ export class CurveLoader {
   data = $state.raw<ReadonlyMap<number, CurveData>>(new Map());
   warnings = $state.raw<readonly string[]>([]);
   total = $state(0);
-  /** The axis of the arrays on screen, which lags behind the one asked for. */
-  axis = $state<XAxis>('step');
+  /** What the arrays on screen were asked by, which lags behind what is asked for. */
+  shown = $state.raw<CurvesAsked | null>(null);
+  /** Counts up whenever values that are shown have changed on the server. */
+  version = $state(0);
   /** Milliseconds from asking to the last value. */
   tookMs = $state(0);
   /** 0 to 1 while series arrive. */
   progress = $state(1);
 
-  #wanted: Wanted | null = null;
+  /** The axis of the arrays on screen. */
+  readonly axis: AxisWord = $derived(this.shown?.axis ?? 'step');
+
+  #wanted: CurvesAsked | null = null;
+  #found: { query: string; limit: number; answer: SeriesResponse } | null = null;
   #zoom: Range | null = null;
   #loading: AbortController | null = null;
   #refining: AbortController | null = null;
@@ -84,19 +93,19 @@ export class CurveLoader {
   }
 
   /** Show what a query picks. What is on screen stays until the new series arrive. */
-  ask(query: string, axis: XAxis, points: number): void {
-    const same = this.#wanted;
-    if (same?.query === query && same.axis === axis && same.points === points) return;
-    this.#wanted = { query, axis, points };
-    void this.#load(this.#wanted);
+  ask(asked: CurvesAsked): void {
+    if (JSON.stringify(asked) === JSON.stringify(this.#wanted)) return;
+    this.#wanted = asked;
+    void this.#load(asked);
   }
 
   /** Load the same again, after an error or a broken thread of changes. */
   retry(): void {
+    this.#found = null;
     if (this.#wanted) void this.#load(this.#wanted);
   }
 
-  async #load(wanted: Wanted): Promise<void> {
+  async #load(wanted: CurvesAsked): Promise<void> {
     this.#loading?.abort();
     const control = new AbortController();
     this.#loading = control;
@@ -105,16 +114,11 @@ export class CurveLoader {
     this.progress = 0;
     const started = performance.now();
     try {
-      const found = await searchSeries(
-        { query: wanted.query, limit: SERIES_LIMIT }, control.signal,
-      );
+      const found = await this.#search(wanted, control.signal);
       const ids = found.series.map((head) => head.series);
       await this.#fill(ids, wanted, control.signal, () => {
-        this.heads = found.series;
-        this.runs = found.runs;
-        this.total = found.total;
-        this.warnings = found.warnings;
-        this.axis = wanted.axis;
+        this.#take(found);
+        this.shown = wanted;
       });
       this.tookMs = performance.now() - started;
       this.error = null;
@@ -130,17 +134,34 @@ export class CurveLoader {
     }
   }
 
+  /** Which series the query picks; known already where only their look was changed. */
+  async #search(wanted: CurvesAsked, signal: AbortSignal): Promise<SeriesResponse> {
+    const { query, limit } = wanted;
+    const known = this.#found;
+    if (known?.query === query && known.limit === limit) return known.answer;
+    const answer = await searchSeries({ query, limit }, signal);
+    this.#found = { query, limit, answer };
+    return answer;
+  }
+
+  #take(found: SeriesResponse): void {
+    this.heads = found.series;
+    this.runs = found.runs;
+    this.total = found.total;
+    this.warnings = found.warnings;
+  }
+
   /** Fetch series chunk by chunk; `onfirst` swaps the page over together with the first values. */
   async #fill(
     ids: readonly number[],
-    wanted: Wanted,
+    wanted: CurvesAsked,
     signal: AbortSignal,
     onfirst: () => void,
   ): Promise<void> {
     const loaded = new Map<number, CurveData>();
-    const ask = (from: number) => {
+    const ask = (from: number): Promise<Curves> => {
       const chunk = ids.slice(from, from + CHUNK_SERIES);
-      return chunk.length ? this.#frames(chunk, wanted, null, signal) : Promise.resolve([]);
+      return chunk.length ? this.#frames(chunk, wanted, null) : Promise.resolve(new Map());
     };
     let coming = ask(0);
     let shownAt = -Infinity;
@@ -151,8 +172,8 @@ export class CurveLoader {
       if (!last) coming = ask(from + CHUNK_SERIES);
       // Awaited in the next round, or not at all after an abort, which must not go unheard.
       coming.catch(() => undefined);
-      for (const [id, arrays] of fetched) loaded.set(id, { coarse: arrays, detail: null });
-      if (signal.aborted) return;
+      if (signal.aborted) throw new DOMException('another query was asked', 'AbortError');
+      for (const id of ids.slice(from, from + CHUNK_SERIES)) put(loaded, id, fetched.get(id));
       if (from === 0) onfirst();
       this.progress = ids.length ? Math.min(1, (from + CHUNK_SERIES) / ids.length) : 1;
       if (!last && performance.now() - shownAt < PARTIAL_MS) continue;
@@ -161,20 +182,10 @@ export class CurveLoader {
     }
   }
 
-  async #frames(
-    ids: readonly number[],
-    wanted: Wanted,
-    range: Range | null,
-    signal: AbortSignal | undefined,
-  ): Promise<[number, ReturnType<typeof arraysOf>][]> {
-    const buffer = await getFrames({
-      ids: [...ids],
-      x: wanted.axis,
-      points: range ? DETAIL_POINTS : wanted.points,
-      range: range ? [range[0], range[1]] : null,
-      columns: ['last', 'min', 'max'],
-    }, signal);
-    return decodeFrames(buffer).series.map((frame) => [frame.id, arraysOf(frame)]);
+  #frames(ids: readonly number[], wanted: CurvesAsked, range: Range | null): Promise<Curves> {
+    const { axis, smooth, inherit } = wanted;
+    const points = range ? DETAIL_POINTS : wanted.points;
+    return gathering.ask(ids, { axis, points, range, smooth, inherit });
   }
 
   /** The visible part changed: fetch it finer once the reader rests. */
@@ -205,12 +216,12 @@ export class CurveLoader {
     const range: Range = [zoom[0] - margin, zoom[1] + margin];
     for (let from = 0; from < ids.length; from += CHUNK_SERIES) {
       const chunk = ids.slice(from, from + CHUNK_SERIES);
-      const fetched = await this.#frames(chunk, wanted, range, signal);
+      const fetched = await this.#frames(chunk, wanted, range);
       if (signal?.aborted || this.#zoom !== zoom || this.#wanted !== wanted) return;
       const next = new Map(this.data);
-      for (const [id, arrays] of fetched) {
-        const known = next.get(id);
-        if (known) next.set(id, { coarse: known.coarse, detail: { ...arrays, range } });
+      for (const id of chunk) {
+        const [known, arrays] = [next.get(id), fetched.get(id)];
+        if (known && arrays) next.set(id, { coarse: known.coarse, detail: { ...arrays, range } });
       }
       this.data = next;
     }
@@ -227,7 +238,10 @@ export class CurveLoader {
     if (change.truncated) for (const id of this.data.keys()) this.#dirty.add(id);
     if (shown.length <= EAGER_SERIES && !change.truncated) this.#append(shown);
     if (this.#dirty.size) this.#refreshSoon();
-    this.#searchSoon();
+    // What others do is no reason to search again: only ours, and what may be ours.
+    const concerned = shown.length > 0 || change.truncated ||
+      change.runs.length > 0 || change.series.some((delta) => !this.data.has(delta.id));
+    if (concerned) this.#searchSoon();
   }
 
   /** Show new last points at once. The next answer replaces them by what the log truly holds. */
@@ -263,14 +277,13 @@ export class CurveLoader {
     try {
       for (let from = 0; from < ids.length; from += CHUNK_SERIES) {
         const chunk = ids.slice(from, from + CHUNK_SERIES);
-        const fetched = await this.#frames(chunk, wanted, null, undefined);
+        const fetched = await this.#frames(chunk, wanted, null);
         if (this.#wanted !== wanted) return;
         const next = new Map(this.data);
-        for (const [id, coarse] of fetched) {
-          next.set(id, { coarse, detail: next.get(id)?.detail ?? null });
-        }
+        for (const id of chunk) put(next, id, fetched.get(id), next.get(id)?.detail);
         this.data = next;
       }
+      this.version += 1;
       if (this.#zoom) await this.#detail(ids, undefined);
       this.#liveWaitMs = LIVE_MS;
     } catch {
@@ -288,7 +301,7 @@ export class CurveLoader {
     this.#headsTimer = setTimeout(() => {
       this.#headsTimer = undefined;
       void this.#searchAgain();
-    }, HEADS_MS);
+    }, HEADS_MS + this.data.size * HEADS_MS_EACH);
   }
 
   /** Find series that are new, and what changed in names, states and summaries. */
@@ -296,12 +309,11 @@ export class CurveLoader {
     const wanted = this.#wanted;
     if (!wanted || this.phase !== 'ready') return;
     try {
-      const found = await searchSeries({ query: wanted.query, limit: SERIES_LIMIT });
+      const { query, limit } = wanted;
+      const found = await searchSeries({ query, limit });
       if (this.#wanted !== wanted || this.phase !== 'ready') return;
-      this.heads = found.series;
-      this.runs = found.runs;
-      this.total = found.total;
-      this.warnings = found.warnings;
+      this.#found = { query, limit, answer: found };
+      this.#take(found);
       const fresh = found.series.filter((head) => !this.data.has(head.series));
       for (const head of fresh) this.#dirty.add(head.series);
       if (fresh.length) this.#refreshSoon();
@@ -309,4 +321,13 @@ export class CurveLoader {
       // As above: what is on screen stays, and the next change asks again.
     }
   }
+}
+
+function put(
+  data: Map<number, CurveData>,
+  id: number,
+  coarse: CurveArrays | undefined,
+  detail: CurveData['detail'] = null,
+): void {
+  if (coarse) data.set(id, { coarse, detail });
 }
