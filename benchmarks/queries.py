@@ -19,16 +19,16 @@ from foldline.events import WriterClosed
 from foldline_views import summaries
 from foldline_views.answers import Sort
 from foldline_views.catalog import Catalog, RunTable
-from foldline_views.changes import Changes
+from foldline_views.changes import Changes, NewSeries
 from foldline_views.pages import runs_page
 from foldline_views.patches import Patch
 from foldline_views.query import order, parse, sort_key
-from foldline_views.runs import RunState
+from foldline_views.runs import RunState, encode_state
 from foldline_views.writers import WriterState
 
 from .report import Report, resident_mib
 
-__all__ = ["catalog_of", "measure"]
+__all__ = ["catalog_of", "measure", "series_keys", "states"]
 
 SIZES = (1_000, 5_000, 20_000, 100_000)  # runs
 PARAMS = 50  # of each run
@@ -140,7 +140,7 @@ def _answer(query: str, table: RunTable) -> None:
 def catalog_of(size: int) -> Catalog:
     """Return a catalog that has taken one commit of so many runs."""
     chance = np.random.default_rng(size)
-    keys = [(run, name, context) for run in range(1, size + 1) for name, context in _series()]
+    keys = [(run, name, context) for run in range(1, size + 1) for name, context in series_keys()]
     figures = summaries.fresh(len(keys))
     figures[summaries.COUNT] = 100
     figures[summaries.NONFINITE] = chance.random(len(keys)) < 0.01
@@ -152,9 +152,9 @@ def catalog_of(size: int) -> Catalog:
             revision=1,
             watermark=1,
             new_runs=[f"{run:016x}" for run in range(1, size + 1)],
-            run_states=list(enumerate(_states(size), start=1)),
-            new_series=keys,
-            slots=[],
+            run_states=list(enumerate(map(encode_state, states(size)), start=1)),
+            new_series=NewSeries.of(keys),
+            slots=np.empty((2, 0), np.int64),
             slots_known=0,
             series=np.arange(1, len(keys) + 1),
             summaries=figures,
@@ -163,11 +163,13 @@ def catalog_of(size: int) -> Catalog:
     return catalog
 
 
-def _series() -> Iterator[tuple[str, str]]:
+def series_keys() -> Iterator[tuple[str, str]]:
+    """Yield the name and the context, as JSON, of each series of a run."""
     return ((name, context) for name in METRICS for context in CONTEXTS)
 
 
-def _states(size: int) -> Iterator[RunState]:
+def states(size: int) -> Iterator[RunState]:
+    """Yield the states of so many runs, the same each time."""
     chance = random.Random(size)
     layers = [[64, 64], [32], [128, 64, 32]]
     for number in range(size):

@@ -10,8 +10,8 @@ import numpy as np
 from foldline.events import FieldsSet, ParamsSet, WriterClosed, WriterOpened
 from foldline_ingest.batch import Fact
 from foldline_views.catalog import Catalog
-from foldline_views.changes import Changes
-from foldline_views.runs import RunState, fold_run
+from foldline_views.changes import Changes, NewSeries
+from foldline_views.runs import RunState, encode_state, fold_run
 from foldline_views.summaries import fresh
 
 START = 1_700_000_000.0
@@ -40,9 +40,9 @@ def put(catalog: Catalog, runs: Mapping[str, RunState]) -> None:
             catalog.revision + 1,
             catalog.watermark + 32,
             fresh_ones,
-            [(row_of[run] + 1, state) for run, state in runs.items()],
-            [],
-            [],
+            [(row_of[run] + 1, encode_state(state)) for run, state in runs.items()],
+            NewSeries.of([]),
+            np.empty((2, 0), np.int64),
             0,
             np.empty(0, np.int64),
             fresh(0),

@@ -125,7 +125,7 @@ def dump(db: sqlite3.Connection, shelf: Shelf) -> bytes:
     tables = [
         name
         for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        if name not in HINTS and name != "meta" and not name.startswith("sqlite_")
+        if name not in HINTS and name not in {"meta", "tenure"} and not name.startswith("sqlite_")
     ]
     found = {table: _rows(db, table) for table in sorted(tables)}
     found["watermark"] = db.execute("SELECT value FROM meta WHERE key = 'watermark'").fetchall()

@@ -22,11 +22,11 @@ from tests.views.catalogs import catalog_of
 
 cells = st.one_of(
     st.none(),
-    st.integers(-(2**70), 2**70),
+    st.integers(-(2**63), 2**64 - 1),
     st.floats(),
     st.booleans(),
     st.text(max_size=6),
-    st.sampled_from(["=1+1", 'a "b", c', "\r\n", "\ud800", " a ", "'"]),
+    st.sampled_from(["=1+1", 'a "b", c', "\r\n", " a ", "'"]),
     st.lists(st.text(max_size=2), max_size=2),
 )
 tables = st.lists(st.tuples(cells, cells), max_size=8)

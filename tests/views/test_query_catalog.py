@@ -19,10 +19,10 @@ from foldline.events import (
 )
 from foldline_views import summaries
 from foldline_views.catalog import Catalog, RunTable, SeriesTable
-from foldline_views.changes import Changes
+from foldline_views.changes import Changes, NewSeries
 from foldline_views.patches import Patch
 from foldline_views.query import Subject, order, parse, sort_key
-from foldline_views.runs import RunState
+from foldline_views.runs import RunState, encode_state
 from foldline_views.writers import WriterState
 from tests.views.oracle import Row, RowTable
 from tests.views.test_query_properties import comparisons
@@ -72,9 +72,9 @@ def catalog(
             revision=1,
             watermark=1,
             new_runs=[f"r{number}" for number in range(1, len(states) + 1)],
-            run_states=list(enumerate(states, start=1)),
-            new_series=[(run, name, context) for run, name, context, _ in series],
-            slots=[],
+            run_states=list(enumerate(map(encode_state, states), start=1)),
+            new_series=NewSeries.of((run, name, context) for run, name, context, _ in series),
+            slots=np.empty((2, 0), np.int64),
             slots_known=0,
             series=np.arange(1, len(series) + 1),
             summaries=figures,

@@ -309,7 +309,7 @@ def test_what_answers_say_of_a_run() -> None:
     assert trained.command == ["python", "t.py"] and trained.closed_at == 9.5
     assert companion.role == "companion" and companion.status == "running"
     assert companion.machine is not None and companion.machine.gpus == ["H100"]
-    cells = heads.cells(head, state)
+    cells = heads.cells(head.id, state, 10.0)
     assert cells["summary", "best", "acc"] == 0.5 and cells["git", "branch"] == "main"
     assert (cells["parent",], cells["group",], cells["user",]) == ("r0", "g1", "ann")
     assert ("summary",) not in cells

@@ -34,7 +34,7 @@ from foldline_ingest.stored import written_at
 from . import rules
 from .answers import plain
 from .catalog import Catalog, RunTable, SeriesTable
-from .changes import Known, read_changes
+from .changes import read_changes
 from .conditions import Nonfinite, Stalled
 from .generation import Generation, current
 from .opened import read
@@ -43,6 +43,7 @@ from .query import parse
 from .rules import Rule, Rules
 from .series import context_key
 from .shelves import CATALOG
+from .snapshot import load
 from .watched import Found, Watched
 
 __all__ = ["Alerting", "stalled_runs", "told", "watch"]
@@ -103,7 +104,7 @@ class Alerting:
 
     def _forget(self) -> None:
         self._generation: Generation | None = None
-        self._catalog, self._known = Catalog(), Known()
+        self._catalog = Catalog()
         self._last_segment = 0
         self._followed: set[int] = set()  # rows of the segments that are watched
         self._due: list[Found] = []  # met, and not logged yet
@@ -167,7 +168,7 @@ class Alerting:
             return None
         if generation != self._generation:
             # What was read of segments stays; row numbers are the new generation's.
-            self._catalog, self._known, self._last_segment = Catalog(), Known(), 0
+            self._catalog, self._last_segment = Catalog(), 0
             self._followed.clear()
             self._places.clear()
             self._generation = generation
@@ -175,10 +176,12 @@ class Alerting:
             if db is None:
                 return None
             segments = self._segments(db)
-            changes = read_changes(db, self._known)
+            if not self._catalog.revision:
+                self._catalog = load(db, generation.path)
+                return segments
+            changes = read_changes(db, self._catalog.known)
         if changes is not None:
             self._catalog.take(changes)
-            self._known = self._known.after(changes)
         return segments
 
     def _segments(self, db: sqlite3.Connection) -> list[tuple[SegmentName, int]]:

@@ -94,7 +94,7 @@ def part_of(siblings: Siblings, series: int, *, inherit: bool = False) -> Part:
     catalog = siblings.catalog
     name, context = catalog.series.key(series)
     row = int(catalog.series.run[series])
-    own = Part(catalog.heads[row].id, name, context, tuple(catalog.slots[series]))
+    own = Part(catalog.ids[row], name, context, tuple(catalog.series.slots_of(series)))
     # What the machine did is each run's own.
     if not inherit or is_system(name):
         return own
@@ -111,8 +111,8 @@ def part_of(siblings: Siblings, series: int, *, inherit: bool = False) -> Part:
         step = min(step, math.inf if event.step is None else float(event.step))
         same = siblings.of_kind(row, kind)
         if same is not None:
-            slots = tuple(catalog.slots[same])
-            found.append(Ancestor(catalog.heads[row].id, slots, step, time))
+            slots = tuple(catalog.series.slots_of(same))
+            found.append(Ancestor(catalog.ids[row], slots, step, time))
     return own._replace(ancestors=tuple(found))
 
 

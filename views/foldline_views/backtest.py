@@ -79,7 +79,7 @@ def _series(catalog: Catalog, query: str) -> tuple[dict[str, set[tuple[str, str]
     chosen: dict[str, set[tuple[str, str]]] = {}
     for row in np.flatnonzero(parsed.mask(SeriesTable(catalog))).tolist():
         name, context = catalog.series.key(row)
-        run = catalog.heads[int(catalog.series.run[row])].id
+        run = catalog.ids[int(catalog.series.run[row])]
         chosen.setdefault(run, set()).add((name, context_key(context)))
     return chosen, list(parsed.warnings)
 
@@ -91,7 +91,7 @@ def _stalls(
     chosen, warnings = _series(catalog, rule.query)
     try:
         rows = np.flatnonzero(parse(rule.query, "run").mask(RunTable(catalog))).tolist()
-        runs = [catalog.heads[row].id for row in rows]
+        runs = [catalog.ids[row] for row in rows]
     except QueryError:  # it speaks of a series
         runs = sorted(chosen)
     found = []

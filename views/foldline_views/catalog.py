@@ -1,17 +1,15 @@
 """All runs and series in memory, ready for queries.
 
 Runs are rows of typed columns; series are columns of one array of summaries. Both are patched
-with what each commit changed. One event loop owns a catalog: nothing here waits or locks.
+with what each commit changed. One task at a time has a catalog: nothing here waits or locks.
 """
 
 from __future__ import annotations
 
 import time
-from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,7 +20,6 @@ from . import summaries as fields
 from .answers import (
     ColumnsFound,
     Extreme,
-    MetricColumn,
     ParamColumn,
     Point,
     RunDetail,
@@ -30,32 +27,23 @@ from .answers import (
     RunRow,
     SeriesRow,
     Summary,
+    Totals,
     number,
 )
-from .changes import Changes
-from .column import ABSENT, FLOAT, INT, Column, Numbers, Objects, Path, Rows, column_of
+from .changes import Changes, Known
+from .column import Column, Numbers, Objects, Path, Rows, Texts, column_of
 from .columns import Columns
-from .runs import RunState
+from .leaves import Leaves
+from .runs import decode_state
+from .seriescolumns import METRIC_ROWS, SeriesColumns
+from .states import States
 
-__all__ = ["Catalog", "RunTable", "SeriesColumns", "SeriesTable"]
+__all__ = ["Catalog", "RunTable", "SeriesTable"]
 
-# Which row of a summary holds each field that a query can ask of a series, and whether only
-# finite values count for it.
-METRIC_ROWS = {
-    "count": fields.COUNT,
-    "nonfinite": fields.NONFINITE,
-    "first_nonfinite_step": fields.NONFINITE_STEP,
-    "first": fields.FIRST,
-    "first_step": fields.FIRST_STEP,
-    "last": fields.LAST,
-    "last_step": fields.LAST_STEP,
-    "min": fields.MIN,
-    "min_step": fields.MIN_STEP,
-    "max": fields.MAX,
-    "max_step": fields.MAX_STEP,
-    "mean": fields.SUM,
-}
-NEEDS_FINITE = {"min", "min_step", "max", "max_step", "mean"}
+# New runs from which on a commit's columns are made whole, and not cell by cell.
+GATHERED_RUNS = 32
+# Runs whose cells wait together to become columns: 50 MB of memory with fifty params each.
+GATHERED_MAX = 20_000
 
 
 class Catalog:
@@ -65,50 +53,97 @@ class Catalog:
     """
 
     def __init__(self) -> None:
+        self.epoch = 0
         self.revision = 0
         self.watermark = 0
+        self.slots_known = 0
         self.runs = Columns()
-        self.states: list[RunState] = []
-        self.heads: list[RunHead] = []
+        self.states = States()
+        self.heads = _Heads(self)
+        self.ids: list[str] = []
         self.row_of: dict[str, int] = {}
         self.series = SeriesColumns()
-        self.slots: list[list[int]] = []  # of each series, in the order of their writers
-        self._series_of: list[list[int]] = []  # of each run
-        self._unended: set[int] = set()  # rows of runs whose durations grow
+        self.totals = Totals(0, 0)
+        self.now = time.time()  # what running runs' durations go up to
         self._found: ColumnsFound | None = None
 
     def take(self, changes: Changes) -> None:
         """Take over what a commit changed."""
-        self.revision, self.watermark = changes.revision, changes.watermark
-        for uid in changes.new_runs:
-            self.row_of[uid] = self.runs.add_rows()
-            self.states.append(RunState())
-            self.heads.append(heads.head(uid, RunState()))
-            self._series_of.append([])
-        for run, name, context in changes.new_series:
-            self._series_of[run - 1].append(self.series.add(run - 1, name, context))
-            self.slots.append([])
-        for series, slots in changes.slots:
-            self.slots[series - 1] = slots
+        self.epoch, self.revision = changes.epoch, changes.revision
+        self.watermark, self.slots_known = changes.watermark, changes.slots_known
+        self.now = time.time()
+        known = len(self.ids)
+        self.add_runs(changes.new_runs)
+        self.series.extend(changes.new_series)
+        self.series.set_slots(changes.slots)
+        fresh = [(run - 1, state) for run, state in changes.run_states if run > known]
+        if len(fresh) < GATHERED_RUNS:
+            fresh = []
+        for start in range(0, len(fresh), GATHERED_MAX):
+            self._gather(fresh[start : start + GATHERED_MAX])
         for run, state in changes.run_states:
-            self._take_run(run - 1, state)
+            if not fresh or run <= known:
+                self._take_run(run - 1, state)
         self.series.summary[:, changes.series - 1] = changes.summaries
+        self.settle()
+
+    def settle(self) -> None:
+        """Count anew, and forget what was derived, after rows have changed."""
         self.series.forget_columns()
         self._found = None
+        self.totals = self._totals()
 
-    def _take_run(self, row: int, state: RunState) -> None:
-        self.states[row] = state
-        head = self.heads[row] = heads.head(self.heads[row].id, state)
-        (self._unended.discard if head.ended_at is not None else self._unended.add)(row)
-        self.runs.replace(row, heads.cells(head, state))
+    @property
+    def known(self) -> Known:
+        """How much of the views is here already."""
+        return Known(self.revision, len(self.ids), self.series.count, self.slots_known)
+
+    def add_runs(self, ids: Sequence[str]) -> None:
+        """Add rows for runs of which nothing is known but their ids."""
+        first = self.runs.add_rows(len(ids))
+        self.row_of.update(zip(ids, range(first, first + len(ids)), strict=True))
+        self.ids += ids
+        self.states.add(len(ids))
+
+    def _take_run(self, row: int, state: bytes) -> None:
+        self.states.put(row, state)
+        self.runs.replace(row, heads.cells(self.ids[row], self.states[row], self.now))
+
+    def _gather(self, states: Sequence[tuple[int, bytes]]) -> None:
+        """Take over the states of many runs that have none: a column at a time."""
+        leaves = Leaves()
+        for row, state in states:
+            self.states.put(row, state)
+            heads.gather(leaves, row, self.ids[row], decode_state(state), self.now)
+        for path, rows, values in leaves.columns():
+            self.runs.put(path, rows, values)
 
     def let_time_pass(self) -> None:
         """Bring the durations of running runs up to now."""
-        now, rows = time.time(), list(self._unended)
-        durations = [max(0.0, now - self.heads[row].created_at) for row in rows]
-        for row, duration in zip(rows, durations, strict=True):
-            self.heads[row].duration = duration
-        self.runs.fill(("duration",), np.array(rows, np.intp), np.array(durations, np.float64))
+        self.now = time.time()
+        created, ended = self.runs.column(("created_at",)), self.runs.column(("ended_at",))
+        if isinstance(created, Numbers):
+            running = created.present if ended is None else created.present & ~ended.present
+            rows = np.flatnonzero(running)
+            durations = np.maximum(0.0, self.now - created.values[rows])
+            self.runs.fill(("duration",), rows, durations)
+
+    def created_at(self) -> NDArray[np.float64]:
+        """Return when each run was made, in unix seconds; NaN where nothing says so yet."""
+        created = self.runs.column(("created_at",))
+        return created.values if isinstance(created, Numbers) else np.full(len(self.ids), np.nan)
+
+    def _totals(self) -> Totals:
+        """Return how many runs there are that nobody has deleted, and how many are running."""
+        here = np.ones(len(self.ids), np.bool_)
+        deleted, status = self.runs.column(("deleted",)), self.runs.column(("status",))
+        if isinstance(deleted, Numbers):
+            here &= deleted.values != 1
+        running = here
+        if isinstance(status, Texts):
+            code = next((at for at, word in enumerate(status.words) if word == "running"), -1)
+            running = here & ((status.codes == code) | ~status.present)
+        return Totals(int(np.count_nonzero(here)), int(np.count_nonzero(running)))
 
     def find(self, run: str) -> int:
         """Return the row of a run. Raises RunNotFound."""
@@ -121,11 +156,13 @@ class Catalog:
 
     def series_of(self, row: int) -> Sequence[int]:
         """Return the rows of a run's series, in the order in which they were defined."""
-        return self._series_of[row]
+        return self.series.of_run(row)
 
     def row(self, row: int) -> RunRow:
         """Return a run with the figures of its series."""
-        metrics = [self.summary(series) for series in self._series_of[row]]
+        series = self.series.of_run(row)
+        figures = self.series.summary[:, series].T.tolist()
+        metrics = [Summary(**self._figures(*one)) for one in zip(series, figures, strict=True)]
         shown = [metric for metric in metrics if metric.count]
         return heads.row(self.heads[row], self.states[row], shown)
 
@@ -139,15 +176,14 @@ class Catalog:
 
     def summary(self, series: int) -> Summary:
         """Return the figures of the series with this row number."""
-        return Summary(**self._figures(series))
+        return Summary(**self._figures(series, self.series.summary[:, series].tolist()))
 
     def series_row(self, series: int) -> SeriesRow:
         """Return the figures of a series with the id of its run."""
-        run = self.heads[int(self.series.run[series])].id
-        return SeriesRow(**self._figures(series), run=run)
+        figures = self._figures(series, self.series.summary[:, series].tolist())
+        return SeriesRow(**figures, run=self.ids[int(self.series.run[series])])
 
-    def _figures(self, series: int) -> dict[str, Any]:
-        s = self.series.summary[:, series].tolist()
+    def _figures(self, series: int, s: list[float]) -> dict[str, Any]:
         count, nonfinite = int(s[fields.COUNT]), int(s[fields.NONFINITE])
         finite = count - nonfinite
         name, context = self.series.key(series)
@@ -176,122 +212,20 @@ class Catalog:
         return self._found
 
 
-class SeriesColumns:
-    """All series, as arrays: whose, which, and their summaries."""
+class _Heads(Sequence[RunHead]):
+    """What answers tell of runs without their series, by row; made when they are asked for."""
 
-    def __init__(self) -> None:
-        self.count = 0
-        self.run: NDArray[np.int64] = np.empty(0, dtype=np.int64)  # row number
-        self.kind: NDArray[np.int64] = np.empty(0, dtype=np.int64)  # place in `kinds`
-        self.kinds: list[tuple[str, dict[str, Any]]] = []  # each name and context, once
-        self._kind_of: dict[tuple[str, str], int] = {}
-        self._contexts: dict[str, list[int]] = {}  # the kinds of a name
-        self._summary = fields.fresh(0)
-        self._columns: dict[tuple[int, str, int], Column] = {}
-        self._members: list[array[int]] = []  # of each kind, its series
-        # Of a name, when it had so many series: their runs, and the series.
-        self._pairs: dict[str, tuple[int, Rows, Rows]] = {}
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
 
-    @property
-    def summary(self) -> NDArray[np.float64]:
-        """The summaries: a column for each series."""
-        return self._summary[:, : self.count]
+    def __len__(self) -> int:
+        """Return how many runs there are."""
+        return len(self._catalog.ids)
 
-    def add(self, run: int, name: str, context: str) -> int:
-        """Add a series and return its row number."""
-        kind = self._kind_of.get((name, context))
-        if kind is None:
-            kind = self._kind_of[name, context] = len(self.kinds)
-            self.kinds.append((name, msgspec.json.decode(context)))
-            same_name = self._contexts.setdefault(name, [])
-            same_name.append(kind)
-            same_name.sort(key=lambda k: len(self.kinds[k][1]) > 0)  # no context comes first
-            self._members.append(array("q"))
-        if self.count == len(self.run):
-            more = max(self.count, 1024)
-            self.run = np.concatenate((self.run, np.empty(more, dtype=np.int64)))
-            self.kind = np.concatenate((self.kind, np.empty(more, dtype=np.int64)))
-            self._summary = np.concatenate((self._summary, fields.fresh(more)), axis=1)
-        self.run[self.count], self.kind[self.count] = run, kind
-        self._members[kind].append(self.count)
-        self.count += 1
-        return self.count - 1
-
-    def key(self, series: int) -> tuple[str, dict[str, Any]]:
-        """Return the name and the context of a series."""
-        return self.kinds[int(self.kind[series])]
-
-    def metrics(self) -> Iterator[MetricColumn]:
-        """Yield each name and context with how many runs have it."""
-        counts = np.bincount(self.kind[: self.count], minlength=len(self.kinds))
-        for (name, context), runs in zip(self.kinds, counts.tolist(), strict=True):
-            yield MetricColumn(name, context, runs)
-
-    def contexts(self, name: str) -> list[dict[str, Any]]:
-        """Return the contexts of all series of a name; {} first, if it is among them."""
-        return [self.kinds[kind][1] for kind in self._contexts.get(name, ())]
-
-    def forget_columns(self) -> None:
-        """Drop the columns that were made of the figures before a change."""
-        self._columns.clear()
-
-    def of_runs(
-        self, name: str, context: Mapping[str, Any], field: str, rows: int
-    ) -> Column | None:
-        """Return a figure of each run's series of exactly this name and context."""
-        key = msgspec.json.encode(context, order="deterministic").decode()
-        kind = self._kind_of.get((name, key))
-        if kind is None:
-            return None
-        held = self._columns.get((kind, field, rows))
-        if held is None:
-            chosen = np.array(self._members[kind], dtype=np.intp)
-            values, tags = self._field(chosen, field)
-            whole = Numbers(np.full(rows, np.nan), np.zeros(rows, dtype=np.uint8))
-            whole.values[self.run[chosen]], whole.tags[self.run[chosen]] = values, tags
-            held = self._columns[kind, field, rows] = whole
-        return held
-
-    def named(self, name: str) -> tuple[Rows, Rows]:
-        """Return the runs of the series of a name, in order, and the series, of each {} first."""
-        kinds = self._contexts.get(name, ())
-        count = sum(len(self._members[kind]) for kind in kinds)
-        nothing = np.empty(0, dtype=np.intp)
-        held, rows, found = self._pairs.get(name, (0, nothing, nothing))
-        if held != count:
-            # A kind at a time, so that a stable sort leaves each run's series in their order.
-            found = np.concatenate([np.array(self._members[kind], np.intp) for kind in kinds])
-            found = found[np.argsort(self.run[found], kind="stable")]
-            rows = self.run[found]
-            self._pairs[name] = count, rows, found
-        return rows, found
-
-    def figures(self, field: str, series: Rows | None = None) -> Numbers:
-        """Return a figure of every series, or of some of them, of which -1 stands for none."""
-        chosen = np.arange(self.count) if series is None else series
-        if not self.count:
-            return Numbers(np.full(len(chosen), np.nan), np.zeros(len(chosen), np.uint8))
-        values, tags = self._field(chosen, field)  # of the last one for -1, which is put right
-        if series is not None and len(series) and series.min() < 0:
-            values[series < 0], tags[series < 0] = np.nan, ABSENT
-        return Numbers(values, tags)
-
-    def _field(
-        self, series: NDArray[np.intp], field: str
-    ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
-        # A row of the summaries at a time: most questions need but one or two of them.
-        values = self.summary[METRIC_ROWS[field]][series]
-        count = self.summary[fields.COUNT][series]
-        present = count > 0
-        if field in NEEDS_FINITE:
-            finite = count - self.summary[fields.NONFINITE][series]
-            present &= finite > 0
-            if field == "mean":
-                values = values / np.maximum(finite, 1)
-        elif field == "first_nonfinite_step":
-            present &= self.summary[fields.NONFINITE][series] > 0
-        tag = INT if field in {"count", "nonfinite"} else FLOAT
-        return np.where(present, values, np.nan), np.where(present, tag, 0).astype(np.uint8)
+    def __getitem__(self, row: Any) -> Any:
+        """Return the head of a run."""
+        catalog = self._catalog
+        return heads.head(catalog.ids[row], catalog.states[row], catalog.now)
 
 
 class RunTable:

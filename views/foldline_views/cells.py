@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .column import ABSENT, FLOAT, Column, Numbers, Objects, Texts, mixed, tag_of
+from .column import (
+    ABSENT,
+    BOOL,
+    FLOAT,
+    INT,
+    Column,
+    Numbers,
+    Objects,
+    Rows,
+    Texts,
+    mixed,
+    tag_of,
+)
 from .lexicon import Lexicon
 
 __all__ = [
-    "DENSE_CELLS", "DENSE_SHARE", "Cells", "CodedCells", "LooseCells", "MixedCells", "NumberCells",
-    "TextCells", "TreeCells",
+    "DENSE_CELLS", "DENSE_SHARE", "Cells", "CodedCells", "DenseCells", "LooseCells", "MixedCells",
+    "NumberCells", "TextCells", "TreeCells", "dense_of",
 ]  # fmt: skip
 
 # Cells: below this many, a dict is as fast as an array and smaller.
@@ -24,6 +37,11 @@ DENSE_SHARE = 16
 
 # Rows: the least that an array grows to, so that small tables do not grow at every row.
 FIRST_CAPACITY = 64
+
+# Whole numbers up to here, and their negatives, are float64s exactly.
+EXACT_MAX = 2**53
+
+TAGS = {float: FLOAT, int: INT, bool: BOOL}
 
 # Words that no cell uses any more are dropped when they are more than this share of the rows.
 STALE_SHARE = 2
@@ -69,6 +87,23 @@ class NumberCells:
         self.tags[row] = tag
         return True
 
+    def put_all(self, rows: Rows, values: Sequence[Any]) -> bool:
+        """Set many cells; False, with nothing changed, if a value is no exact float64."""
+        kinds = set(map(type, values))
+        if not kinds <= TAGS.keys():
+            return False
+        if int in kinds and not all(
+            -EXACT_MAX <= value <= EXACT_MAX for value in values if type(value) is int
+        ):
+            return False
+        self.reserve(int(rows.max()) + 1)
+        self.values[rows] = values
+        if len(kinds) == 1:
+            self.tags[rows] = TAGS[kinds.pop()]
+        else:
+            self.tags[rows] = [TAGS[type(value)] for value in values]
+        return True
+
     def drop(self, row: int) -> None:
         """Make a cell missing."""
         if row < len(self.values):
@@ -99,6 +134,12 @@ class CodedCells:
         self.words: list[Any] = []
         self.index: dict[str, int] = {}
         self.lexicon = Lexicon(self.words)  # asked of texts alone
+
+    def adopt(self, codes: NDArray[np.int32], words: list[Any]) -> None:
+        """Take over codes, and the words that they stand for."""
+        self.codes, self.words = codes, words
+        self.index = {self.key(word) or "": code for code, word in enumerate(words)}
+        self.lexicon = Lexicon(words)
 
     def reserve(self, rows: int) -> None:
         """Make room for rows."""
@@ -131,14 +172,28 @@ class CodedCells:
             self.codes[row] = code
         return True
 
+    def put_all(self, rows: Rows, values: Sequence[Any]) -> bool:
+        """Set many cells; False, with nothing changed, if a value does not belong here."""
+        keys = [self.key(value) for value in values]
+        if None in keys:
+            return False
+        codes, index = [], self.index
+        for key, value in zip(keys, values, strict=True):
+            code = index.get(key)  # type: ignore[arg-type]  # none is None
+            if code is None:
+                code = index[key] = len(self.words)  # type: ignore[index]  # the same
+                self.words.append(value)
+            codes.append(code)
+        self.reserve(int(rows.max()) + 1)
+        self.codes[rows] = codes
+        return True
+
     def _forget(self) -> None:
         """Drop the words that no cell uses; new lists, as columns handed out hold the old ones."""
         used, codes = np.unique(self.codes, return_inverse=True)
         kept = used[used >= 0]
-        self.codes = (codes.reshape(-1) - (len(used) - len(kept))).astype(np.int32)
-        self.words = [self.words[code] for code in kept.tolist()]
-        self.index = {self.key(word) or "": code for code, word in enumerate(self.words)}
-        self.lexicon = Lexicon(self.words)
+        codes = codes.reshape(-1) - (len(used) - len(kept))
+        self.adopt(codes.astype(np.int32), [self.words[code] for code in kept.tolist()])
 
     def drop(self, row: int) -> None:
         """Make a cell missing."""
@@ -212,6 +267,17 @@ class MixedCells:
         """Make a cell missing."""
         self.numbers.drop(row)
         self.texts.drop(row)
+
+    def put_all(self, rows: Rows, values: Sequence[Any]) -> bool:
+        """Set many cells of rows that have none; False, with nothing changed, if one is neither."""
+        are_texts = np.fromiter((type(value) is str for value in values), np.bool_, len(values))
+        numbers = [value for value in values if type(value) is not str]
+        if numbers and not self.numbers.put_all(rows[~are_texts], numbers):
+            return False
+        if len(numbers) < len(values):
+            texts = [value for value in values if type(value) is str]
+            self.texts.put_all(rows[are_texts], texts)
+        return True
 
     def has(self, row: int) -> bool:
         """Whether a row has a cell."""
@@ -295,25 +361,34 @@ class LooseCells:
         """Return how many rows have a cell."""
         return len(self.cells)
 
-    def settled(self, rows: int) -> NumberCells | CodedCells | MixedCells | None:
+    def settled(self, rows: int) -> DenseCells | None:
         """Return the same cells in arrays, if they are many and arrays can hold them."""
         count = len(self.cells)
         if count < DENSE_CELLS or count * DENSE_SHARE < rows:
             return None
-        dense: NumberCells | CodedCells | MixedCells
         if self.numbers == count:
-            dense = NumberCells()
+            kind: type[DenseCells] = NumberCells
         elif self.texts == count:
-            dense = TextCells()
+            kind = TextCells
         elif self.trees == count:
-            dense = TreeCells()
+            kind = TreeCells
         elif self.numbers + self.texts == count:
-            dense = MixedCells()
+            kind = MixedCells
         else:
             return None
+        dense = kind()
         for row, value in self.cells.items():
             dense.put(row, value)
         return dense
 
 
-Cells = NumberCells | CodedCells | MixedCells | LooseCells
+DenseCells = NumberCells | CodedCells | MixedCells
+Cells = DenseCells | LooseCells
+
+
+def dense_of(rows: Rows, values: Sequence[Any]) -> DenseCells | None:
+    """Return the narrowest cells in arrays that hold these values, or None if no array does."""
+    kinds: tuple[type[DenseCells], ...] = (NumberCells, TextCells, TreeCells, MixedCells)
+    return next(
+        (cells for cells in (kind() for kind in kinds) if cells.put_all(rows, values)), None
+    )

@@ -165,7 +165,7 @@ def chart(catalog: Catalog, request: FramesRequest, searched: Searched | None = 
             groups, order = _first_groups(groups, order, warnings)
         series = series[order]
     lineup = Lineup(catalog, request)
-    slots = [tuple(catalog.slots[index]) for index in series.tolist()]
+    slots = [tuple(catalog.series.slots_of(index)) for index in series.tolist()]
     origin = lineup.origins(catalog.series.run[series])
     lines: list[Line] = []
     if not _is_stored(request, slots, lineup.are_plain(series)):
@@ -199,7 +199,7 @@ def _of_expressions(
             line = lineup.of_expression(run, expression, len(lines))
             if line is not None:
                 lines.append(line)
-                told.append({"run": catalog.heads[run].id, "expression": place})
+                told.append({"run": catalog.ids[run], "expression": place})
                 groups.append((place, int(whole.of[at]) if whole else 0))
         if len(lines) == before and len(runs):
             warnings.append(lineup.unknown(expression))

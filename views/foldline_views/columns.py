@@ -14,7 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .cells import Cells, LooseCells, NumberCells
+from .cells import (
+    DENSE_CELLS,
+    DENSE_SHARE,
+    Cells,
+    DenseCells,
+    LooseCells,
+    NumberCells,
+    dense_of,
+)
 from .column import BOOL, FLOAT, INT, Column, Numbers, Objects, Path, Rows, column_of
 
 __all__ = ["Columns", "PathSummary"]
@@ -122,6 +130,28 @@ class Columns:
             return
         for row, value in zip(rows.tolist(), values.tolist(), strict=True):
             self.set(path, row, value)
+
+    def put(self, path: Path, rows: Rows, values: Sequence[Any]) -> None:
+        """Set cells of many rows that have none at this path; none of the values is None."""
+        cells = self._cells.get(path)
+        self._rows = max(self._rows, int(rows.max()) + 1)
+        self._trees.clear()
+        many = len(values) >= DENSE_CELLS and len(values) * DENSE_SHARE >= self._rows
+        if cells is None and many and (dense := dense_of(rows, values)) is not None:
+            self._open(path, dense)
+            return
+        if isinstance(cells, DenseCells) and cells.put_all(rows, values):
+            return
+        for row, value in zip(rows.tolist(), values, strict=True):
+            self.set(path, row, value)
+
+    def adopt(self, path: Path, cells: Cells) -> None:
+        """Take over the cells of a path that has none."""
+        self._open(path, cells)
+
+    def all_cells(self) -> Iterable[tuple[Path, Cells]]:
+        """Yield each path with its cells, in order of first use."""
+        return self._cells.items()
 
     def load(self, path: Path, cells: Sequence[Any]) -> None:
         """Set the first `len(cells)` rows of a path that has no cells yet; None is missing."""

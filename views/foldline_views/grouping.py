@@ -96,7 +96,7 @@ def groups_page(
         if winners is not None and winners[group] >= 0:
             place = int(winners[group])
             value = float(_numbers(taken[best.by if best else ""])[0][place])
-            row.best = BestRun(catalog.heads[int(grouped.rows[place])].id, value)
+            row.best = BestRun(catalog.ids[int(grouped.rows[place])], value)
         rows.append(row)
     more = page and end < len(order)
     return GroupsPage(

@@ -27,50 +27,72 @@ from .answers import (
     plain,
 )
 from .column import Path
+from .leaves import Leaves
 from .patches import tree
 from .runs import RunState
 from .words import RUN_BRANCHES, RUN_FIELDS
 from .writers import WriterState, outcome, status, trainers
 
-__all__ = ["cells", "detail", "head", "row", "shown_alert"]
+__all__ = ["cells", "detail", "gather", "head", "row", "shown_alert"]
+
+# Of a run's head, what is a column as it stands.
+_SHOWN = [(name,) for name in RunHead.__struct_fields__ if name not in {"params", "deleted_at"}]
 
 # Fields that have a place of their own in an answer, and names that a field can't have in a query.
 TAKEN = (RUN_FIELDS | RUN_BRANCHES | {"metrics", "params"}) - {"group", "job_type", "project"}
 
 
-def head(run: str, state: RunState) -> RunHead:
-    """Return a run without its series, as of now."""
+def head(run: str, state: RunState, now: float | None = None) -> RunHead:
+    """Return a run without its series, as of `now` in unix seconds, or of this moment."""
+    return _head(run, state, time.time() if now is None else now, plain(tree(state.params)))
+
+
+def _head(run: str, state: RunState, now: float, params: dict[str, Any]) -> RunHead:
     words = {name: value for name, (value, _) in state.fields.items() if value is not None}
     trained = trainers(state.writers.values())
-    closed = [end for writer in trained if (end := outcome(writer).closed_at) is not None]
-    now = status(state.writers.values())
+    stands = status(trained)
     seen = state.seen_at if state.seen_at < float("inf") else 0.0
     deleted, stamp = state.fields.get("deleted", (False, (0.0, "", 0)))
     created = min((w.opened_at for w in trained if w.opened_at is not None), default=seen)
-    ended = max(closed, default=None) if now != "running" else None
+    ended = None
+    if stands != "running":
+        closed = [end for writer in trained if (end := outcome(writer).closed_at) is not None]
+        ended = max(closed, default=None)
     return RunHead(
         id=run,
         name=str(words.get("name") or run),
         experiment=str(words.get("experiment") or EXPERIMENT_DEFAULT),
         description=str(words.get("description") or ""),
         tags=sorted(tag for tag, (on, _) in state.tags.items() if on),
-        status=now,
+        status=stands,
         created_at=created,
         ended_at=ended,
-        duration=max(0.0, (ended if ended is not None else time.time()) - created),
+        duration=max(0.0, (ended if ended is not None else now) - created),
         archived=bool(words.get("archived", False)),
-        params=plain(tree(state.params)),
+        params=params,
         deleted_at=stamp[0] if deleted else None,
     )
 
 
-def cells(head: RunHead, state: RunState) -> dict[Path, Any]:
+def gather(leaves: Leaves, row: int, run: str, state: RunState, now: float) -> None:
+    """Put what a query may ask of a run into the leaves, as cells of a row."""
+    for path, value in _fields(_head(run, state, now, {}), state).items():
+        leaves.put(row, path, value)
+    leaves.put_tree(row, ("params",), tree(state.params))
+    leaves.put_tree(row, ("summary",), tree(state.summary))
+
+
+def cells(run: str, state: RunState, now: float) -> dict[Path, Any]:
     """Return what a query may ask of a run, by path; None is missing."""
-    found: dict[Path, Any] = {
-        (name,): getattr(head, name)
-        for name in RunHead.__struct_fields__
-        if name not in {"params", "deleted_at"}
-    }  # fmt: skip
+    found = _fields(_head(run, state, now, {}), state)
+    found.update(_leaves(("params",), tree(state.params)))
+    found.update(_leaves(("summary",), tree(state.summary)))
+    return found
+
+
+def _fields(head: RunHead, state: RunState) -> dict[Path, Any]:
+    """Return the cells that are neither params nor results."""
+    found: dict[Path, Any] = {path: getattr(head, path[0]) for path in _SHOWN}
     found["deleted",] = head.deleted_at is not None
     notes, _ = state.fields.get("notes", ("", None))
     found["notes",] = notes or None
@@ -88,8 +110,6 @@ def cells(head: RunHead, state: RunState) -> dict[Path, Any]:
         for name in ("commit", "branch", "remote", "dirty"):
             found["git", name] = getattr(git, name)
     found.update(((name,), value) for name, value in _other_fields(state).items())
-    found.update(_leaves(("params",), tree(state.params)))
-    found.update(_leaves(("summary",), tree(state.summary)))
     return found
 
 

@@ -40,7 +40,7 @@ class Lineup:
         """Return what relative times count from, for these runs; 0 for all other x."""
         if self._request.x != "relative":
             return np.zeros(len(runs))
-        return np.array([self._catalog.heads[run].created_at for run in runs.tolist()])
+        return self._catalog.created_at()[runs]
 
     def are_plain(self, series: Rows) -> bool:
         """Whether all series are drawn along steps or times."""
@@ -63,7 +63,7 @@ class Lineup:
             self.axes.append(name or "step")
             return line if not name else self._along(line, series, OtherSeries(name))
         run = int(self._catalog.series.run[series])
-        origin = self._catalog.heads[run].created_at if x == "relative" else 0.0
+        origin = float(self._catalog.created_at()[run]) if x == "relative" else 0.0
         return line._replace(axis=x, origin=origin)
 
     def _along(self, line: Line, series: int, x: OtherSeries) -> Line:
@@ -74,7 +74,7 @@ class Lineup:
             found, _ = self._siblings.of_name(run, x.metric, None)
         if found is None:
             self._missing[x.metric] = self._missing.get(x.metric, 0) + 1
-            nothing = Part(self._catalog.heads[run].id, x.metric, {}, ())
+            nothing = Part(self._catalog.ids[run], x.metric, {}, ())
             return line._replace(axis="series", x=nothing)
         other = part_of(self._siblings, found, inherit=self._request.inherit)
         return line._replace(axis="series", x=other)

@@ -57,7 +57,7 @@ def runs_page(
     page = rows[start:end].tolist()
     following = None
     if page and end < total:
-        last = Cursor(question, catalog.heads[page[-1]].id, places(sorted_by, page[-1]))
+        last = Cursor(question, catalog.ids[page[-1]], places(sorted_by, page[-1]))
         following = write_cursor(last)
     return RunsPage(
         rows=[catalog.row(row) for row in page]
@@ -88,7 +88,8 @@ def series_page(
     catalog.let_time_pass()
     found, warnings = matching_series(catalog, query, searched)
     page = found[:limit].tolist()
-    heads = {catalog.heads[run].id: catalog.heads[run] for run in catalog.series.run[page].tolist()}
+    runs = dict.fromkeys(catalog.series.run[page].tolist())
+    heads = {catalog.ids[run]: catalog.heads[run] for run in runs}
     return SeriesPage(
         series=[catalog.series_row(series) for series in page],
         runs=heads,
@@ -106,7 +107,6 @@ def matching_series(
     mask = parsed.mask(SeriesTable(catalog), search=searched)
     mask &= catalog.series.summary[0] > 0  # a series may be defined and have no point yet
     found = np.flatnonzero(mask)
-    created = np.array([head.created_at for head in catalog.heads])
-    if len(found):
-        found = found[np.lexsort((found, -created[catalog.series.run[found]]))]
+    created = catalog.created_at()[catalog.series.run[found]]
+    found = found[np.argsort(-created, kind="stable")]
     return found, [*parsed.warnings, *(searched.warnings if searched else ())]

@@ -1,13 +1,18 @@
 """The views of a store, open for many readers.
 
 What a query needs is in memory (see `catalog`) and patched after each commit; curves are read from
-the file when they are asked for, one job on the connection's thread each.
+the file when they are asked for, one job on the connection's thread each. Questions are answered
+one after another on a thread, so that others of the loop, such as live changes, never wait.
 """
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import logging
+import math
 import sqlite3
+import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
@@ -40,7 +45,7 @@ from .answers import (
     Totals,
 )
 from .catalog import Catalog
-from .changes import Known, read_changes
+from .changes import read_changes
 from .charts import chart
 from .contents import (
     HitsPage,
@@ -66,11 +71,12 @@ from .holdings import Holdings
 from .home import HomePage, home_page
 from .pages import ordered, runs_page, series_page
 from .pointsource import PointsSource
-from .searches import Searches, understood
+from .searches import Searches, Shown, understood
 from .searchpages import SearchPage, search_page, shown_of
 from .selection import Selection
 from .shelves import CATALOG
 from .sight import created_at, flags
+from .snapshot import Draft, is_due, load, path_beside
 from .steptimes import chosen_series, step_at
 from .tags import TagsEdited, TagsPage, tagged, tags_page
 from .viewstore import read_version
@@ -79,8 +85,14 @@ __all__ = ["Views"]
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 STEP_READS_MAX = 2  # at once, of all points of a series: 50 MB each if there are a million
 RETAGGED_MAX = 1000  # runs that one change of tags is logged for: some seconds of syncing files
+# How long after a start, and after one another, snapshots are written at the least, in seconds. One
+# of 100,000 runs takes a second of a thread.
+SAVED_AFTER_S = 3.0
+SAVED_EVERY_S = 60.0
 # Between two looks for a change that was logged just now, in seconds: half of what a fold takes.
 FOLDED_POLL_S = 0.01
 
@@ -100,8 +112,10 @@ class Views:
         self._changes: Database | None = None
         self._curves: Database | None = None
         self._catalog = Catalog()
-        self._known = Known()
+        self._turn = anyio.CapacityLimiter(1)  # who has the catalog
         self._refreshing = anyio.Lock()
+        self._saving: asyncio.Task[None] | None = None
+        self._saved_at = -math.inf
         self._holdings = Holdings(views)
         self._searches = Searches(views)
         self._layout = Layout(views.parent)
@@ -118,6 +132,10 @@ class Views:
 
     async def close(self) -> None:
         """Close the file."""
+        if self._saving is not None:
+            self._saving.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._saving
         for database in (self._changes, self._curves):
             if database is not None:
                 await database.close()
@@ -148,15 +166,17 @@ class Views:
             try:
                 if generation != self._generation or self._changes is None:
                     await self._swap(generation)
+                    self._save(generation)
                     return
-                known = self._known
+                known = self._catalog.known
                 changes = await self._changes.run(lambda db: read_changes(db, known))
             except ViewDamaged:
                 report_damage(generation)
                 raise
             if changes is not None:
-                self._catalog.take(changes)
-                self._known = known.after(changes)
+                taken = changes
+                await self._find(lambda catalog: catalog.take(taken))
+            self._save(generation)
 
     async def _swap(self, generation: Generation) -> None:
         """Go over to a generation once all of it is read: no answer in between is empty."""
@@ -166,16 +186,13 @@ class Views:
             if await fresh.run(read_version) != CATALOG.version:
                 await fresh.close()  # of another Foldline: the fold makes a new generation
                 return
-            changes = await fresh.run(lambda db: read_changes(db, Known()))
+            catalog = await fresh.run(lambda db: load(db, generation.path))
             curves = await Database.open(generation.path)
         except BaseException:
             # Whatever it was: a connection left open keeps its thread, and that the process.
             await fresh.close()
             raise
-        self._catalog, self._known = Catalog(), Known()
-        if changes is not None:
-            self._catalog.take(changes)
-            self._known = self._known.after(changes)
+        self._catalog = catalog
         self._changes, self._curves, self._generation = fresh, curves, generation
         # What was read stays: looking through it for garbage took 0.75 s with 50,000 runs, in
         # which nobody is answered.
@@ -183,6 +200,30 @@ class Views:
         for database in old:
             if database is not None:
                 await database.close()
+
+    def _save(self, generation: Generation) -> None:
+        """Write a snapshot in a while, if one is due and none is being written."""
+        if is_due(self._catalog) and (self._saving is None or self._saving.done()):
+            self._saving = asyncio.create_task(self._written(generation, self._catalog))
+
+    async def _written(self, generation: Generation, catalog: Catalog) -> None:
+        await anyio.sleep(max(SAVED_AFTER_S, self._saved_at + SAVED_EVERY_S - time.monotonic()))
+        if catalog is not self._catalog:
+            return
+        self._saved_at = time.monotonic()
+        draft = await self._find(Draft)
+        try:
+            path = path_beside(generation.path)
+            file = await anyio.to_thread.run_sync(draft.write, path)
+        except (OSError, ViewDamaged) as error:
+            log.info("no snapshot of the catalog was written: %s", error)
+            return
+        if file is not None:
+            await self._find(lambda _: catalog.states.settle(file, draft.states))
+
+    async def _find(self, question: Callable[[Catalog], T]) -> T:
+        """Return what a question finds in the catalog, which nobody else has meanwhile."""
+        return await anyio.to_thread.run_sync(lambda: question(self._catalog), limiter=self._turn)
 
     async def _read(self, database: Database, job: Callable[[sqlite3.Connection], T]) -> T:
         try:
@@ -194,8 +235,7 @@ class Views:
 
     async def totals(self) -> Totals:
         """Return how many runs there are."""
-        heads = [head for head in self._catalog.heads if head.deleted_at is None]
-        return Totals(len(heads), sum(head.status == "running" for head in heads))
+        return self._catalog.totals
 
     async def runs(
         self,
@@ -215,10 +255,12 @@ class Views:
         search: only runs are meant in which it is found. Raises QueryError.
         """
         searched = await self._searches.searched(query, beside=text)
-        return runs_page(
-            self._catalog, query,
-            sort=sort, limit=limit, cursor=cursor, group=group, searched=searched,
-            columns=columns, metrics=metrics,
+        return await self._find(
+            lambda catalog: runs_page(
+                catalog, query,
+                sort=sort, limit=limit, cursor=cursor, group=group, searched=searched,
+                columns=columns, metrics=metrics,
+            )
         )  # fmt: skip
 
     async def groups(
@@ -234,9 +276,11 @@ class Views:
     ) -> GroupsPage:
         """Return the runs that match in groups, with figures of all members. Raises QueryError."""
         searched = await self._searches.searched(query)
-        return groups_page(
-            self._catalog, query, by,
-            columns=columns, best=best, sort=sort, limit=limit, cursor=cursor, searched=searched,
+        return await self._find(
+            lambda catalog: groups_page(
+                catalog, query, by, columns=columns,
+                best=best, sort=sort, limit=limit, cursor=cursor, searched=searched,
+            )
         )  # fmt: skip
 
     async def columns(
@@ -260,7 +304,7 @@ class Views:
     async def export(self, request: ExportRequest) -> Table:
         """Return runs or groups as a table, to be encoded by `export`. Raises QueryError."""
         searched = await self._searches.searched(request.query)
-        return table_of(self._catalog, request, searched)
+        return await self._find(lambda catalog: table_of(catalog, request, searched))
 
     async def edit(self, layout: Layout, runs: Sequence[str], edit: Edit) -> list[SegmentName]:
         """Log a change of runs. Raises RunNotFound and StoreUnwritable; see `edits`."""
@@ -273,10 +317,13 @@ class Views:
                 await anyio.sleep(FOLDED_POLL_S)
                 with suppress(ViewDamaged):  # they are made again
                     await self.refresh()
-        catalog = self._catalog
-        heads = [catalog.heads[catalog.find(change.run)] for change in changes]
-        folded = all(is_folded(catalog, change) for change in changes)
-        return EditedRuns(heads, folded, catalog.watermark)
+
+        def told(catalog: Catalog) -> EditedRuns:
+            heads = [catalog.heads[catalog.find(change.run)] for change in changes]
+            folded = all(is_folded(catalog, change) for change in changes)
+            return EditedRuns(heads, folded, catalog.watermark)
+
+        return await self._find(told)
 
     async def home(self, limit: int) -> HomePage:
         """Return what there is to see just now, at most so many of each kind of thing."""
@@ -290,7 +337,7 @@ class Views:
     async def tags(self) -> TagsPage:
         """Return every tag, with how many runs have it. Raises WordsRejected."""
         words = await anyio.to_thread.run_sync(tagwords.read, self._layout)
-        return tags_page(self._catalog, words)
+        return await self._find(lambda catalog: tags_page(catalog, words))
 
     async def retag(self, tags: Collection[str], to: str | None, wait_s: float) -> TagsEdited:
         """Give the runs that have one of these tags another in its place, or none.
@@ -299,7 +346,7 @@ class Views:
         follows it. Raises RunNotFound, StoreUnwritable and WordsRejected.
         """
         old = sorted({*tags} - {to})
-        runs = tagged(self._catalog, old)
+        runs = await self._find(lambda catalog: tagged(catalog, old))
         edit = Edit({}, [] if to is None else [to], old)
         changes = await edit_runs(self._layout, self._catalog, runs[:RETAGGED_MAX], edit)
         edited = await self.edited(changes, wait_s)
@@ -310,9 +357,13 @@ class Views:
 
     async def run(self, run: str) -> RunDetail:
         """Return one run, whole. Raises RunNotFound."""
-        self._catalog.let_time_pass()
+
+        def told(catalog: Catalog) -> RunDetail:
+            catalog.let_time_pass()
+            return catalog.detail(catalog.find(run))
+
+        detail = await self._find(told)
         row = self._catalog.find(run)
-        detail = self._catalog.detail(row)
         if self._changes is not None:
             detail.artifacts = await self._read(
                 self._changes, lambda db: artifacts.of_run(db, row + 1)
@@ -336,7 +387,7 @@ class Views:
 
     async def step(self, run: str, at: float, series: int | None) -> StepAt:
         """Return the step of a series that was current at a time. Raises RunNotFound."""
-        row = self._catalog.row(self._catalog.find(run))
+        row = await self._find(lambda catalog: catalog.row(catalog.find(run)))
         ask = partial(step_at, self._layout, run, at, chosen_series(row.metrics, series))
         return await anyio.to_thread.run_sync(ask, limiter=self._steps)
 
@@ -348,22 +399,30 @@ class Views:
     async def runs_values(self, query: str, asked: ValuesRequest) -> RunsValuesPage:
         """Return such values of the runs that match, newest first. Raises QueryError."""
         searched = await self._searches.searched(query)
-        selection = Selection.of(self._catalog, query, searched)
-        found = [self._catalog.heads[row] for row in ordered(selection).tolist()]
-        heads = {head.id: head for head in found}
-        entries, cursor, watermark = await self._holdings.entries(list(heads), asked)
-        runs = {entry.run: heads[entry.run] for entry in entries}
-        return RunsValuesPage(entries, runs, cursor, watermark, selection.warnings)
+
+        def chosen(catalog: Catalog) -> tuple[list[str], list[str]]:
+            selection = Selection.of(catalog, query, searched)
+            return [catalog.ids[row] for row in ordered(selection).tolist()], selection.warnings
+
+        ids, warnings = await self._find(chosen)
+        entries, cursor, watermark = await self._holdings.entries(ids, asked)
+        named = dict.fromkeys(entry.run for entry in entries)
+        runs = await self._find(
+            lambda catalog: {run: catalog.heads[catalog.find(run)] for run in named}
+        )
+        return RunsValuesPage(entries, runs, cursor, watermark, warnings)
 
     async def series(self, query: str = "", *, limit: int = 2000) -> SeriesPage:
         """Return the series that match, newest runs first. Raises QueryError."""
         searched = await self._searches.searched(query, "metric")
-        return series_page(self._catalog, query, limit=limit, searched=searched)
+        return await self._find(
+            lambda catalog: series_page(catalog, query, limit=limit, searched=searched)
+        )
 
     async def explain(self, query: str, *, subject: Literal["run", "metric"]) -> Explanation:
         """Return how a query is answered, of runs or of series. Raises QueryError."""
         searched = await self._searches.searched(query, subject)
-        return explained(self._catalog, query, subject, searched)
+        return await self._find(lambda catalog: explained(catalog, query, subject, searched))
 
     async def search(self, text: str, query: str = "", *, limit: int, hits: int) -> SearchPage:
         """Return the runs in which a question is found, best first, of those that match a query.
@@ -372,14 +431,19 @@ class Views:
         """
         question = understood(text)
         searched = await self._searches.searched(query)
-        selection = Selection.of(self._catalog, query, searched)
-        answer = await self._searches.search(question, shown_of(selection), limit, hits)
-        return search_page(selection, answer)
+
+        def chosen(catalog: Catalog) -> tuple[Selection, Shown]:
+            selection = Selection.of(catalog, query, searched)
+            return selection, shown_of(selection)
+
+        selection, shown = await self._find(chosen)
+        answer = await self._searches.search(question, shown, limit, hits)
+        return await self._find(lambda _: search_page(selection, answer))
 
     async def frames(self, request: FramesRequest) -> bytes:
         """Return curves as one binary message; see FRAMES.md. Raises QueryError."""
         searched = await self._searches.searched(request.query or "", "metric")
-        asked = chart(self._catalog, request, searched)
+        asked = await self._find(lambda catalog: chart(catalog, request, searched))
         if self._curves is None:
             return asked.nothing()
         return await self._read(self._curves, lambda db: asked.message(db, self._exact))

@@ -210,14 +210,14 @@ class Repo:
         """Yield the sequences of a kind that match, those of the newest runs first."""
         searched = self._store.searched(query, "metric")
         catalog = self._store.catalog()
-        newest_first = sorted(catalog.heads, key=lambda head: -head.created_at)
+        newest_first = np.argsort(-catalog.created_at(), kind="stable").tolist()
         rows: list[int] = []
         found: list[Sequence] = []
-        for head in newest_first:
-            run = self._opened(head.id)
+        for row in newest_first:
+            run = self._opened(catalog.ids[row])
             mine = sequences_of(run, self._store.layout, [COLLECTIONS[collection]])
             found += mine
-            rows += [catalog.row_of[head.id]] * len(mine)
+            rows += [row] * len(mine)
         table = _SequenceTable(catalog, rows, found)
         mask = parse(query, "metric").mask(table, search=searched)
         return (found[place] for place in np.flatnonzero(mask).tolist())

@@ -35,7 +35,7 @@ from .patches import Patch, visible
 from .session import Session
 from .writers import WriterState, fold_writer
 
-__all__ = ["RunState", "RunsView", "fold_run"]
+__all__ = ["RunState", "RunsView", "decode_state", "encode_state", "fold_run"]
 
 T = TypeVar("T")
 
@@ -69,6 +69,10 @@ class RunState(msgspec.Struct):
     alerts: list[tuple[AlertRaised, Stamp]] = []  # the newest, in the order of their stamps
     alerts_total: int = 0
     artifacts: list[str] = []  # names
+
+
+encode_state = msgspec.msgpack.Encoder().encode  # what a row of `run_state` holds
+decode_state = msgspec.msgpack.Decoder(RunState).decode
 
 
 def fold_run(state: RunState, new: Iterable[Fact]) -> RunState:
@@ -150,8 +154,6 @@ class RunsView:
 
     def __init__(self) -> None:
         self._states: dict[int, RunState] = {}
-        self._encoder = msgspec.msgpack.Encoder()
-        self._decoder = msgspec.msgpack.Decoder(RunState)
 
     def apply(self, session: Session, batches: Sequence[Batch]) -> None:
         """Fold the batches' events and write the runs that they change."""
@@ -168,7 +170,7 @@ class RunsView:
             self._states[run] = fold_run(state, new)
             artifacts.save(session.db, run, new)
             changed[run] = batch.segment.run
-        rows = [(run, session.revision, self._encoder.encode(self._states[run])) for run in changed]
+        rows = [(run, session.revision, encode_state(self._states[run])) for run in changed]
         session.db.execute(BULK_INSERT.format(table="run_state"), bulk(rows))
         session.told.runs.update(dict.fromkeys(changed.values()))
         while len(self._states) > STATES_MAX:
@@ -180,4 +182,4 @@ class RunsView:
 
     def _load(self, session: Session, run: int) -> RunState:
         row = session.db.execute("SELECT data FROM run_state WHERE run = ?", (run,)).fetchone()
-        return self._decoder.decode(row[0]) if row else RunState()
+        return decode_state(row[0]) if row else RunState()

@@ -38,10 +38,10 @@ class SearchPage(msgspec.Struct, frozen=True):
 
 def shown_of(selection: Selection) -> Shown:
     """Return the runs that a search looks at, named by the fewer: them, or all the others."""
-    heads = selection.catalog.heads
-    but = 2 * len(selection.rows) > len(heads)
-    rows = np.setdiff1d(np.arange(len(heads)), selection.rows) if but else selection.rows
-    return Shown([heads[row].id for row in rows.tolist()], but)
+    ids = selection.catalog.ids
+    but = 2 * len(selection.rows) > len(ids)
+    rows = np.setdiff1d(np.arange(len(ids)), selection.rows) if but else selection.rows
+    return Shown([ids[row] for row in rows.tolist()], but)
 
 
 def search_page(selection: Selection, answer: Answer) -> SearchPage:

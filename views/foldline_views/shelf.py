@@ -16,7 +16,7 @@ from .session import Session
 __all__ = ["STORE_VERSION", "Shelf"]
 
 # Raise when a table that every shelf has changes: see `viewstore`.
-STORE_VERSION = 2
+STORE_VERSION = 3
 
 
 class Shelf(NamedTuple):

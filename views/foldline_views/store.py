@@ -10,6 +10,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from functools import cached_property, partial
 from types import TracebackType
@@ -32,7 +33,7 @@ from foldline_ingest.view import Progress
 from . import artifacts, held
 from .answers import Point, RunDetail, Summary
 from .catalog import Catalog
-from .changes import Known, read_changes
+from .changes import read_changes
 from .database import connect, guarded
 from .dataframes import frame, run_record, series_record
 from .exact import ExactPoints
@@ -53,6 +54,7 @@ from .selection import Selection
 from .sequences import Sequence, kinds_of, sequences_of
 from .shelf import Shelf
 from .shelves import CATALOG, TEXT
+from .snapshot import Draft, is_due, load, path_beside
 from .versions import Version, made, used
 from .viewstore import read_progress, read_version
 
@@ -275,7 +277,6 @@ class Store:
         self._db: sqlite3.Connection | None = None
         self._generation: Generation | None = None
         self._catalog = Catalog()
-        self._known = Known()
 
     def runs(self, query: str = "") -> Answer[Run]:
         """Return the runs that match, newest first. Raises QueryError."""
@@ -409,11 +410,22 @@ class Store:
                     f"another Foldline is folding the store {self.layout.root} into its own views",
                     hint="stop the other one, or use the same version here",
                 )
-            self._catalog, self._known, self._generation = Catalog(), Known(), generation
-        changes = read_changes(self._db, self._known)
-        if changes is not None:
-            self._catalog.take(changes)
-            self._known = self._known.after(changes)
+            self._catalog, self._generation = load(self._db, generation.path), generation
+        else:
+            changes = read_changes(self._db, self._catalog.known)
+            if changes is not None:
+                self._catalog.take(changes)
+        if is_due(self._catalog):
+            self._save(generation)
+
+    def _save(self, generation: Generation) -> None:
+        """Write a snapshot: the next process starts from it."""
+        draft = Draft(self._catalog)
+        # Where nothing can be written it can be read all the same.
+        with suppress(OSError):
+            file = draft.write(path_beside(generation.path))
+            if file is not None:
+                self._catalog.states.settle(file, draft.states)
 
     def _wait_for_folder(self, shelf: Shelf) -> None:
         """Wait until another process has folded what is in the log now."""

@@ -21,7 +21,7 @@ from .database import Database
 from .session import Session, Told
 from .shelf import Shelf
 
-__all__ = ["SqliteViewStore", "read_progress", "read_version"]
+__all__ = ["SqliteViewStore", "read_progress", "read_version", "was_committed"]
 
 # `shelf.STORE_VERSION` is that of these tables.
 SCHEMA = """
@@ -31,11 +31,14 @@ SCHEMA = """
         id INTEGER PRIMARY KEY, run INTEGER NOT NULL, writer TEXT NOT NULL,
         offset INTEGER NOT NULL DEFAULT 0, finished INTEGER NOT NULL DEFAULT 0,
         UNIQUE (run, writer));
+    CREATE TABLE tenure (epoch INTEGER PRIMARY KEY, revision INTEGER NOT NULL);
     CREATE TABLE damage (
         segment TEXT NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,
         reason TEXT NOT NULL, PRIMARY KEY (segment, offset)) WITHOUT ROWID;
 """
 
+# Tenures that are remembered: what was derived under an older one is made anew.
+TENURES_MAX = 1000
 # Row ids of segments held in memory, at some 200 bytes each; when there are more, they are read
 # again.
 IDS_MAX = 50_000
@@ -45,6 +48,21 @@ def read_progress(db: sqlite3.Connection) -> dict[SegmentName, Progress]:
     """Return how far each known segment has been folded."""
     rows = db.execute("SELECT uid, writer, offset, finished FROM segment JOIN run ON run.id = run")
     return {SegmentName(uid, w): Progress(offset, bool(done)) for uid, w, offset, done in rows}
+
+
+def was_committed(db: sqlite3.Connection, epoch: int, revision: int) -> bool:
+    """Whether a commit of a holder of the lease is among those that the file is made of.
+
+    A power cut may take the last commits of a holder, and the next one's have their revisions again
+    with other rows: but each tenure tells the revision that it began after.
+    """
+    (known,) = db.execute(
+        "SELECT count(*) FROM tenure WHERE epoch = ? AND revision <= ?", (epoch, revision)
+    ).fetchone()
+    (lost,) = db.execute(
+        "SELECT count(*) FROM tenure WHERE epoch > ? AND revision < ?", (epoch, revision)
+    ).fetchone()
+    return bool(known) and not lost and int(_meta(db, "revision")) >= revision
 
 
 def read_version(db: sqlite3.Connection) -> str:
@@ -134,12 +152,24 @@ class SqliteViewStore:
         return Applied(watermark, list(told.runs), told.series, told.truncated)
 
     def _check_epoch(self, db: sqlite3.Connection) -> None:
-        if int(_meta(db, "epoch")) > self._epoch:
+        """Raise StoreBusy if a later holder has committed; note where a new one begins."""
+        before = int(_meta(db, "epoch"))
+        if before > self._epoch:
             raise StoreBusy(
                 "another process took over the folding of this store",
                 hint="this one was stopped for too long; start it again",
             )
+        if before == self._epoch:
+            return
         db.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (self._epoch,))
+        db.execute(
+            "INSERT INTO tenure SELECT ?, value FROM meta WHERE key = 'revision'", (self._epoch,)
+        )
+        db.execute(
+            "DELETE FROM tenure WHERE epoch <= (SELECT epoch FROM tenure ORDER BY epoch DESC"
+            " LIMIT 1 OFFSET ?)",
+            (TENURES_MAX,),
+        )
 
     def _session(self, db: sqlite3.Connection, batches: Sequence[Batch]) -> Session:
         revision = int(_meta(db, "revision")) + bool(batches)

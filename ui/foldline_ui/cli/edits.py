@@ -88,4 +88,4 @@ def _chosen(catalog: Catalog, arguments: argparse.Namespace) -> Sequence[str]:
     if not arguments.query:
         return list(dict.fromkeys(map(run_id, arguments.runs)))
     rows = Selection.of(catalog, arguments.query).rows.tolist()
-    return [catalog.heads[row].id for row in rows]
+    return [catalog.ids[row] for row in rows]

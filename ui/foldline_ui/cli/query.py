@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> Exit:
         else:
             selection = Selection.of(catalog, arguments.query, searched)
             warnings = selection.warnings
-            lines = [catalog.heads[row].id for row in selection.rows.tolist()]
+            lines = [catalog.ids[row] for row in selection.rows.tolist()]
     if arguments.json:
         say_json({"matches": lines, "warnings": warnings})
         return Exit.DONE
