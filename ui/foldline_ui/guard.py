@@ -23,10 +23,13 @@ READS = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 # 'unsafe-inline' is nowhere: the front-end sets styles through the CSSOM, which needs no
-# permission. The one trusted-types policy is the one that Svelte makes for its templates. Only
-# pages of this machine, such as a notebook's, may show ours in a frame.
+# permission. Media are blobs of the store. Frames are what `sandbox` describes; a framed page can't
+# go elsewhere either, as that would be another frame of ours. The one trusted-types policy is the
+# one that Svelte makes for its templates. Only pages of this machine, such as a notebook's, may
+# show ours in a frame.
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "media-src 'self' blob: data:; frame-src 'self'; "
     "font-src 'self'; connect-src 'self'; base-uri 'self'; form-action 'none'; "
     "frame-ancestors 'self' http://127.0.0.1:* http://localhost:*; "
     "require-trusted-types-for 'script'; trusted-types svelte-trusted-html"

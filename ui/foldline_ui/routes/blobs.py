@@ -1,8 +1,7 @@
 """The route that gives the bytes of large values.
 
-What a script kept may be anything, and come from anybody: a page with scripts, a picture that is
-none. So a blob is only ever shown as a type of a closed list, in a sandbox that has no origin and
-may connect to nothing; everything else is a download.
+What a script kept may be anything: a page with scripts, a picture that is none. So a blob is only
+ever shown as a type of a closed list, in a sandbox; everything else is a download.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from ..errors import ApiFailure
 from ..parts import LAYOUT
 from ..questions import BlobAsked
 from ..route import RouteTable
+from ..sandbox import PAGE_SANDBOX, SANDBOX
 from ..wire import ApiError
 
 __all__ = ["ROUTES", "SHOWN"]
@@ -39,14 +39,6 @@ SHOWN = {
     "application/json": "application/json",
     "application/vnd.plotly.v1+json": "application/json",
 }
-# Whoever may frame our pages, a notebook on this machine, frames what is in them.
-ANCESTORS = "frame-ancestors 'self' http://127.0.0.1:* http://localhost:*"
-SANDBOX = f"default-src 'none'; style-src 'unsafe-inline'; {ANCESTORS}; sandbox"
-# A page may run its own scripts: without an origin, and without a way to anywhere.
-PAGE_SANDBOX = (
-    "default-src 'unsafe-inline' data: blob:; connect-src 'none'; form-action 'none'; "
-    f"base-uri 'none'; {ANCESTORS}; sandbox allow-scripts"
-)
 
 
 @ROUTES.add(
