@@ -39,6 +39,16 @@ def test_a_page_behind_a_cursor_has_the_same_cells() -> None:
     assert found == [[number] for number in range(6, -1, -1)]
 
 
+def test_a_jump_leaves_out_what_lies_before() -> None:
+    """A page far down is had at once, and its cursor goes on from there."""
+    catalog = catalog_of([{"n": number} for number in range(9)])
+    far = runs_page(catalog, limit=3, offset=4, columns=["run.n"])
+    assert [row.cells for row in far.rows] == [[4], [3], [2]]
+    rest = runs_page(catalog, limit=3, cursor=far.cursor, offset=4, columns=["run.n"])
+    assert [row.cells for row in rest.rows] == [[1], [0]]
+    assert runs_page(catalog, limit=3, offset=50).rows == []
+
+
 def test_long_cells_are_cut_and_say_so() -> None:
     """A param of a megabyte does not travel for a cell of a few dozen letters."""
     text = "x" * 1_000_000

@@ -32,21 +32,23 @@ def runs_page(
     searched: Searched | None = None,
     columns: Sequence[str] | None = None,
     metrics: Sequence[MetricOf] = (),
+    offset: int = 0,
 ) -> RunsPage:
     """Return the runs that match, in order, from the cursor on; of one group, if it is given.
 
     With `columns` the rows are excerpts, with figures of `metrics` alone, and no word of what other
-    columns there are. Raises QueryError.
+    columns there are. `offset` leaves out so many runs where there is no cursor. Raises QueryError.
     """
     selection = Selection.of(catalog, query, searched)
     chosen = selection.rows if group is None else members(selection, group.by, group.id)
     keys = [(sort_key(key.by), key.desc) for key in sort or (NEWEST_FIRST,)]
     # Behind a cursor any row may come next; of the first page only its own are sorted.
-    rows = order(selection.table, keys, chosen, limit=limit if cursor is None else None)
+    first = None if limit is None else offset + limit
+    rows = order(selection.table, keys, chosen, limit=first if cursor is None else None)
     sorted_by = [key.column(selection.table) for key, _ in keys]
     text = "" if searched is None else searched.text
     question = belonging(query, text, [(key.text, down) for key, down in keys], group)
-    start = 0
+    start = offset
     if cursor is not None:
         last = read_cursor(cursor, question)
         start = after(

@@ -51,6 +51,7 @@ async def search_runs(request: web.Request, asked: RunsAsked) -> RunsPage:
         text=asked.text,
         columns=asked.columns,
         metrics=[MetricOf(one.name, one.context) for one in asked.metrics],
+        offset=asked.offset,
     )
 
 
