@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from foldline_ingest.batch import Batch
 from foldline_ingest.reader import SegmentReader
 from foldline_ingest.replay import replay
 from foldline_ingest.view import Applied
-from foldline_views import newest, viewstore
+from foldline_views import absorption, newest, viewstore
 from foldline_views import series as series_module
 from foldline_views.buckets import CHUNK
 from foldline_views.database import connect
@@ -140,9 +141,11 @@ def test_too_many_changes_are_told_in_part(bench: Bench, tmp_path: Path) -> None
     assert applied.truncated and len(applied.series) == ANNOUNCED_SERIES_MAX
 
 
-@pytest.mark.parametrize("bound", ["POOL_SLOTS_MAX", "LEVELS_MAX"])
+@pytest.mark.parametrize(
+    ("module", "bound"), [(series_module, "POOL_SLOTS_MAX"), (absorption, "LEVELS_MAX")]
+)
 def test_what_is_forgotten_is_read_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, bound: str
 ) -> None:
     """With more series than are held in memory the views are the same."""
     parts = []
@@ -157,7 +160,7 @@ def test_what_is_forgotten_is_read_again(
     rounds = [batch for group in zip(*parts, strict=True) for batch in group]
     dumps = []
     for value in (10_000, 2):
-        monkeypatch.setattr(series_module, bound, value)
+        monkeypatch.setattr(module, bound, value)
         bench = Bench(tmp_path / f"views{value}.db")
         with closing(bench.db) as db:
             for batch in rounds:

@@ -135,8 +135,13 @@ def aggregated(
     sums = _Sums(number, len(grid.keys))
     ordered = how.line == "median" or not isinstance(how.band, str)
     means = np.full((len(groups) if ordered else 0, len(grid.keys)), np.nan, dtype=np.float32)
+    last: Block | None = None
     for block in blocks:
-        cells = _of_members(block, grid)
+        # Runs of one kind have the same steps: then it is known where all of a block goes.
+        if last is None or not _goes_alike(block, last):
+            places = _placed(block, grid)
+        last = block
+        cells = _of_members(block, grid, places)
         if ordered:
             means[block.first : block.first + block.members] = cells.mean
         own = groups[block.first : block.first + block.members]
@@ -174,20 +179,45 @@ class _Cells(NamedTuple):
         return _Cells(self.mean[own], self.low[own], self.high[own], self.odd[own])
 
 
-def _of_members(block: Block, grid: Grid) -> _Cells:
-    shape = (block.members, len(grid.keys))
-    size = block.members * len(grid.keys)
+class _Places(NamedTuple):
+    """Where the buckets of a block go: in which cell of its members' rows each is counted."""
+
+    at: Ints  # of those that lie in the grid
+    inside: NDArray[np.bool_] | None  # which these are; None: all
+    starts: Ints | None  # where each cell begins, as far as they ascend; None: each has its own
+    ordered: int  # so many come in order; the others anywhere
+
+
+def _goes_alike(one: Block, other: Block) -> bool:
+    return np.array_equal(one.x, other.x) and np.array_equal(one.owner, other.owner)
+
+
+def _placed(block: Block, grid: Grid) -> _Places:
     at = grid.cells(block.x)
     inside = at >= 0
     at = at + block.owner * len(grid.keys)
-    figures: _Figures = (block.total, block.finite, block.low, block.high, block.nonfinite)
-    if not inside.all():
+    whole = bool(inside.all())
+    if not whole:
         at = at[inside]
-        figures = tuple(figure[inside] for figure in figures)
+    kept = None if whole else inside
     if np.all(at[1:] > at[:-1]):
-        total, finite, low, high, nonfinite = _spread(at, figures, size)
+        return _Places(at, kept, None, len(at))
+    # Buckets come in order, but for those of a second writer and the newest points.
+    falls = np.flatnonzero(at[1:] < at[:-1])
+    ordered = int(falls[0]) + 1 if len(falls) else len(at)
+    return _Places(at, kept, np.flatnonzero(np.diff(at[:ordered], prepend=-1)), ordered)
+
+
+def _of_members(block: Block, grid: Grid, places: _Places) -> _Cells:
+    shape = (block.members, len(grid.keys))
+    size = block.members * len(grid.keys)
+    figures: _Figures = (block.total, block.finite, block.low, block.high, block.nonfinite)
+    if places.inside is not None:
+        figures = tuple(figure[places.inside] for figure in figures)
+    if places.starts is None:
+        total, finite, low, high, nonfinite = _spread(places.at, figures, size)
     else:
-        total, finite, low, high, nonfinite = _added(at, figures, size)
+        total, finite, low, high, nonfinite = _added(places, places.starts, figures, size)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = total / finite  # 0 / 0 is NaN
     odd = nonfinite > 0
@@ -209,13 +239,14 @@ def _spread(at: Ints, figures: _Figures, size: int) -> _Figures:
     return tuple(found)
 
 
-def _added(at: Ints, figures: _Figures, size: int) -> _Figures:
+def _added(places: _Places, starts: Ints, figures: _Figures, size: int) -> _Figures:
     """Return the figures in their cells, added up where several buckets are in one."""
+    at, ordered = places.at, places.ordered
+    if len(starts) == size and ordered == len(at):
+        return tuple(
+            _reduced(ufunc, figure, starts) for figure, ufunc in zip(figures, _ADD, strict=True)
+        )
     found = tuple(np.full(size, nothing) for nothing in _NOTHING)
-    # Buckets come in order, but for those of a second writer and the newest points.
-    falls = np.flatnonzero(at[1:] < at[:-1])
-    ordered = int(falls[0]) + 1 if len(falls) else len(at)
-    starts = np.flatnonzero(np.diff(at[:ordered], prepend=-1))
     for cells, figure, ufunc in zip(found, figures, _ADD, strict=True):
         if len(starts):
             cells[at[starts]] = _reduced(ufunc, figure[:ordered], starts)

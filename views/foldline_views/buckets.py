@@ -38,7 +38,9 @@ __all__ = [
     "absorb",
     "coarsen",
     "fit",
+    "fit_each",
     "keys_of",
+    "merged",
     "of_points",
     "pack",
     "shown_at",
@@ -46,6 +48,7 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 # What a chart is wide: more buckets than pixels show nothing more.
 BUCKETS_MAX = 1024
@@ -57,6 +60,9 @@ CHUNK = 128
 WIDTH_MIN = -20
 # Powers of two that a float64 holds with room to spare.
 SCALES_MAX = 1000
+# Bucket numbers below this are whole numbers that a float64 holds with a bit to spare.
+WHOLE_MAX = 2.0**52
+BITS = 64  # of such a number, as two of them are compared
 
 # The rows of a bucket array: one column a bucket, sorted by step.
 STEP = 0  # the lowest step
@@ -106,34 +112,45 @@ def coarsen(buckets: Floats, width: int, *, key: Floats | None = None) -> Floats
     with the same key go together instead.
     """
     key = keys_of(buckets[STEP], width) if key is None else key
-    if np.any(key[1:] < key[:-1]):
-        order = np.argsort(key, kind="stable")  # stable: arrival decides within a bucket
+    return merged(buckets, key, np.zeros(len(key), dtype=np.int64))[0]
+
+
+def merged(buckets: Floats, key: Floats, owner: Ints) -> tuple[Floats, Ints]:
+    """Return one bucket for each owner and key, sorted by both, and where each of them began.
+
+    `owner` never falls; the buckets of one are in order of arrival, which decides what of equal
+    steps is first and last.
+    """
+    same = owner[1:] == owner[:-1]
+    if np.any((key[1:] < key[:-1]) & same):
+        order = np.lexsort((key, owner))  # it is stable
         buckets, key = buckets[:, order], key[order]
     opens = np.empty(len(key), dtype=bool)
     opens[:1] = True
     np.not_equal(key[1:], key[:-1], out=opens[1:])
+    opens[1:] |= ~same
     starts = np.flatnonzero(opens)
     if len(starts) == len(key):
-        return buckets
+        return buckets, starts
     group = np.cumsum(opens) - 1
-    merged = np.empty((ROWS, len(starts)))
-    merged[STEP] = np.minimum.reduceat(buckets[STEP], starts)
-    merged[STEP_LAST] = np.maximum.reduceat(buckets[STEP_LAST], starts)
+    fewer = np.empty((ROWS, len(starts)))
+    fewer[STEP] = np.minimum.reduceat(buckets[STEP], starts)
+    fewer[STEP_LAST] = np.maximum.reduceat(buckets[STEP_LAST], starts)
     place = np.arange(len(key))
-    lowest = np.where(buckets[STEP] == merged[STEP][group], place, len(key))
-    highest = np.where(buckets[STEP_LAST] == merged[STEP_LAST][group], place, -1)
-    merged[FIRST] = buckets[FIRST][np.minimum.reduceat(lowest, starts)]
+    lowest = np.where(buckets[STEP] == fewer[STEP][group], place, len(key))
+    highest = np.where(buckets[STEP_LAST] == fewer[STEP_LAST][group], place, -1)
+    fewer[FIRST] = buckets[FIRST][np.minimum.reduceat(lowest, starts)]
     latest = np.maximum.reduceat(highest, starts)
-    merged[LAST] = buckets[LAST][latest]
-    merged[TIME] = buckets[TIME][latest]
-    merged[MIN] = np.minimum.reduceat(buckets[MIN], starts)
-    merged[MAX] = np.maximum.reduceat(buckets[MAX], starts)
+    fewer[LAST] = buckets[LAST][latest]
+    fewer[TIME] = buckets[TIME][latest]
+    fewer[MIN] = np.minimum.reduceat(buckets[MIN], starts)
+    fewer[MAX] = np.maximum.reduceat(buckets[MAX], starts)
     # bincount adds one by one, in order; reduceat would add in pairs, and the last bit of a sum
     # would depend on how the points were cut into batches.
-    merged[SUM] = np.bincount(group, weights=buckets[SUM])
-    merged[COUNT] = np.add.reduceat(buckets[COUNT], starts)
-    merged[NONFINITE] = np.add.reduceat(buckets[NONFINITE], starts)
-    return merged
+    fewer[SUM] = np.bincount(group, weights=buckets[SUM])
+    fewer[COUNT] = np.add.reduceat(buckets[COUNT], starts)
+    fewer[NONFINITE] = np.add.reduceat(buckets[NONFINITE], starts)
+    return fewer, starts
 
 
 def fit(buckets: Floats, width: int, limit: int) -> int:
@@ -141,12 +158,40 @@ def fit(buckets: Floats, width: int, limit: int) -> int:
 
     Steps on both sides of zero never share a bucket, so of those two are left at least.
     """
+    owner = np.zeros(buckets.shape[1], dtype=np.int64)
+    return int(fit_each(buckets, owner, np.array([width], dtype=np.int64), limit)[0])
+
+
+def fit_each(buckets: Floats, owner: Ints, widths: Ints, limit: int) -> Ints:
+    """Return the same for each owner of some buckets, which are sorted by owner and step."""
+    found = widths.copy()
+    step = buckets[STEP]
+    pairs = owner[1:] == owner[:-1]  # of neighbours
+    if limit == 1:
+        pairs &= (step[1:] < 0.0) == (step[:-1] < 0.0)  # the others never share a bucket
     while True:
-        key = keys_of(buckets[STEP], width)
-        few = np.count_nonzero(key[1:] != key[:-1]) < limit
-        if few or (key[0] == -1.0 and key[-1] == 0.0):
-            return width
-        width += 1
+        key = keys_of(step, found[owner])
+        if np.all(np.abs(key) < WHOLE_MAX):
+            return found + _halvings(key, owner, pairs, len(found), limit)
+        many = np.bincount(owner[1:][pairs & (key[1:] != key[:-1])], minlength=len(found)) >= limit
+        if not many.any():
+            return found
+        found[many] += 1
+
+
+def _halvings(key: Floats, owner: Ints, pairs: NDArray[np.bool_], owners: int, limit: int) -> Ints:
+    """Return how often the widths of owners must be doubled until each has few enough buckets."""
+    whole = key.astype(np.int64)
+    # Two neighbours share a bucket after as many halvings as the bits from their highest
+    # different one down; with different signs they never do.
+    apart = whole[1:] ^ whole[:-1]
+    after = np.frexp(apart.astype(np.float64))[1].astype(np.int64)
+    after[apart < 0] = BITS - 1
+    counts = np.bincount(owner[1:][pairs] * BITS + after[pairs], minlength=owners * BITS)
+    # How many are still apart after 0, 1, 2, ... halvings.
+    left = np.cumsum(counts.reshape(owners, BITS)[:, ::-1], axis=1)[:, ::-1]
+    found: Ints = np.argmax(left[:, 1:] < limit, axis=1)
+    return found
 
 
 def absorb(level: Level, step: Floats, value: Floats, time: Floats) -> Level:
@@ -167,8 +212,8 @@ def absorb(level: Level, step: Floats, value: Floats, time: Floats) -> Level:
     return level
 
 
-def shown_at(buckets: Floats, width: int) -> Floats:
-    """Return the step at which each bucket is drawn.
+def shown_at(buckets: Floats, width: int | Ints) -> Floats:
+    """Return the step at which each bucket of a width, or of a width each, is drawn.
 
     A single point is drawn where it is; a bucket of several at its left edge, so that a series
     with regular steps is drawn at regular places.
@@ -188,16 +233,21 @@ def pack(level: Level) -> bytes:
 
 def unpack(width: int, count: int, data: bytes) -> Level:
     """Return the level of `count` buckets that `pack` stored."""
+    if not count:
+        return Level(width, EMPTY.buckets)
     rows = np.frombuffer(data, dtype=np.float64).reshape(-1, count)
     return Level(width, of_points(rows[0], rows[1], rows[2]) if len(rows) == 3 else rows)
 
 
-def keys_of(step: Floats, width: int) -> Floats:
-    """Return the bucket numbers of steps: exact, since scaling by a power of two is."""
+def keys_of(step: Floats, width: int | Ints) -> Floats:
+    """Return the bucket numbers of steps: exact, since scaling by a power of two is.
+
+    The width is one for all, or one for each.
+    """
     with np.errstate(over="ignore"):  # steps beyond 1e302 share the outermost bucket
-        if abs(width) < SCALES_MAX:  # the same to the bit, and several times as fast
-            return np.floor(step * 2.0**-width)
-        return np.floor(np.ldexp(step, -width))
+        if np.all(np.abs(width) < SCALES_MAX):  # the same to the bit, and several times as fast
+            return np.floor(step * np.ldexp(1.0, np.negative(width)))
+        return np.floor(np.ldexp(step, np.negative(width)))
 
 
 def _until_full(level: Level, step: Floats) -> int:

@@ -87,7 +87,11 @@ class Chart(NamedTuple):
             [slot for (slot,) in self.slots],
             Axis(self.request.x in {"time", "relative"}, self.origin),
             points=self.request.points,
-            mean="mean" in names,
+            figures=next(
+                figures
+                for figures in (1, overview.SHOWN, overview.VALUES)
+                if all(VALUES[name] < figures for name in names)
+            ),
         )
         columns = {name: curves.values[:, VALUES[name]] for name in names}
         return frames.encode(curves, self.numbers, columns, self._head(names, exact=exact.tolist()))

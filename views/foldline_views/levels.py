@@ -18,10 +18,13 @@ __all__ = ["BLOCK_SLOTS", "Raw", "raw_levels", "whole_levels", "widths_of"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-# One row with everything in it: see database.BULK_INSERT.
-READ = """
-    SELECT json_group_array(json_array(list.key, width, count, length(level.data))),
-           CAST(group_concat({data}, '') AS BLOB)
+# One row with everything in it: see database.BULK_INSERT, and `overviews` on why there are two.
+READ_KEYS = """
+    SELECT json_group_array(json_array(list.key, width, count, length(level.data)))
+    FROM json_each(?) AS list CROSS JOIN level ON slot = list.value
+"""
+READ_DATA = """
+    SELECT CAST(group_concat({data}, '') AS BLOB)
     FROM json_each(?) AS list CROSS JOIN level ON slot = list.value
 """
 # Slots that one statement reads: 5 MB at most. Memory of that size is used again for the next
@@ -45,10 +48,12 @@ def raw_levels(
     With `steps_only` there is only the first row. The arrays are read-only, and hold the memory
     of their whole block.
     """
-    sql = READ.format(data="substr(level.data, 1, 8 * count)" if steps_only else "level.data")
+    sql = READ_DATA.format(data="substr(level.data, 1, 8 * count)" if steps_only else "level.data")
     for begin in range(0, len(slots), BLOCK_SLOTS):
         block = slots[begin : begin + BLOCK_SLOTS]
-        asked, data = db.execute(sql, (msgspec.json.encode(block).decode(),)).fetchone()
+        wanted = (msgspec.json.encode(block).decode(),)
+        (asked,) = db.execute(READ_KEYS, wanted).fetchone()
+        (data,) = db.execute(sql, wanted).fetchone()
         flat = np.frombuffer(data or b"")
         found, at = [], 0
         for key, width, count, size in msgspec.json.decode(asked):

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from . import buckets, newest
 from .aggregate import CELLS_MAX, Block, Grid, grid_of
 from .levels import BLOCK_SLOTS, raw_levels, widths_of
+from .overview import OVERVIEW_MAX
+from .overviews import places_of
 from .reads import Reads, Slots
 from .tracing import Line, along, trace
 
@@ -49,6 +51,10 @@ class StoredMembers:
         counts += np.bincount(self._fresh.owner, minlength=len(counts))
         longest = int(np.add.reduceat(counts, self._first[:-1]).max())
         limit = min(points, longest, CELLS_MAX // len(self._series))
+        if limit <= OVERVIEW_MAX and self._span is None:
+            # No member has more buckets in the grid, so none is finer there than in its overview.
+            width, stored = places_of(self._db, self._slots)
+            return grid_of([stored, self._fresh.points[0]], width, limit)
         places = (block.x for block in self._blocks(steps_only=self._span is None))
         return grid_of(places, int(widths.max()), limit)
 

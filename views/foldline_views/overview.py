@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import buckets
+from .bundles import Bundle, few_of
 
 __all__ = [
+    "COLUMNS",
     "DX",
     "INSERT",
     "LAST",
@@ -25,13 +27,25 @@ __all__ = [
     "VALUES",
     "WEIGHT",
     "X0",
-    "row",
+    "rows",
     "values",
 ]
 
 OVERVIEW_MAX = 256  # buckets: a chart among many has no more columns of pixels to fill
 
-INSERT = "INSERT OR REPLACE INTO overview VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+# Many rows in one statement: see database.BULK_INSERT. Each is a slot, and which bytes are its.
+INSERT = """
+    INSERT OR REPLACE INTO overview
+    SELECT value->>0, value->>1, value->>2, substr(:place, 24 * key + 1, 24),
+           CASE value->>4 WHEN 0 THEN substr(:step, 8 * (value->>3) + 1, 8 * (value->>2)) END,
+           substr(:last, 4 * (value->>3) + 1, 4 * (value->>2)),
+           substr(:low, 4 * (value->>3) + 1, 4 * (value->>2)),
+           substr(:high, 4 * (value->>3) + 1, 4 * (value->>2)),
+           substr(:mean, 4 * (value->>3) + 1, 4 * (value->>2)),
+           substr(:weight, 4 * (value->>3) + 1, 4 * (value->>2)),
+           substr(:time, 8 * (value->>3) + 1, 8 * (value->>2))
+    FROM json_each(:rows)
+"""
 
 # Where the buckets lie, as f64: their steps are X0 + i * DX, or X0 is NaN and all are stored.
 X0 = 0
@@ -39,8 +53,8 @@ DX = 1
 LAST_STEP = 2  # the highest step of all
 PLACE = 3
 
-# The f32 values of each bucket, in the order in which they are stored: those that a line is drawn
-# with, then those that only averages need.
+# The f32 values of each bucket: those that a line is drawn with, then those that only averages
+# need.
 LAST = 0
 MIN = 1
 MAX = 2
@@ -48,6 +62,7 @@ SHOWN = 3
 MEAN = 3
 WEIGHT = 4  # finite values behind the mean, so that means can be merged
 VALUES = 5
+COLUMNS = ("last", "low", "high", "mean", "weight")  # of the table
 
 
 def values(level: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -68,23 +83,30 @@ def values(level: NDArray[np.float64]) -> NDArray[np.float32]:
     return shown
 
 
-def row(level: buckets.Level) -> tuple[object, ...]:
-    """Return the columns of the overview table for a level, without the slot."""
-    width = buckets.fit(level.buckets, level.width, OVERVIEW_MAX)
-    few = buckets.coarsen(level.buckets, width)
-    x = buckets.shown_at(few, width)
-    count = len(x)
-    dx = x[1] - x[0] if count > 1 else 1.0
+def rows(bundle: Bundle) -> tuple[list[tuple[object, ...]], dict[str, bytes]]:
+    """Return what INSERT needs for each level: which bytes of the whole, and the whole of each.
+
+    No level is empty.
+    """
+    few = few_of(bundle, OVERVIEW_MAX)
+    owner, starts, counts = few.owner, few.starts, few.counts
+    x = buckets.shown_at(few.buckets, few.widths[owner])
+    x0, dx = x[starts], np.ones(len(counts))
+    several = counts > 1
+    dx[several] = x[starts[several] + 1] - x0[several]
     # Regular steps are the rule: then two numbers say them all.
-    regular = np.array_equal(x, x[0] + dx * np.arange(count))
-    shown = values(few)
-    place = np.array([x[0] if regular else np.nan, dx, few[buckets.STEP_LAST, -1]])
-    return (
-        width,
-        count,
-        place.tobytes(),
-        None if regular else x.tobytes(),
-        shown[:, :SHOWN].tobytes(),
-        shown[:, SHOWN:].tobytes(),
-        np.ascontiguousarray(few[buckets.TIME]).tobytes(),
+    off = x != x0[owner] + dx[owner] * (np.arange(len(x)) - starts[owner])
+    regular = np.bincount(owner[off], minlength=len(counts)) == 0
+    last = few.buckets[buckets.STEP_LAST, starts + counts - 1]
+    place = np.stack((np.where(regular, x0, np.nan), dx, last), axis=1)
+    shown = values(few.buckets)
+    whole = {
+        "place": place.tobytes(),
+        "step": x.tobytes(),
+        **{name: shown[:, at].tobytes() for at, name in enumerate(COLUMNS)},
+        "time": few.buckets[buckets.TIME].tobytes(),
+    }
+    which = zip(
+        few.widths.tolist(), counts.tolist(), starts.tolist(), regular.tolist(), strict=True
     )
+    return list(which), whole

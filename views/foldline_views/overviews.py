@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -18,32 +18,39 @@ from . import buckets, newest, overview
 from .curves import Axis, Curves
 from .levels import whole_levels
 
-__all__ = ["overview_curves"]
+__all__ = ["overview_curves", "places_of"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 # One row with everything in it: see database.BULK_INSERT. The order of the list is kept as long as
-# the list drives the join; a sort would copy every blob.
-READ_OVERVIEWS = """
-    SELECT json_group_array(json_array(list.key, width, count)),
-           CAST(group_concat(place, '') AS BLOB),
-           CAST(group_concat({x}, '') AS BLOB),
-           CAST(group_concat(overview.value, '') AS BLOB),
-           CAST(group_concat({mean}, '') AS BLOB)
+# the list drives the join; a sort would copy every blob. Columns are asked for one after the other:
+# texts that grow side by side are moved in memory again and again.
+READ_KEYS = """
+    SELECT json_group_array(json_array(list.key, width, count))
+    FROM json_each(?) AS list CROSS JOIN overview ON slot = list.value
+"""
+READ_COLUMN = """
+    SELECT CAST(group_concat(overview.{column}, '') AS BLOB)
     FROM json_each(?) AS list CROSS JOIN overview ON slot = list.value
 """
 
 
 def overview_curves(
-    db: sqlite3.Connection, slots: Sequence[int], axis: Axis, *, points: int, mean: bool = True
+    db: sqlite3.Connection,
+    slots: Sequence[int],
+    axis: Axis,
+    *,
+    points: int,
+    figures: int = overview.VALUES,
 ) -> tuple[Curves, NDArray[np.bool_]]:
     """Return a curve for each slot, from its overview and its newest points, and which are exact.
 
     A curve has at most overview.OVERVIEW_MAX + buckets.CHUNK points, or all of its series if those
-    are at most `points`. Without `mean`, there is none.
+    are at most `points`. Of the values of each there are the first `figures`: one, those that are
+    SHOWN, or all.
     """
-    stored = _read_overviews(db, slots, by_time=axis.by_time, mean=mean)
+    stored = _read_overviews(db, slots, by_time=axis.by_time, figures=figures)
     fresh = newest.waiting(db, slots)
     nothing = np.empty((0, stored.values.shape[1]), dtype=np.float32)
     new = _Owned(np.empty(0, dtype=np.int64), np.empty(0), nothing)
@@ -64,11 +71,26 @@ def overview_curves(
     return curves, single | (curves.counts == fresh.totals)
 
 
+def places_of(db: sqlite3.Connection, slots: Sequence[int]) -> tuple[int, Floats]:
+    """Return the largest width of the slots' overviews, and an x in each of their buckets.
+
+    Those that are regular in one way are told once.
+    """
+    wanted = msgspec.json.encode(slots).decode()
+    _, widths, counts = _read_keys(db, wanted)
+    place = _read(db, "place", wanted).reshape(-1, overview.PLACE)
+    first, apart = place[:, overview.X0], place[:, overview.DX]
+    kinds = set(zip(first.tolist(), apart.tolist(), counts.tolist(), strict=True))
+    regular = [x0 + dx * np.arange(count) for x0, dx, count in kinds if x0 == x0]  # noqa: PLR0124  # not NaN
+    width = int(widths.max(initial=buckets.WIDTH_MIN))
+    return width, np.concatenate([*regular, _read(db, "step", wanted)])
+
+
 class _Stored(NamedTuple):
     """Overviews end to end; the figures of each are fresh where there is none."""
 
     counts: Ints
-    widths: NDArray[np.int32]
+    widths: Ints
     place: Floats  # one row of overview.PLACE an overview
     x: Floats  # of those that are not regular, or of all if x is time
     values: NDArray[np.float32]
@@ -99,26 +121,43 @@ class _Owned(NamedTuple):
 
 
 def _read_overviews(
-    db: sqlite3.Connection, slots: Sequence[int], *, by_time: bool, mean: bool
+    db: sqlite3.Connection, slots: Sequence[int], *, by_time: bool, figures: int
 ) -> _Stored:
-    sql = READ_OVERVIEWS.format(x="time" if by_time else "step", mean="mean" if mean else "NULL")
-    asked_json, place_data, x_data, value_data, mean_data = db.execute(
-        sql, (msgspec.json.encode(slots).decode(),)
-    ).fetchone()
-    rows = np.array(msgspec.json.decode(asked_json), dtype=np.int64).reshape(-1, 3)
-    asked = rows[:, 0]
-    assert np.all(asked[1:] > asked[:-1]), "the list drives the join"
-    counts = np.zeros(len(slots), dtype=np.int64)
-    widths = np.full(len(slots), buckets.WIDTH_MIN, dtype=np.int32)
+    wanted = msgspec.json.encode(slots).decode()
+    asked, widths, counts = _read_keys(db, wanted)
     place = np.full((len(slots), overview.PLACE), np.nan)
-    counts[asked], widths[asked] = rows[:, 2], rows[:, 1]
-    place[asked] = np.frombuffer(place_data or b"").reshape(-1, overview.PLACE)
-    values = np.frombuffer(value_data or b"", dtype=np.float32).reshape(-1, overview.SHOWN)
-    if mean:
-        columns = overview.VALUES - overview.SHOWN
-        means = np.frombuffer(mean_data or b"", dtype=np.float32).reshape(-1, columns)
-        values = np.concatenate((values, means), axis=1)
-    return _Stored(counts, widths, place, np.frombuffer(x_data or b""), values)
+    place[asked] = _read(db, "place", wanted).reshape(-1, overview.PLACE)
+    x = _read(db, "time" if by_time else "step", wanted)
+    # A figure is one stretch of memory, and is sent as such.
+    columns = [_read(db, name, wanted, np.float32) for name in overview.COLUMNS[:figures]]
+    return _Stored(
+        _filled(asked, counts, len(slots), 0),
+        _filled(asked, widths, len(slots), buckets.WIDTH_MIN),
+        place,
+        x,
+        np.stack(columns).T,
+    )
+
+
+def _read_keys(db: sqlite3.Connection, wanted: str) -> tuple[Ints, Ints, Ints]:
+    """Return which of the slots have an overview, and the width and count of each."""
+    (found,) = db.execute(READ_KEYS, (wanted,)).fetchone()
+    rows = np.array(msgspec.json.decode(found), dtype=np.int64).reshape(-1, 3)
+    assert np.all(rows[1:, 0] > rows[:-1, 0]), "the list drives the join"
+    return rows[:, 0], rows[:, 1], rows[:, 2]
+
+
+def _read(
+    db: sqlite3.Connection, column: str, wanted: str, dtype: type[Any] = np.float64
+) -> NDArray[Any]:
+    (data,) = db.execute(READ_COLUMN.format(column=column), (wanted,)).fetchone()
+    return np.frombuffer(data or b"", dtype=dtype)
+
+
+def _filled(asked: Ints, numbers: Ints, size: int, otherwise: int) -> Ints:
+    whole = np.full(size, otherwise, dtype=np.int64)
+    whole[asked] = numbers
+    return whole
 
 
 def _with_newest(
@@ -188,7 +227,7 @@ class _Levels(NamedTuple):
 
 
 def _bucketed(
-    fresh: newest.Waiting, key: Floats, widths: NDArray[np.int32], *, by_time: bool
+    fresh: newest.Waiting, key: Floats, widths: Ints, *, by_time: bool
 ) -> tuple[_Owned, Floats]:
     """Gather points into buckets of their curves' widths, and return them and their numbers."""
     order = np.lexsort((key, fresh.owner))  # stable: arrival decides within a bucket
@@ -208,6 +247,8 @@ def _bucketed(
 def _merged(old: NDArray[np.float32], new: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return what is drawn of buckets that got more points."""
     merged = new.copy()
+    if merged.shape[1] == 1:
+        return merged
     merged[:, overview.MIN] = np.minimum(old[:, overview.MIN], new[:, overview.MIN])
     merged[:, overview.MAX] = np.maximum(old[:, overview.MAX], new[:, overview.MAX])
     # A bucket without finite values shows its last one instead, which counts for nothing.

@@ -6,7 +6,8 @@ merged when they are read. So writers may interleave in any way and the view sta
 The newest points of a slot wait in its open chunk until CHUNK of them are there; then they are
 absorbed into its level (see `buckets`), and the overview is made from it. The first chunk of a slot
 is shorter, by its number: series that move together would all be absorbed in one commit otherwise.
-`newest` says how what waits is stored.
+When its segment is finished the rest is absorbed, however little it is. `newest` says how what
+waits is stored.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from foldline_ingest.announce import ANNOUNCED_SERIES_MAX
 from foldline_ingest.batch import Batch, Points, facts
 from foldline_ingest.view import SeriesDelta
 
-from . import buckets, newest, overview, summaries
+from . import buckets, newest, summaries
+from .absorption import Levels
 from .rewinds import Rewind, Rewinds, pass_by, rewinds_of
 from .session import Session
 from .slots import Slot, Slots, rank
@@ -41,9 +43,6 @@ SERIES_PER_SEGMENT_MAX = 1 << 20
 # Slots held in memory: 3.2 KB each, so 100 MiB. When there are more, all are forgotten and those
 # still in use are read again.
 POOL_SLOTS_MAX = 32_768
-# Levels held in memory: 80 KB each at most.
-LEVELS_MAX = 256
-
 
 # What is announced of a summary.
 NEWEST = [summaries.COUNT, summaries.LAST_STEP, summaries.LAST, summaries.LAST_TIME]
@@ -56,19 +55,18 @@ class _Folded(NamedTuple):
     counts: Ints
     starts: Ints
     points: Floats  # three rows: step, value, time
-    full: NDArray[np.bool_]  # the slots that have absorbed a chunk
 
 
 _Part = tuple[Ints, Points]  # where in the pools each point belongs
 NONE = np.empty(0, dtype=np.int64)
-NOTHING = _Folded(NONE, NONE, NONE, np.empty((3, 0)), np.empty(0, dtype=np.bool_))
+NOTHING = _Folded(NONE, NONE, NONE, np.empty((3, 0)))
 
 
 class SeriesView:
     """Folds points into summaries, levels and overviews."""
 
     name = "series"
-    version = 5
+    version = 6
     schema = (
         newest.SCHEMA
         + """
@@ -88,7 +86,8 @@ class SeriesView:
             slot INTEGER PRIMARY KEY, width INTEGER NOT NULL, count INTEGER NOT NULL, data BLOB);
         CREATE TABLE overview (
             slot INTEGER PRIMARY KEY, width INTEGER NOT NULL, count INTEGER NOT NULL,
-            place BLOB, step BLOB, value BLOB, mean BLOB, time BLOB);
+            place BLOB, step BLOB, last BLOB, low BLOB, high BLOB, mean BLOB, weight BLOB,
+            time BLOB);
     """
     )
 
@@ -112,10 +111,11 @@ class SeriesView:
                 self._define_segment(session, batch)
             pass_by(passed, batch)
         new = self._fold(session, parts) if parts else NOTHING
-        self._save(session, new)
-        for batch in batches:
-            if batch.finished:
-                self._tables.pop(session.segments[batch.segment], None)
+        finished = [session.segments[batch.segment] for batch in batches if batch.finished]
+        closed = self._close(session, [self._table(session, segment) for segment in finished])
+        self._save(session, new, closed)
+        for segment in finished:
+            self._tables.pop(segment, None)
         session.told.series += self._deltas(session)
         session.told.truncated |= len(self.touched) > len(session.told.series)
 
@@ -152,7 +152,7 @@ class SeriesView:
         self._slots = Slots()
         self._shared: set[int] = set()  # series that several of the slots belong to
         self._tables: dict[int, Ints] = {}  # segment -> series number -> place
-        self._levels: dict[int, buckets.Level] = {}  # by slot id; the oldest first
+        self._levels = Levels()
         self._rewinds: dict[int, Rewinds] | None = None  # by run; None: not read yet
         self._refolded: Ints = np.empty(0, dtype=np.int64)  # by this commit, since it rewinds
 
@@ -278,10 +278,8 @@ class SeriesView:
         full = self._slots.waiting[touched] + counts >= self._slots.due[touched]
         points = np.stack((step, value, time))
         self._wait(touched, counts, starts, points, ~full)
-        for index in np.flatnonzero(full).tolist():
-            run = slice(starts[index], starts[index] + counts[index])
-            self._absorb(session, int(touched[index]), points[:, run])
-        return _Folded(touched, counts, starts, points, full)
+        self._absorb(session, touched[full], points[:, np.repeat(full, counts)], counts[full])
+        return _Folded(touched, counts, starts, points)
 
     def _wait(
         self, touched: Ints, counts: Ints, starts: Ints, points: Floats, which: NDArray[np.bool_]
@@ -293,68 +291,76 @@ class SeriesView:
         self._slots.chunk[:, self._slots.waiting[place] + within, place] = points[:, mine]
         self._slots.waiting[touched[which]] += counts[which]
 
-    def _absorb(self, session: Session, place: int, points: Floats) -> None:
-        """Add whole chunks to a slot's level; the rest opens the next chunk."""
-        slot, waiting = self._slots.known[place].id, int(self._slots.waiting[place])
-        points = np.concatenate((self._slots.chunk[:, :waiting, place], points), axis=1)
-        level, due = self._level(session, slot), int(self._slots.due[place])
-        if due < buckets.CHUNK:
-            level = buckets.absorb(level, *points[:, :due])
-            self._slots.due[place] = buckets.CHUNK
-        else:
-            due = 0
-        whole = due + (points.shape[1] - due) // buckets.CHUNK * buckets.CHUNK
-        level = buckets.absorb(level, *points[:, due:whole])
-        rest = points.shape[1] - whole
-        self._slots.chunk[:, :rest, place] = points[:, whole:]
-        self._slots.waiting[place] = rest
-        self._levels[slot] = level
-        session.db.execute(
-            "INSERT OR REPLACE INTO level VALUES (?, ?, ?, ?)",
-            (slot, level.width, level.buckets.shape[1], buckets.pack(level)),
-        )
-        session.db.execute(overview.INSERT, (slot, *overview.row(level)))
-        while len(self._levels) > LEVELS_MAX:
-            del self._levels[next(iter(self._levels))]
+    def _absorb(self, session: Session, places: Ints, points: Floats, counts: Ints) -> None:
+        """Add what waits in slots and their new points to their levels, all whole chunks of it.
 
-    def _level(self, session: Session, slot: int) -> buckets.Level:
-        held = self._levels.pop(slot, None)
-        if held is not None:
-            return held
-        row = session.db.execute(
-            "SELECT width, count, data FROM level WHERE slot = ?", (slot,)
-        ).fetchone()
-        return buckets.unpack(*row) if row else buckets.EMPTY
+        What is left of them opens the next chunk.
+        """
+        if not len(places):
+            return
+        slots = self._slots
+        due, waiting = slots.due[places], slots.waiting[places]
+        total = waiting + counts
+        absorbed = due + (total - due) // buckets.CHUNK * buckets.CHUNK
+        ends = np.cumsum(counts).tolist()
+        whole = []
+        for at, place in enumerate(places.tolist()):
+            before = slots.chunk[:, : waiting[at], place]
+            new = points[:, ends[at] - counts[at] : ends[at]]
+            together = np.concatenate((before, new), axis=1)
+            whole.append(together[:, : absorbed[at]])
+            slots.chunk[:, : total[at] - absorbed[at], place] = together[:, absorbed[at] :]
+        slots.waiting[places] = total - absorbed
+        slots.due[places] = buckets.CHUNK
+        self._levels.absorb(session.db, slots.ids(places).tolist(), whole, due.tolist())
 
-    def _save(self, session: Session, new: _Folded) -> None:
+    def _close(self, session: Session, tables: list[Ints]) -> Ints:
+        """Absorb all that waits in the slots of finished segments, and return their places.
+
+        Nothing comes after it.
+        """
+        slots = self._slots
+        places: Ints = np.concatenate([NONE, *tables])
+        places = places[places >= 0]
+        places = places[slots.waiting[places] > 0]
+        if len(places):
+            waiting = slots.waiting[places].tolist()
+            whole = [
+                slots.chunk[:, :count, place]
+                for place, count in zip(places.tolist(), waiting, strict=True)
+            ]
+            self._levels.absorb(session.db, slots.ids(places).tolist(), whole, waiting)
+            slots.waiting[places] = 0
+            slots.due[places] = buckets.CHUNK
+        return places
+
+    def _save(self, session: Session, new: _Folded, closed: Ints) -> None:
         """Write the summaries, and of the new points those that wait now."""
+        slots, again = self._slots, self._refolded
         # What was folded anew is written whole: what earlier commits wrote of it is void.
-        plain = ~np.isin(new.touched, self._refolded) if len(self._refolded) else slice(None)
-        touched, counts, full = new.touched[plain], new.counts[plain], new.full[plain]
+        plain = ~np.isin(new.touched, again) if len(again) else slice(None)
+        touched, counts = new.touched[plain], new.counts[plain]
         # Of a slot that absorbed, only what is left after its last whole chunk.
-        kept = np.where(full, self._slots.waiting[touched], counts)
+        kept = np.minimum(counts, slots.waiting[touched])
         first = new.starts[plain] + counts - kept
         points = new.points[:, np.repeat(first, kept) + rank(kept)]
         self.touched = touched
-        if len(self._refolded):
-            again = self._slots.waiting[self._refolded]
-            waiting = self._slots.chunk[:, rank(again), np.repeat(self._refolded, again)]
-            self.touched = np.concatenate((touched, self._refolded))
-            kept, points = np.concatenate((kept, again)), np.concatenate((points, waiting), axis=1)
-        if not len(self.touched):
+        if len(again):
+            waiting = slots.waiting[again]
+            whole = slots.chunk[:, rank(waiting), np.repeat(again, waiting)]
+            self.touched = np.concatenate((touched, again))
+            kept, points = np.concatenate((kept, waiting)), np.concatenate((points, whole), axis=1)
+        still = np.setdiff1d(closed, self.touched)  # nothing new came, and nothing waits any more
+        places, kept = np.concatenate((self.touched, still)), np.append(kept, 0 * still)
+        if not len(places):
             return
-        ids = self._slots.ids(self.touched)
         recent = newest.Recent(
-            ids,
-            self._slots.summary[:, self.touched],
-            self._slots.waiting[self.touched],
-            kept,
-            points,
+            slots.ids(places), slots.summary[:, places], slots.waiting[places], kept, points
         )
         newest.save(session.db, session.revision, recent)
-        self._slots.moved(self.touched)
+        slots.moved(places)
         if newest.is_due(session.db, session.revision):
-            self._slots.spread(session.db, session.revision)
+            slots.spread(session.db, session.revision)
 
     # -- rewinds
 
@@ -401,9 +407,10 @@ class SeriesView:
         rewinds = self._rewinds_of(session, run)
         assert rewinds is not None  # that is why
         segments = session.db.execute(
-            "SELECT id, writer, offset FROM segment WHERE run = ? ORDER BY writer", (run,)
+            "SELECT id, writer, offset, finished FROM segment WHERE run = ? ORDER BY writer",
+            (run,),
         ).fetchall()
-        for segment, writer, offset in segments:
+        for segment, writer, offset, finished in segments:
             whole = self._table(session, segment)
             if segment not in session.segments.values():
                 self._tables.pop(segment)  # most are finished: nothing will ask for it again
@@ -424,16 +431,14 @@ class SeriesView:
                 points = batch.points.where(keep)
                 points = points.where(table[points.series] >= 0)
                 self._fold(session, [(table[points.series], points)])
+            if finished:
+                self._close(session, [places[late]])
 
     def _empty(self, session: Session, places: Ints) -> None:
         """Take back everything that was folded into these slots."""
         self._slots.empty(places)
         self._refolded = np.concatenate((self._refolded, places))
-        for place in places.tolist():
-            slot = self._slots.known[place].id
-            self._levels.pop(slot, None)
-            session.db.execute("DELETE FROM level WHERE slot = ?", (slot,))
-            session.db.execute("DELETE FROM overview WHERE slot = ?", (slot,))
+        self._levels.remove(session.db, self._slots.ids(places).tolist())
 
     def _hidden(
         self, rewinds: Rewinds, batch: Batch, table: Ints, passed: dict[SegmentName, int]

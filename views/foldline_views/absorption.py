@@ -1,0 +1,106 @@
+"""Levels that a fold adds points to."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from . import buckets, overview
+from .buckets import CHUNK, Level
+from .bundles import Bundle, absorb_each, bundled
+from .levels import BLOCK_SLOTS
+
+__all__ = ["Levels"]
+
+Floats = NDArray[np.float64]
+_Row = tuple[int, int, bytes]  # width, count, data
+
+NO_ROW: _Row = (buckets.EMPTY.width, 0, b"")
+
+# Levels held in memory: 80 KB each at most.
+LEVELS_MAX = 256
+
+READ = """
+    SELECT slot, width, count, level.data FROM json_each(?) AS list JOIN level ON slot = list.value
+"""
+# See database.BULK_INSERT.
+INSERT = """
+    INSERT OR REPLACE INTO level
+    SELECT value->>0, value->>1, value->>2, substr(:data, 1 + (value->>3), value->>4)
+    FROM json_each(:rows)
+"""
+
+
+class Levels:
+    """The levels of slots, each with its overview; those that moved last are held in memory."""
+
+    def __init__(self) -> None:
+        self._held: dict[int, _Row] = {}  # by slot; the oldest first
+
+    def absorb(
+        self,
+        db: sqlite3.Connection,
+        slots: Sequence[int],
+        points: Sequence[Floats],
+        due: Sequence[int],
+    ) -> None:
+        """Add points to the levels of slots, in order of arrival, and write what becomes of them.
+
+        The first chunk of each has as many points as are due, those after it have CHUNK; what is
+        left at the end is a chunk too.
+        """
+        for begin in range(0, len(slots), BLOCK_SLOTS):
+            block = slice(begin, begin + BLOCK_SLOTS)
+            levels = [buckets.unpack(*row) for row in self._rows(db, slots[block])]
+            bundle = _absorbed(levels, points[block], due[block])
+            self._write(db, slots[block], bundle)
+
+    def remove(self, db: sqlite3.Connection, slots: Sequence[int]) -> None:
+        """Take the levels of slots away."""
+        for slot in slots:
+            self._held.pop(slot, None)
+        db.executemany("DELETE FROM level WHERE slot = ?", [(slot,) for slot in slots])
+        db.executemany("DELETE FROM overview WHERE slot = ?", [(slot,) for slot in slots])
+
+    def _rows(self, db: sqlite3.Connection, slots: Sequence[int]) -> list[_Row]:
+        missing = [slot for slot in slots if slot not in self._held]
+        read = db.execute(READ, (msgspec.json.encode(missing).decode(),)).fetchall()
+        known: dict[int, _Row] = {slot: (width, count, data) for slot, width, count, data in read}
+        return [known.get(slot) or self._held.pop(slot, NO_ROW) for slot in slots]
+
+    def _write(self, db: sqlite3.Connection, slots: Sequence[int], bundle: Bundle) -> None:
+        rows = [
+            (level.width, level.buckets.shape[1], buckets.pack(level)) for level in bundle.levels()
+        ]
+        places, at = [], 0
+        for slot, (width, count, data) in zip(slots, rows, strict=True):
+            places.append((slot, width, count, at, len(data)))
+            at += len(data)
+        whole = b"".join(data for _, _, data in rows)
+        db.execute(INSERT, {"rows": msgspec.json.encode(places).decode(), "data": whole})
+        which, columns = overview.rows(bundle)
+        told = [(slot, *row) for slot, row in zip(slots, which, strict=True)]
+        db.execute(overview.INSERT, {"rows": msgspec.json.encode(told).decode(), **columns})
+        self._held.update(zip(slots, rows, strict=True))
+        while len(self._held) > LEVELS_MAX:
+            del self._held[next(iter(self._held))]
+
+
+def _absorbed(levels: Sequence[Level], points: Sequence[Floats], due: Sequence[int]) -> Bundle:
+    first = [new[:, :count] for new, count in zip(points, due, strict=True)]
+    bundle = absorb_each(levels, first)
+    more = [place for place, new in enumerate(points) if new.shape[1] > due[place]]
+    if not more:
+        return bundle
+    whole = list(bundle.levels())
+    for place in more:
+        new = points[place][:, due[place] :]
+        end = new.shape[1] // CHUNK * CHUNK
+        whole[place] = buckets.absorb(whole[place], *new[:, :end])
+        if end < new.shape[1]:
+            (whole[place],) = absorb_each([whole[place]], [new[:, end:]]).levels()
+    return bundled(whole)
