@@ -90,7 +90,7 @@ function paintKey(
   context.fillText(key.label, left + 16 * ratio, top + 9 * ratio, (KEY_WIDTH_PX - 24) * ratio);
 }
 
-/** One line of an export as text, with the columns that name it. */
+/** One line of an export as text, with the words that name it. */
 export interface ExportLine {
   readonly names: readonly string[];
   readonly line: Line;
@@ -108,10 +108,28 @@ function shortest(value: number): string {
   return String(Number(value.toPrecision(FLOAT32_DIGITS)));
 }
 
-/**
- * The points on screen as CSV: the names, x, the value as logged, its bucket's extremes, and the
- * smoothed value where there is one. Only points between `from` and `to` in x are written.
- */
+/** A point as it is exported: the value as logged, its bucket's extremes, and what smoothing made. */
+interface ExportPoint {
+  readonly x: number;
+  readonly value: number;
+  readonly min: number;
+  readonly max: number;
+  readonly smoothed: number | null;
+}
+
+function pointsOf({ x, y, raw, low, high }: Line, from: number, to: number): ExportPoint[] {
+  const values = raw ?? y;
+  const points: ExportPoint[] = [];
+  for (let i = 0; i < x.length; i++) {
+    if (x[i]! < from || x[i]! > to) continue;
+    const value = values[i]!;
+    const extent = { min: low?.[i] ?? value, max: high?.[i] ?? value };
+    points.push({ x: x[i]!, value, ...extent, smoothed: raw ? y[i]! : null });
+  }
+  return points;
+}
+
+/** The points between `from` and `to` in x as CSV, one line for each. */
 export function csvOf(
   heads: readonly string[],
   lines: readonly ExportLine[],
@@ -123,18 +141,40 @@ export function csvOf(
   const out = [columns.map(csvField).join(',')];
   for (const { names, line } of lines) {
     const start = names.map(csvField).join(',');
-    const values = line.raw ?? line.y;
-    for (let i = 0; i < line.x.length; i++) {
-      const x = line.x[i]!;
-      if (x < from || x > to) continue;
-      const low = line.low ? line.low[i] : values[i];
-      const high = line.high ? line.high[i] : values[i];
-      const smooth = line.raw ? shortest(line.y[i]!) : '';
-      const numbers = [values[i]!, low!, high!].map(shortest).join(',');
-      out.push(`${start},${x},${numbers},${smooth}`);
+    for (const { x, value, min, max, smoothed } of pointsOf(line, from, to)) {
+      const numbers = [value, min, max].map(shortest).join(',');
+      out.push(`${start},${x},${numbers},${smoothed === null ? '' : shortest(smoothed)}`);
     }
   }
   return `${out.join('\n')}\n`;
+}
+
+/** JSON has no NaN and no infinity: they are spelled out, as the server does. */
+function spelled(value: number): number | string {
+  return Number.isFinite(value) ? Number(shortest(value)) : String(value);
+}
+
+/** The same as a list of lines, each with its names and its columns. */
+export function jsonOf(
+  heads: readonly string[],
+  lines: readonly ExportLine[],
+  axis: string,
+  from: number,
+  to: number,
+): string {
+  const told = lines.map(({ names, line }) => {
+    const points = pointsOf(line, from, to);
+    const column = (read: (point: ExportPoint) => number) => points.map((p) => spelled(read(p)));
+    return {
+      ...Object.fromEntries(heads.map((head, at) => [head, names[at]])),
+      [axis]: points.map(({ x }) => x),
+      value: column(({ value }) => value),
+      min: column(({ min }) => min),
+      max: column(({ max }) => max),
+      ...(line.raw ? { smoothed: column(({ smoothed }) => smoothed ?? NaN) } : {}),
+    };
+  });
+  return `${JSON.stringify(told)}\n`;
 }
 
 /** Hand a file to the reader's downloads. */

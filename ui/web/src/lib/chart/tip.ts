@@ -4,6 +4,8 @@ export interface TipRow {
   readonly label: string;
   readonly value: string;
   readonly strong?: boolean;
+  /** Also on the small card of a point that is pinned, as what is strong is. */
+  readonly kept?: boolean;
 }
 
 export interface TipText {

@@ -10,6 +10,12 @@ import { type Curves, gathering } from './gathering';
 
 /** Series per request: the first answer is on screen while the next ones travel. */
 const CHUNK_SERIES = 250;
+/**
+ * Beyond this many series each is asked for in what the server keeps ready to be drawn whole; more
+ * points of so many lines could not be told apart, and zooming in brings them.
+ */
+const FINE_SERIES = 64;
+const READY_POINTS = 256;
 /** A page that is still filling is drawn anew at most this often: each time costs a full draw. */
 const PARTIAL_MS = 500;
 /** Points per series when zoomed in, the most that the server gives. */
@@ -37,6 +43,7 @@ export interface CurvesAsked {
   /** Series shown at most; `total` tells how many there are. */
   readonly limit: number;
   readonly axis: AxisWord;
+  /** Points of each series where they are few. */
   readonly points: number;
   readonly smooth: Smooth | null;
   readonly inherit: boolean;
@@ -64,6 +71,8 @@ export class CurveLoader {
 
   #wanted: CurvesAsked | null = null;
   #found: { query: string; limit: number; answer: SeriesResponse } | null = null;
+  /** How many series there are to show. */
+  #count = 0;
   #zoom: Range | null = null;
   #loading: AbortController | null = null;
   #refining: AbortController | null = null;
@@ -116,6 +125,7 @@ export class CurveLoader {
     try {
       const found = await this.#search(wanted, control.signal);
       const ids = found.series.map((head) => head.series);
+      this.#count = ids.length;
       await this.#fill(ids, wanted, control.signal, () => {
         this.#take(found);
         this.shown = wanted;
@@ -184,7 +194,9 @@ export class CurveLoader {
 
   #frames(ids: readonly number[], wanted: CurvesAsked, range: Range | null): Promise<Curves> {
     const { axis, smooth, inherit } = wanted;
-    const points = range ? DETAIL_POINTS : wanted.points;
+    const many = this.#count > FINE_SERIES;
+    const whole = many ? Math.min(READY_POINTS, wanted.points) : wanted.points;
+    const points = range ? DETAIL_POINTS : whole;
     return gathering.ask(ids, { axis, points, range, smooth, inherit });
   }
 

@@ -1,7 +1,7 @@
 /** The centre and the spread of groups of series, worked out by the server over all members. */
 
 import { getFrames } from '../api/client';
-import { decodeFrames } from '../api/frames';
+import { decodeFrames, type FrameGroup, type FrameSeries } from '../api/frames';
 import type { Aggregate, Json, Smooth } from '../api/types';
 import type { Range } from '../chart/model';
 import { type AxisWord, axisOf } from './axis';
@@ -10,6 +10,8 @@ import { type AxisWord, axisOf } from './axis';
 export interface SpreadsAsked {
   readonly query: string;
   readonly by: readonly string[];
+  /** Worked out for each run, and grouped as well. */
+  readonly expressions: readonly string[];
   readonly line: Aggregate['line'];
   readonly band: Aggregate['band'];
   readonly axis: AxisWord;
@@ -36,12 +38,14 @@ export interface Spreads {
   readonly groups: readonly Spread[];
 }
 
-export async function readSpreads(
+async function read(
   asked: SpreadsAsked,
   range: Range | null,
   signal: AbortSignal,
-): Promise<Spreads> {
-  const { query, by, line, band, axis, points, smooth } = asked;
+  by: readonly string[],
+  expressions: readonly string[],
+): Promise<{ group: FrameGroup; frame: FrameSeries }[]> {
+  const { query, line, band, axis, points, smooth } = asked;
   const buffer = await getFrames({
     query,
     x: axisOf(axis),
@@ -49,22 +53,58 @@ export async function readSpreads(
     range: range && [range[0], range[1]],
     columns: ['last'],
     smooth,
+    expressions: [...expressions],
     aggregate: { by: [...by], line, band },
   }, signal);
   const { series, groups } = decodeFrames(buffer);
+  return series.map((frame, at) => ({ group: groups[at]!, frame }));
+}
+
+function spreadOf(by: readonly Json[], members: number, { x, columns }: FrameSeries): Spread {
+  const none = new Float32Array(x.length).fill(NaN);
   return {
-    asked,
-    groups: series.map(({ x, columns }, at) => {
-      const none = new Float32Array(x.length).fill(NaN);
-      return {
-        by: groups[at]!.by,
-        members: groups[at]!.members,
-        x,
-        mid: columns.smooth ?? columns.line ?? none,
-        low: columns.low ?? none,
-        high: columns.high ?? none,
-        counts: columns.members ?? none,
-      };
-    }),
+    by,
+    members,
+    x,
+    mid: columns.smooth ?? columns.line ?? none,
+    low: columns.low ?? none,
+    high: columns.high ?? none,
+    counts: columns.members ?? none,
   };
+}
+
+const OF_RUNS = /^run\b/;
+
+/** Groups of expressions: runs alone tell them apart, and each expression by itself. */
+async function readExpressed(
+  asked: SpreadsAsked,
+  range: Range | null,
+  signal: AbortSignal,
+): Promise<Spread[]> {
+  const { by, expressions } = asked;
+  if (!expressions.length) return [];
+  const words = by.filter((word) => OF_RUNS.test(word));
+  const found = await read(asked, range, signal, words, expressions);
+  return found.map(({ group, frame }) => {
+    const expression = expressions[group.expression ?? 0]!;
+    const told = by.map((word): Json => {
+      if (OF_RUNS.test(word)) return group.by[words.indexOf(word)] ?? null;
+      return word === 'metric.name' ? expression : null;
+    });
+    return spreadOf(told, group.members, frame);
+  });
+}
+
+export async function readSpreads(
+  asked: SpreadsAsked,
+  range: Range | null,
+  signal: AbortSignal,
+): Promise<Spreads> {
+  const [series, expressed] = await Promise.all([
+    read(asked, range, signal, asked.by, []),
+    // A wrong expression is told of where it is drawn: the groups of series stand without it.
+    readExpressed(asked, range, signal).catch(() => []),
+  ]);
+  const groups = series.map(({ group, frame }) => spreadOf(group.by, group.members, frame));
+  return { asked, groups: [...groups, ...expressed] };
 }

@@ -12,6 +12,8 @@ import { fieldTitle, fieldValue, labelOf, paramAt } from './fields';
 
 /** Parameters on the card. */
 const TIP_PARAMS = 3;
+/** From here on a fraction of x is more than anybody reads. */
+const WHOLE_FROM = 1_000;
 
 export interface CardInput {
   readonly facets: readonly Facet[];
@@ -33,10 +35,12 @@ export function describePoint(line: Line, index: number, input: CardInput): TipT
 
 /** Where a point stands, in the words of its axis. */
 export function placeOf(axis: AxisWord, x: number): TipRow {
-  if (axis === 'step') return { label: 'step', value: formatCount(x) };
-  if (axis === 'relative') return { label: 'time', value: durationText(Math.round(x)) };
-  if (axis === 'time') return { label: 'at', value: formatMoment(x) };
-  return { label: axisTitle(axis), value: formatValue(x) };
+  const kept = true;
+  if (axis === 'step') return { label: 'step', value: formatCount(x), kept };
+  if (axis === 'relative') return { label: 'time', value: durationText(Math.round(x)), kept };
+  if (axis === 'time') return { label: 'at', value: formatMoment(x), kept };
+  const short = Math.abs(x) >= WHOLE_FROM ? Math.round(x) : x;
+  return { label: axisTitle(axis), value: formatValue(short), kept };
 }
 
 function describeGroup(band: GroupBand, index: number, axis: AxisWord): TipText {
@@ -67,7 +71,7 @@ function describeMember(line: Line, index: number, member: Member, input: CardIn
     rows.push({ label: 'min … max', value: `${formatValue(low, 3)} … ${formatValue(high, 3)}` });
   }
   const delta = deltaOf(line, index, member, input);
-  if (delta !== null) rows.push({ label: 'Δ baseline', value: signed(delta) });
+  if (delta !== null) rows.push({ label: 'Δ baseline', value: signed(delta), kept: true });
   rows.push(placeOf(input.axis, line.x[index]!), ...settings(member, input));
   return { title: runName(run, head.run), rows };
 }

@@ -237,7 +237,10 @@ export class MetricsPage {
     const without = hiddenRuns.length ? `run.id not in ${literal([...hiddenRuns])}` : '';
     this.spreads.ask(
       ready && centre !== 'none'
-        ? { query: both(query, without), by: this.#by, line: centre, band: bandOf(band), ...look }
+        ? {
+          query: both(query, without), by: this.#by, expressions, line: centre,
+          band: bandOf(band), ...look,
+        }
         : null,
     );
     this.expressed.ask(

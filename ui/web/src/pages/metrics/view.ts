@@ -294,7 +294,7 @@ export function bandOf(word: BandWord): Aggregate['band'] {
 }
 
 export function centreTitle(word: CentreWord): string {
-  return { none: 'none', mean: 'mean', median: 'median', min: 'minimum', max: 'maximum' }[word];
+  return { none: 'none', mean: 'mean', median: 'median', min: 'min', max: 'max' }[word];
 }
 
 const BAND_TITLES: Record<BandWord, string> = {

@@ -1,0 +1,53 @@
+/** What is exported is what is on screen, in a form that other programs read. */
+
+import { expect, it } from 'vitest';
+import { csvOf, jsonOf } from '../../../src/lib/chart/export';
+import { LINEAR } from '../../../src/lib/chart/scales';
+import { escaped, svgOf } from '../../../src/lib/chart/svg';
+import { lineOf } from './samples';
+
+const line = lineOf([1, NaN, 3], {
+  low: Float32Array.of(0, NaN, 3), high: Float32Array.of(2, NaN, 3),
+});
+const named = [{ names: ['r"1', 'a,b'], line }];
+
+it('writes each visible point as a row, with the extremes of its bucket', () => {
+  const rows = csvOf(['run', 'name'], named, 'step', 0, 1).trimEnd().split('\n');
+  expect(rows).toEqual([
+    'run,name,step,value,min,max,smoothed', '"r""1","a,b",0,1,0,2,', '"r""1","a,b",1,NaN,NaN,NaN,',
+  ]);
+});
+
+it('writes lines as JSON, with NaN spelled out', () => {
+  const told = JSON.parse(jsonOf(['run', 'name'], named, 'step', 0, 9));
+  expect(told).toEqual([
+    { run: 'r"1', name: 'a,b', step: [0, 1, 2], value: [1, 'NaN', 3], min: [0, 'NaN', 3],
+      max: [2, 'NaN', 3] },
+  ]);
+});
+
+it('draws the same paths as SVG, and shows names as text', () => {
+  const palette = {
+    surface: '#fff', veil: '#fff', grid: '#eee', text: '#111', muted: '#666', bad: '#c00',
+    dark: false,
+  };
+  const svg = svgOf(
+    [{
+      title: '<b>&', frame: {
+        x: [0, 2], y: [0, 4], scaleX: LINEAR, scaleY: LINEAR, xKind: 'step',
+        lines: [lineOf([1, 2, 3], { color: '#123456' })], bands: [], palette,
+        width: 300, height: 200,
+      },
+    }],
+    [{ label: 'a<script>', color: '#123456' }],
+    1,
+  );
+  expect(svg).toContain('stroke="#123456"');
+  expect(svg).toContain('&lt;b&gt;&amp;');
+  expect(svg).not.toContain('<script');
+  expect(svg.match(/<path d="M46 /g)?.length).toBeGreaterThan(0);
+});
+
+it('replaces characters that XML cannot hold', () => {
+  expect(escaped('a\u0000"b')).toBe('a\ufffd&quot;b');
+});
