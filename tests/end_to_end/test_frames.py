@@ -1,4 +1,4 @@
-"""What users kept, shown in our page, and what it can't do there."""
+"""What users kept, shown in our page."""
 
 from __future__ import annotations
 

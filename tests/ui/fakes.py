@@ -272,13 +272,22 @@ class Fake:
         self.layout.create()
         self.layout.views.mkdir(exist_ok=True)
 
-    def app(self, *, host: str = "127.0.0.1", bundle: Path | None = None) -> web.Application:
+    def app(
+        self, *, host: str = "127.0.0.1", bundle: Path | None = None, prefix: str = ""
+    ) -> web.Application:
         async def open_reader() -> FakeViews:
             return self.views
 
         folder = bundle or self.layout.root / "no bundle"
         return compose(
-            Composition(self.layout, lambda: self.supervisor, open_reader, host, Bundle(folder))
+            Composition(
+                self.layout,
+                lambda: self.supervisor,
+                open_reader,
+                host,
+                Bundle(folder, prefix),
+                prefix,
+            )
         )
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -65,7 +66,7 @@ class Server:
 
     @property
     def port(self) -> int:
-        return int(self.url.rstrip("/").rpartition(":")[2])
+        return int(urlsplit(self.url).port or 0)
 
     def ask(self, path: str, body: object = None) -> Any:
         """Return the JSON answer of a route."""

@@ -56,6 +56,12 @@ def test_help_and_version_load_no_server() -> None:
     assert not loaded & {"aiohttp", "numpy", "anyio", "aiosqlite"}
 
 
+@pytest.mark.parametrize("prefix", ["lab", "/a b", "/<x>", "/../x", "/x/..", "//x", "/{x}", '/"'])
+def test_a_prefix_is_a_path(prefix: str) -> None:
+    """What could be taken for something else in a page or in a route is refused."""
+    check(foldline_command("up", "--prefix", prefix), Exit.USAGE, "no path such as")
+
+
 @pytest.mark.parametrize(
     "words", [("up",), ("runs", "ls"), ("runs", "show"), ("verify",), ("rebuild",), ("demo",)]
 )

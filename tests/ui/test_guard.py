@@ -90,6 +90,15 @@ async def test_our_own_page_can_post(tmp_path: Path) -> None:
         assert (await client.post(SEARCH, json={}, headers=headers)).status == 200
 
 
+async def test_our_own_page_can_post_through_a_proxy(tmp_path: Path) -> None:
+    """A proxy's name is not ours, but the browser says that the page came from where it asks."""
+    async with serving(Fake(tmp_path)) as client:
+        headers = {"Origin": "https://lab.example.org", "Sec-Fetch-Site": "same-origin"}
+        assert (await client.post(SEARCH, json={}, headers=headers)).status == 200
+        headers["Host"] = "lab.example.org"
+        assert (await client.post(SEARCH, json={}, headers=headers)).status == 403
+
+
 async def test_every_answer_carries_the_policy(tmp_path: Path) -> None:
     """No route, page or error is without the headers that fence the browser in."""
     paths = [

@@ -64,6 +64,29 @@ async def test_files_beside_the_index_are_asked_for_each_time(tmp_path: Path, bu
     assert answer.headers["Cache-Control"] == "no-cache"
 
 
+async def test_behind_a_proxy_all_is_below_the_prefix(tmp_path: Path, bundle: Path) -> None:
+    """Pages, assets and the API answer with the prefix and without; the index says where it is."""
+    index = '<!doctype html><base href="/" /><div id=app></div>'
+    (bundle / "index.html").write_text(index)
+    (bundle / "index.html.gz").write_bytes(gzip.compress(index.encode()))
+    fake = Fake(tmp_path)
+    async with serving(fake, app=fake.app(bundle=bundle, prefix="/lab/fold")) as client:
+        for path in ("/lab/fold/", "/lab/fold/runs/0k1", "/", "/runs"):
+            for encoding in ("gzip", "identity"):
+                answer = await client.get(path, headers={"Accept-Encoding": encoding})
+                assert '<base href="/lab/fold/" />' in await answer.text()
+        for path in ("/lab/fold/assets/index-abc.js", "/assets/index-abc.js"):
+            assert await (await client.get(path)).read() == SCRIPT
+        for path in ("/lab/fold/api/v1/health", "/api/v1/health"):
+            assert (await client.get(path)).content_type == "application/json"
+        entered = await client.get("/lab/fold", allow_redirects=False)
+        assert (entered.status, entered.headers["Location"]) == (307, "/lab/fold/")
+        for path in ("/lab/fold/api/v1/nope", "/lab/fold/api/nope", "/lab/fold/nope.js"):
+            assert (await client.get(path)).status == 404
+        async with client.get("/lab/fold/api/v1/events") as events:
+            assert events.content_type == "text/event-stream"
+
+
 @pytest.mark.parametrize(
     "path",
     [

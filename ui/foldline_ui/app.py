@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -27,16 +28,15 @@ from .failure import failures
 from .guard import add_headers, guard, names_of
 from .notices import Notices
 from .pages import Bundle
-from .parts import HUB, LAYOUT, NOTICES, READER, ROUTES, VITALS, Announcements
+from .parts import HUB, LAYOUT, NOTICES, READER, ROUTES, USAGE, VITALS, Announcements
 from .route import BODY_BYTES_MAX
+from .usage import Usage
 from .vitals import Vitals
 
 __all__ = ["Composition", "compose"]
 
 log = logging.getLogger(__name__)
 
-# All that is not the API: a wrong method or path there is told as such, and never shown a page.
-PAGES = "/{path:(?!api(?:/|$)).*}"
 STATE_POLL_S = 1.0  # how soon a fold process that died is seen, when nothing else moves
 
 
@@ -49,6 +49,7 @@ class Composition:
     open_reader: Callable[[], Awaitable[Views]]
     host: str = "127.0.0.1"
     bundle: Bundle | None = None
+    prefix: str = ""  # the path that a proxy hands on to us, such as "/lab"
 
 
 def compose(parts: Composition) -> web.Application:
@@ -58,10 +59,18 @@ def compose(parts: Composition) -> web.Application:
     )
     app[LAYOUT] = parts.layout
     app[HUB] = Hub()
+    app[USAGE] = Usage(parts.layout)
     app[NOTICES] = Notices(parts.layout, app[HUB])
     app[ROUTES] = routes.table()
     app[ROUTES].install(app.router)
-    app.router.add_get(PAGES, (parts.bundle or Bundle()).answer)
+    bundle = parts.bundle or Bundle(prefix=parts.prefix)
+    # A proxy hands the prefix on or takes it away: we answer both.
+    if parts.prefix:
+        app[ROUTES].install(app.router, parts.prefix)
+        app.router.add_get(parts.prefix, bundle.enter)
+    # All that is not the API: a wrong method or path there is told as such, and never shown a page.
+    prefix = re.escape(parts.prefix.lstrip("/"))
+    app.router.add_get(f"/{{path:(?!(?:{prefix}/)?api(?:/|$)).*}}", bundle.answer)
     app.on_response_prepare.append(add_headers())
     app.on_shutdown.append(_close_streams)
     app.cleanup_ctx.append(_engine(parts))
@@ -82,6 +91,7 @@ def _engine(parts: Composition) -> Callable[[web.Application], AsyncIterator[Non
             tasks = [
                 asyncio.create_task(_relay(app, announcements, reading)),
                 asyncio.create_task(_watch(app)),
+                asyncio.create_task(app[USAGE].run()),
                 asyncio.create_task(Delivery(parts.layout).run()),
             ]
             try:

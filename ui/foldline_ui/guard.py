@@ -96,7 +96,10 @@ def _name(host: str) -> str:
 
 def _same_origin(request: web.Request, host: str) -> bool:
     # Programs that are no browser send neither header. A browser sends at least one of the two.
-    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+    site = request.headers.get("Sec-Fetch-Site")
+    if site == "same-origin":
+        return True  # behind a proxy the origin is the proxy's, and Host may be ours
+    if site not in {None, "none"}:
         return False
     origin = request.headers.get(hdrs.ORIGIN)
     return origin is None or origin.lower() in {f"http://{host}".lower(), f"https://{host}".lower()}

@@ -6,8 +6,11 @@ in `assets/` carry a hash of what they hold and may be kept for ever; all else i
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import mimetypes
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -20,6 +23,7 @@ __all__ = ["Bundle", "Page"]
 
 STATIC = Path(__file__).with_name("static")
 INDEX = "index.html"
+BASE = b'<base href="/" />'  # the line of the index that says where the app is
 FOREVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"
 GZIP_SUFFIX = ".gz"
@@ -69,16 +73,20 @@ class Page:
 class Bundle:
     """The built front-end, or the page that says that there is none."""
 
-    def __init__(self, folder: Path = STATIC) -> None:
+    def __init__(self, folder: Path = STATIC, prefix: str = "") -> None:
+        self._prefix = prefix
         self._pages = {
-            file.relative_to(folder).as_posix(): _page(file, folder)
-            for file in sorted(folder.rglob("*"))
-            if file.is_file() and file.suffix != GZIP_SUFFIX and not file.name.startswith(".")
+            name: _page(body, packed, name)
+            for name, (body, packed) in _files(folder).items()
+            if not name.endswith(GZIP_SUFFIX) and not name.rpartition("/")[2].startswith(".")
         }
+        if prefix and (index := self._pages.get(INDEX)):
+            body = index.body.replace(BASE, BASE.replace(b"/", prefix.encode() + b"/", 1), 1)
+            self._pages[INDEX] = _page(body, gzip.compress(body, mtime=0), INDEX)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer a file by its path, and any other path with the page that finds its own way."""
-        path = request.path.lstrip("/")
+        path = request.path.removeprefix(self._prefix).lstrip("/")
         if page := self._pages.get(path):
             return page.answer(request)
         # Routes of the front-end have no dots; a path that has one names a file that is not there.
@@ -90,15 +98,30 @@ class Bundle:
             status=HTTPStatus.SERVICE_UNAVAILABLE, text=NOT_BUILT, content_type="text/html"
         )
 
+    async def enter(self, _: web.Request) -> web.StreamResponse:
+        """Send whoever asks for the prefix alone into it: what is relative is below it then."""
+        headers = {hdrs.LOCATION: f"{self._prefix}/"}
+        return web.Response(status=HTTPStatus.TEMPORARY_REDIRECT, headers=headers)
 
-def _page(file: Path, folder: Path) -> Page:
-    body = file.read_bytes()
-    packed = file.with_name(file.name + GZIP_SUFFIX)
-    guessed = TYPES.get(file.suffix) or mimetypes.guess_type(file.name)[0]
+
+def _files(folder: Path) -> dict[str, tuple[bytes, bytes | None]]:
+    """Return the files below a folder, each with what it is packed; a build may be at work."""
+    found: dict[str, bytes] = {}
+    # Not Path.rglob: it fails where a folder goes that it was about to look into.
+    for below, _, names in os.walk(folder):
+        for name in names:
+            file = Path(below, name)
+            with suppress(FileNotFoundError):
+                found[file.relative_to(folder).as_posix()] = file.read_bytes()
+    return {name: (body, found.get(name + GZIP_SUFFIX)) for name, body in sorted(found.items())}
+
+
+def _page(body: bytes, packed: bytes | None, name: str) -> Page:
+    guessed = TYPES.get(Path(name).suffix) or mimetypes.guess_type(name)[0]
     return Page(
         body=body,
-        packed=packed.read_bytes() if packed.is_file() else None,
+        packed=packed,
         type=guessed or "application/octet-stream",
         tag=hashlib.sha256(body).hexdigest()[:16],
-        keep=FOREVER if file.relative_to(folder).parts[0] == "assets" else ASK_AGAIN,
+        keep=FOREVER if name.startswith("assets/") else ASK_AGAIN,
     )

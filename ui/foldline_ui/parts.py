@@ -19,9 +19,10 @@ from foldline_views.reader import Views
 from .events import Hub
 from .notices import Notices
 from .route import RouteTable
+from .usage import Usage
 from .vitals import Vitals
 
-__all__ = ["HUB", "LAYOUT", "NOTICES", "READER", "ROUTES", "VITALS", "Announcements"]
+__all__ = ["HUB", "LAYOUT", "NOTICES", "READER", "ROUTES", "USAGE", "VITALS", "Announcements"]
 
 
 class Announcements(Protocol):
@@ -40,4 +41,5 @@ HUB = web.AppKey("HUB", Hub)
 NOTICES = web.AppKey("NOTICES", Notices)
 VITALS = web.AppKey("VITALS", Vitals)
 LAYOUT = web.AppKey("LAYOUT", Layout)
+USAGE = web.AppKey("USAGE", Usage)
 ROUTES = web.AppKey("ROUTES", RouteTable)

@@ -130,10 +130,10 @@ class RouteTable:
                 media=route.media,
             )(route.answer)
 
-    def install(self, router: web.UrlDispatcher) -> None:
-        """Let the router serve the table."""
+    def install(self, router: web.UrlDispatcher, prefix: str = "") -> None:
+        """Let the router serve the table, below a prefix."""
         for route in self:
-            router.add_route(route.method, API_PREFIX + route.path, route.serve)
+            router.add_route(route.method, prefix + API_PREFIX + route.path, route.serve)
 
 
 def _query(request: web.Request, kind: type[Asked]) -> Asked:

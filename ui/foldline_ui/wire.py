@@ -120,9 +120,6 @@ class RunsAsked(Request, frozen=True):
         | None
     ) = None
     metrics: Annotated[tuple[OneMetric, ...], Meta(max_length=METRICS_MAX)] = ()
-    offset: Annotated[
-        int, Meta(ge=0, description="Runs to leave out before the first; none behind a cursor.")
-    ] = 0
 
 
 class ExplainAsked(Request, frozen=True):
@@ -219,8 +216,9 @@ class Disk(msgspec.Struct, frozen=True):
     """What the store takes of the disk, and what is left, in bytes."""
 
     free_bytes: int
-    log_bytes: int
+    log_bytes: int  # as it was written: what is packed takes less
     views_bytes: int
+    blobs_bytes: int | None = None  # as it was measured last; None before the first time
 
 
 class Health(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from importlib.metadata import version
 
 from foldline.layout import STORE_DEFAULT
@@ -16,6 +17,7 @@ RUNS_LIMIT_DEFAULT = 20  # what fits a terminal without scrolling
 FOUND_LIMIT_DEFAULT = 10  # with their hits they fill a terminal
 FOUND_MAX = 200  # runs of a search, as over HTTP
 HITS_DEFAULT = 3
+PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")  # it stands in HTML and in routes as it is
 RUNS_MAX = 1000  # rows of a list, as over HTTP: more are for a script, which asks by query
 
 
@@ -63,6 +65,13 @@ def _add_up(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     up_.add_argument("--host", default="127.0.0.1", help="loopback only, for now (%(default)s)")
     up_.add_argument(
         "--port", type=int, default=PORT_DEFAULT, help="0 picks any that is free (%(default)s)"
+    )
+    up_.add_argument(
+        "--prefix",
+        type=_prefix,
+        default="",
+        metavar="/PATH",
+        help="the path under which a reverse proxy hands requests on",
     )
     up_.add_argument("--open", action="store_true", help="open the browser")
     up_.set_defaults(module="up", function="run")
@@ -297,6 +306,14 @@ def _runs(text: str) -> int:
 def _found(text: str) -> int:
     """Read a number of runs or hits of a search; argparse tells of the error."""
     return _number(text, FOUND_MAX)
+
+
+def _prefix(text: str) -> str:
+    """Read the path that a proxy serves us under; argparse tells of the error."""
+    prefix = text.rstrip("/")
+    if prefix and (PREFIX.fullmatch(prefix) is None or {".", ".."} & {*prefix.split("/")}):
+        raise argparse.ArgumentTypeError(f"{text!r} is no path such as /lab/foldline")
+    return prefix
 
 
 def _number(text: str, most: int) -> int:

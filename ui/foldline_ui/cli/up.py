@@ -28,7 +28,8 @@ def run(arguments: argparse.Namespace) -> Exit:
     layout = Layout(store_path(arguments.store))
     layout.create()
     with Claim(layout) as claim, bind(arguments.host, arguments.port) as listening:
-        url = address(listening)
+        url = address(listening) + arguments.prefix.lstrip("/")
+        url = url if url.endswith("/") else f"{url}/"
 
         def ready() -> None:
             claim.publish(url)
@@ -47,6 +48,7 @@ def run(arguments: argparse.Namespace) -> Exit:
                 supervise=lambda: Supervisor(command),
                 open_reader=lambda: Views.open(layout.views),
                 host=arguments.host,
+                prefix=arguments.prefix,
             )
         )
         anyio.run(serve, app, listening, ready)

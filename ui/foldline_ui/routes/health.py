@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,8 +11,9 @@ from aiohttp import web
 
 from foldline.layout import STORE_DEFAULT
 
-from ..parts import LAYOUT, READER, VITALS
+from ..parts import LAYOUT, READER, USAGE, VITALS
 from ..route import RouteTable
+from ..usage import folder_bytes
 from ..wire import Disk, Health, Nothing, RunCounts, StoreName
 
 __all__ = ["ROUTES"]
@@ -36,6 +35,7 @@ async def health(request: web.Request, _: Nothing) -> Health:
     layout, vitals, reader = request.app[LAYOUT], request.app[VITALS], request.app[READER]
     counts = await reader.totals()
     free_bytes, views_bytes = await anyio.to_thread.run_sync(_measure, layout.views)
+    blobs_bytes = request.app[USAGE].blobs_bytes()
     return Health(
         version=VERSION,
         store=StoreName(_name(layout.root), str(layout.root)),
@@ -45,7 +45,7 @@ async def health(request: web.Request, _: Nothing) -> Health:
         shelves=vitals.shelves,
         runs=RunCounts(counts.total, counts.running),
         # What is folded and what is not yet: the size of the log without a walk through it.
-        disk=Disk(free_bytes, vitals.watermark + vitals.lag_bytes, views_bytes),
+        disk=Disk(free_bytes, vitals.watermark + vitals.lag_bytes, views_bytes, blobs_bytes),
         damage=vitals.damage,
     )
 
@@ -56,10 +56,4 @@ def _name(root: Path) -> str:
 
 
 def _measure(views: Path) -> tuple[int, int]:
-    size = 0
-    # Not Path.rglob: it fails where a folder goes that it was about to look into.
-    for folder, _, names in os.walk(views):
-        for name in names:
-            with suppress(FileNotFoundError):  # a journal or a generation that was just removed
-                size += Path(folder, name).stat().st_size
-    return shutil.disk_usage(views.parent).free, size
+    return shutil.disk_usage(views.parent).free, folder_bytes(views)
