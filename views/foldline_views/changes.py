@@ -142,7 +142,7 @@ def _changed_summaries(db: sqlite3.Connection, known: Known) -> tuple[Ints, Floa
     alone = ~np.isin(series, touched)
     owners, ids = _slots_of(db, touched)
     every = newest.summaries_of(db, ids.tolist())
-    ends = np.flatnonzero(np.append(owners[1:] != owners[:-1], True)) + 1  # a value
+    ends = np.append(np.flatnonzero(owners[1:] != owners[:-1]) + 1, len(owners))
     starts = [0, *ends[:-1].tolist()]
     merged = [
         summaries.merge(every[:, start:end])

@@ -27,6 +27,9 @@ FEW_WORDS = 256
 # Bytes at a word's edge that arrays compare; the few words that are alike so far are asked in full.
 EDGE_BYTES = 16
 
+# Bytes at a word's front that arrays sort; words that are alike so far are sorted one by one.
+SORTED_BYTES = 64
+
 # Lists of words made of a column's words, such as those in lower case, that are kept with it.
 DERIVED_MAX = 4
 
@@ -110,7 +113,7 @@ class Lexicon:
             return self._asked(lambda word: function(word, text))
         self._grow()
         if self._heads is None:
-            self._heads = self._first_eight()
+            self._heads = self._eight(0)
         head = np.uint64(int.from_bytes(_utf8(text)[:8].ljust(8, b"\0"), "big"))
         found: Mask = function(self._heads, head)  # type: ignore[assignment]  # arrays compare so
         # Words that are alike so far may differ behind, or in NULs, which fill up short ones.
@@ -133,12 +136,37 @@ class Lexicon:
         """Return each word's place in alphabetical order, whatever the case, and NaN at the end."""
         known, fresh = len(self._ranks) - 1, self.words[len(self._ranks) - 1 :]
         if len(fresh) * RANKED_SHARE > known or not self._rank_between(fresh):
-            self._sorted = sorted(set(self.words), key=_alphabetical)
+            self._sorted = self._in_order()
             self._places = [float(place) for place in range(len(self._sorted))]
             place_of = dict(zip(self._sorted, self._places, strict=True))
             ranks = [place_of[word] for word in self.words]
             self._ranks = np.array([*ranks, np.nan], np.float64)
         return self._ranks
+
+    def _in_order(self) -> list[str]:
+        """Return each word once, in alphabetical order.
+
+        Arrays of the first bytes are sorted: while Python sorts texts, no other thread does
+        anything. Words that are alike so far are few, and put in order by themselves.
+        """
+        if len(self.words) < FEW_WORDS:
+            return sorted(set(self.words), key=_alphabetical)
+        folded = self.derived("alphabetical", str.casefold)
+        folded._grow()
+        longest = min(int(np.diff(folded._ends).max()), SORTED_BYTES)
+        keys = [folded._eight(start) for start in range(0, longest, 8)] or [folded._eight(0)]
+        order = np.lexsort(keys[::-1])
+        fresh = np.zeros(len(order), np.bool_)
+        for key in keys:
+            fresh[1:] |= key[order[1:]] != key[order[:-1]]
+        words = [self.words[at] for at in order.tolist()]
+        found: list[str] = []
+        begin = 0
+        for end in [*np.flatnonzero(fresh).tolist(), len(words)]:
+            alike = words[begin:end]
+            found += alike if end - begin == 1 else sorted(set(alike), key=_alphabetical)
+            begin = end
+        return found
 
     def _rank_between(self, fresh: Sequence[str]) -> bool:
         """Put a few new words among the sorted ones; False if there is no number left between."""
@@ -212,12 +240,14 @@ class Lexicon:
                 found[word] = question(self.words[word], part)
         return found
 
-    def _first_eight(self) -> NDArray[np.uint64]:
+    def _eight(self, start: int) -> NDArray[np.uint64]:
+        """Return eight bytes of each word from `start` on, as numbers in their order."""
         sizes = np.diff(self._ends)
         heads = np.zeros(self._count, np.uint64)
-        for offset in range(8):
+        for place in range(8):
+            offset = start + place
             longer = np.flatnonzero(sizes > offset)
             heads[longer] |= self._bytes[self._ends[longer] + offset].astype(
                 np.uint64
-            ) << np.uint64(8 * (7 - offset))
+            ) << np.uint64(8 * (7 - place))
         return heads

@@ -13,7 +13,7 @@ import logging
 import math
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -225,6 +225,14 @@ class Views:
         """Return what a question finds in the catalog, which nobody else has meanwhile."""
         return await anyio.to_thread.run_sync(lambda: question(self._catalog), limiter=self._turn)
 
+    async def _find_in_turns(self, question: Callable[[Catalog], Generator[None, None, T]]) -> T:
+        """Return what a long question finds; wherever it yields, others have the catalog."""
+        work = await self._find(question)
+        while True:
+            done = await self._find(lambda _: _turn(work))
+            if done is not None:
+                return done[0]
+
     async def _read(self, database: Database, job: Callable[[sqlite3.Connection], T]) -> T:
         try:
             return await database.run(job)
@@ -248,6 +256,7 @@ class Views:
         text: str = "",
         columns: Sequence[str] | None = None,
         metrics: Sequence[MetricOf] = (),
+        offset: int = 0,
     ) -> RunsPage:
         """Return the runs that match, in order, from the cursor on; of one group, if it is given.
 
@@ -259,7 +268,7 @@ class Views:
             lambda catalog: runs_page(
                 catalog, query,
                 sort=sort, limit=limit, cursor=cursor, group=group, searched=searched,
-                columns=columns, metrics=metrics,
+                columns=columns, metrics=metrics, offset=offset,
             )
         )  # fmt: skip
 
@@ -296,9 +305,11 @@ class Views:
     ) -> ColumnsPage:
         """Return the columns of the runs that match, and what is in them. Raises QueryError."""
         searched = await self._searches.searched(query)
-        return await columns_page(
-            self._catalog, query, like=like, sources=sources, differing=differing,
-            values=values, limit=limit, cursor=cursor, searched=searched,
+        return await self._find_in_turns(
+            lambda catalog: columns_page(
+                catalog, query, like=like, sources=sources, differing=differing,
+                values=values, limit=limit, cursor=cursor, searched=searched,
+            )
         )  # fmt: skip
 
     async def export(self, request: ExportRequest) -> Table:
@@ -327,11 +338,11 @@ class Views:
 
     async def home(self, limit: int) -> HomePage:
         """Return what there is to see just now, at most so many of each kind of thing."""
-        return home_page(self._catalog, limit)
+        return await self._find(lambda catalog: home_page(catalog, limit))
 
     async def activity(self, days: int, offset_s: float) -> ActivityPage:
         """Return what happened on each of the last days of a reader so far ahead of UTC."""
-        created = created_at(self._catalog)[~flags(self._catalog, "deleted")]
+        created = await self._find(lambda catalog: created_at(catalog)[~flags(catalog, "deleted")])
         return await self._holdings.activity(created, days, offset_s)
 
     async def tags(self) -> TagsPage:
@@ -447,3 +458,12 @@ class Views:
         if self._curves is None:
             return asked.nothing()
         return await self._read(self._curves, lambda db: asked.message(db, self._exact))
+
+
+def _turn(work: Generator[None, None, T]) -> tuple[T] | None:
+    """Do a turn of some work; return its result once there is one."""
+    try:
+        next(work)
+    except StopIteration as end:
+        return (end.value,)
+    return None
