@@ -27,7 +27,17 @@ from typing import Any
 import msgspec
 import numpy as np
 
-__all__ = ["RESULTS", "Figure", "Report", "Sample", "best_of", "resident_mib", "scratch", "timed"]
+__all__ = [
+    "RESULTS",
+    "Figure",
+    "Report",
+    "Sample",
+    "amount",
+    "best_of",
+    "resident_mib",
+    "scratch",
+    "timed",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -117,7 +127,7 @@ class Report(msgspec.Struct):
         for figure in self.figures:
             met = {None: "", True: "met", False: "not met"}[figure.met]
             words = "; ".join(filter(None, (met, figure.note)))
-            rows.append((figure.what, _amount(figure.value, figure.unit), _bound(figure), words))
+            rows.append((figure.what, amount(figure.value, figure.unit), _bound(figure), words))
         widths = [max(len(row[column]) for row in rows) for column in range(4)]
         lines = [_line(row, widths) for row in rows]
         lines.insert(1, "|".join(["", *("-" * (width + 2) for width in widths), ""]))
@@ -177,7 +187,8 @@ def _empty(clock: Callable[[], int]) -> int:
     return clock() - start
 
 
-def _amount(value: float, unit: str) -> str:
+def amount(value: float, unit: str) -> str:
+    """Return a number as a table shows it."""
     whole = float(value).is_integer() or abs(value) >= 100
     digits = 0 if whole else 1 if abs(value) >= 10 else 2
     return f"{value:,.{digits}f} {unit}".rstrip()
@@ -185,9 +196,9 @@ def _amount(value: float, unit: str) -> str:
 
 def _bound(figure: Figure) -> str:
     if figure.at_most is not None:
-        return f"≤ {_amount(figure.at_most, figure.unit)}"
+        return f"≤ {amount(figure.at_most, figure.unit)}"
     if figure.at_least is not None:
-        return f"≥ {_amount(figure.at_least, figure.unit)}"
+        return f"≥ {amount(figure.at_least, figure.unit)}"
     return ""
 
 
