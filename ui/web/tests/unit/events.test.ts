@@ -27,7 +27,9 @@ function delta(id: number, value: number): SeriesDelta {
 }
 
 function change(parts: Partial<Change>): Change {
-  return { watermark: 1, lag_bytes: 0, runs: [], series: [], truncated: false, ...parts };
+  return {
+    watermark: 1, lag_bytes: 0, runs: [], series: [], shelves: {}, truncated: false, ...parts,
+  };
 }
 
 function setUp() {

@@ -1,40 +1,9 @@
-/** Settings become lines, and deltas move a run on. */
+/** Deltas move a run on. */
 
 import { describe, expect, it } from 'vitest';
-import { foundLines, paramLines } from '../../src/pages/run/params';
 import { withDelta } from '../../src/pages/runs/deltas';
 import { firstScript } from '../../src/pages/runs/first-script';
 import { aRun, aSummary } from './samples';
-
-describe('param lines', () => {
-  const params = { hparams: { lr: 0.1, opt: { name: 'adam' } }, seed: 3, files: ['a'] };
-
-  it('keep the order and count the leaves of a branch', () => {
-    const lines = paramLines(params, new Set());
-    expect(lines.map((line) => `${line.depth} ${line.path}`)).toEqual([
-      '0 hparams',
-      '1 hparams.lr',
-      '1 hparams.opt',
-      '2 hparams.opt.name',
-      '0 seed',
-      '0 files',
-    ]);
-    expect(lines[0]?.leaves).toBe(2);
-  });
-
-  it('leave out what is below a closed branch', () => {
-    expect(paramLines(params, new Set(['hparams'])).map((line) => line.path)).toEqual([
-      'hparams',
-      'seed',
-      'files',
-    ]);
-  });
-
-  it('are found by path and by value', () => {
-    expect(foundLines(params, 'opt ADAM').map((line) => line.key)).toEqual(['hparams.opt.name']);
-    expect(foundLines(params, '').length).toBe(4);
-  });
-});
 
 describe('withDelta', () => {
   const run = aRun('a', { metrics: [aSummary(7, 'loss', {}, 0.5)] });

@@ -70,11 +70,12 @@ class Route {
     this.path + this.url.search + this.url.hash,
   );
 
-  /** To another page; a step that the back button undoes. */
-  go(href: string): void {
+  /** To another page; a step that the back button undoes, unless it replaces this one. */
+  go(href: string, options: { replace?: boolean } = {}): void {
     const next = new URL(href, BASE);
     if (next.href === this.url.href) return;
-    history.pushState(null, '', next);
+    if (options.replace) history.replaceState(history.state, '', next);
+    else history.pushState(null, '', next);
     this.url = next;
   }
 

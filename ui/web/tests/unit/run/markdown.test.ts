@@ -1,0 +1,38 @@
+/** Markdown becomes pieces; no address of a text leads to a script. */
+
+import { describe, expect, it } from 'vitest';
+import { inside, readMarkdown, resolved, safeHref } from '../../../src/lib/markdown/markdown';
+
+describe('readMarkdown', () => {
+  it('reads headings, lists and tables', () => {
+    const pieces = readMarkdown('# a\n\n- [x] b\n\n| c |\n|---|\n| d |\n');
+    const types = pieces.map((piece) => piece.type).filter((type) => type !== 'space');
+    expect(types).toEqual(['heading', 'list', 'table']);
+  });
+
+  it('gives HTML as what it is: a text between angle brackets', () => {
+    const [html] = readMarkdown('<script>alert(1)</script>');
+    expect(html?.type).toBe('html');
+    const [paragraph] = readMarkdown('a <b onclick="x()">b</b>');
+    const pieces = paragraph?.type === 'paragraph' ? inside(paragraph.tokens) : [];
+    expect(pieces.map((piece) => piece.type)).toContain('html');
+  });
+});
+
+describe('safeHref', () => {
+  it.each(['https://a.b/c', 'http://a', 'mailto:a@b.c'])('follows %s', (href) => {
+    expect(safeHref(href)).toBe(href);
+  });
+
+  const unsafe = ['javascript:alert(1)', ' JavaScript:x', 'data:text/html,x', 'vbscript:x', '//a'];
+  it.each(unsafe)('does not follow %s', (href) => {
+    expect(safeHref(href)).toBeNull();
+  });
+});
+
+describe('resolved', () => {
+  it('resolves references, and only those', () => {
+    expect(resolved('a &lt;b&gt; &amp;amp; &#65;&#x42; &nope; &#99999999;'))
+      .toBe('a <b> &amp; AB &nope; &#99999999;');
+  });
+});
