@@ -16,7 +16,7 @@ from . import heads
 from .answers import MetricOf, RunRow, plain
 from .catalog import Catalog, RunTable
 from .column import Rows
-from .query import sort_key
+from .query import SearchRuns, sort_key
 
 __all__ = ["CELL_CHARS_MAX", "excerpts"]
 
@@ -29,13 +29,14 @@ def excerpts(
     rows: Rows,
     columns: Sequence[str],
     metrics: Sequence[MetricOf] = (),
+    searched: SearchRuns | None = None,
 ) -> list[RunRow]:
     """Return runs with a cell for each of the columns, and the figures of these metrics alone.
 
-    Params, results and other words are left out. A text, list or dict of more than CELL_CHARS_MAX
+    Params, results, git and other words are left out. A text, list or dict of more than CELL_CHARS_MAX
     characters is cut, and ends with "…". Raises QueryError.
     """
-    cells = [sort_key(word).column(table).take(rows) for word in columns]
+    cells = [sort_key(word).column(table, search=searched).take(rows) for word in columns]
     wanted = {(one.name, _key(one.context)) for one in metrics}
     return [
         _excerpt(catalog, row, [_cell(column.cell(place)) for column in cells], wanted)
@@ -52,7 +53,7 @@ def _excerpt(catalog: Catalog, row: int, cells: list[Any], wanted: set[tuple[str
             figures.append(catalog.summary(series))
     short = msgspec.structs.replace(head, params={}, description=_short(head.description))
     whole = heads.row(short, state, [one for one in figures if one.count])
-    return msgspec.structs.replace(whole, summary={}, fields={}, cells=cells)
+    return msgspec.structs.replace(whole, summary={}, fields={}, git=None, cells=cells)
 
 
 def _cell(value: Any) -> Any:

@@ -4,7 +4,6 @@ import { describe, expect, it } from 'vitest';
 import { tokens, touches } from '../../src/lib/query/highlight';
 import { literal, metricExpression } from '../../src/lib/query/literal';
 import { metricQuery } from '../../src/pages/run/query';
-import { idsQuery } from '../../src/pages/runs/deltas';
 
 const QUERY = 'run.metrics["loss", {"subset": "val"}].min < 1e-3 and not run.archived';
 
@@ -55,10 +54,5 @@ describe('literals', () => {
     expect(metricQuery('abc', metric)).toBe(
       'run.id == "abc" and metric.name == "loss" and metric.context.subset == "val"',
     );
-  });
-
-  it('make a tuple even of one run', () => {
-    expect(idsQuery(['a'])).toBe('run.id in ("a",)');
-    expect(idsQuery(['a', 'b'])).toBe('run.id in ("a", "b",)');
   });
 });

@@ -4,44 +4,75 @@
  * A small pool of elements is moved and rewritten as one scrolls.
  */
 
-import type { Run } from '../api/types';
 import { CellSlot, type CellWorld } from './cells';
-import { ROW_PX, type PlacedColumn, type Span } from './layout';
+import type { Placed, Span } from './layout';
+import type { Line } from './rows';
 
 /** Everything that one drawing depends on. */
 export interface Scene {
   rows: Span;
   columns: Span;
-  placed: readonly PlacedColumn[];
+  placed: Placed;
   width: number;
-  /** Pixels that rows lie above index * ROW_PX. */
+  rowPx: number;
+  /** Pixels that rows lie above index * rowPx. */
   shift: number;
+  /** The active row and column, or -1. */
   active: number;
-  selected: ReadonlySet<string>;
-  row(index: number): Run | undefined;
+  activeColumn: number;
+  isSelected(id: string): boolean;
+  line(index: number): Line | undefined;
   world: CellWorld;
+}
+
+/** The id of a cell's element, by which a reader is told of the active one. */
+export function cellId(row: number, column: number): string {
+  return `cell-${row}-${column}`;
 }
 
 class RowSlot {
   readonly element: HTMLElement;
-  private readonly name: CellSlot;
+  private readonly pinned: CellSlot[] = [];
   private readonly cells: CellSlot[] = [];
   private index = -1;
   private top = -1;
+  private width = -1;
+  private height = -1;
 
   constructor(parent: HTMLElement) {
     this.element = document.createElement('div');
     this.element.className = 'grid-row';
     this.element.role = 'row';
-    this.element.style.height = `${ROW_PX}px`;
-    this.name = new CellSlot(this.element, 'grid-cell name-cell');
     parent.append(this.element);
   }
 
   draw(index: number, scene: Scene): void {
     this.move(index, scene);
-    const run = scene.row(index);
-    this.fill(this.name, 0, run, scene);
+    const line = scene.line(index);
+    const { pins } = scene.placed;
+    while (this.pinned.length < pins) {
+      const slot = new CellSlot(this.element, 'grid-cell pinned-cell');
+      // Pinned cells lie in a row of their own order: before all others.
+      this.element.insertBefore(slot.element, this.cells[0]?.element ?? null);
+      this.pinned.push(slot);
+    }
+    this.pinned.forEach((slot, place) => {
+      if (place < pins) this.fill(slot, place, index, line, scene);
+      else slot.hide();
+    });
+    this.drawOthers(index, line, scene);
+    this.mark(line, index, scene);
+  }
+
+  recolor(world: CellWorld): void {
+    for (const cell of [...this.pinned, ...this.cells]) cell.recolor(world);
+  }
+
+  hide(): void {
+    this.element.hidden = true;
+  }
+
+  private drawOthers(index: number, line: Line | undefined, scene: Scene): void {
     const shown = scene.columns.last - scene.columns.first;
     while (this.cells.length < shown) this.cells.push(new CellSlot(this.element, 'grid-cell'));
     // A column keeps its cell while it stays in view: slots are dealt out by index modulo pool.
@@ -50,24 +81,20 @@ class RowSlot {
       const column = scene.columns.first + offset;
       const slot = this.cells[column % pool];
       if (slot === undefined) continue;
-      if (offset < shown) this.fill(slot, column, run, scene);
+      if (offset < shown) this.fill(slot, column, index, line, scene);
       else slot.hide();
     }
-    this.mark(run, index, scene);
-  }
-
-  recolor(world: CellWorld): void {
-    for (const cell of [this.name, ...this.cells]) cell.recolor(world);
-  }
-
-  hide(): void {
-    this.element.hidden = true;
   }
 
   private move(index: number, scene: Scene): void {
-    const top = index * ROW_PX - scene.shift;
+    const top = index * scene.rowPx - scene.shift;
     this.element.hidden = false;
-    this.element.style.width = `${scene.width}px`;
+    if (scene.width !== this.width || scene.rowPx !== this.height) {
+      this.width = scene.width;
+      this.height = scene.rowPx;
+      this.element.style.width = `${scene.width}px`;
+      this.element.style.height = `${scene.rowPx}px`;
+    }
     if (index === this.index && top === this.top) return;
     this.index = index;
     this.top = top;
@@ -78,17 +105,32 @@ class RowSlot {
     this.element.ariaRowIndex = String(index + 2);
   }
 
-  private fill(slot: CellSlot, column: number, run: Run | undefined, scene: Scene): void {
-    const placed = scene.placed[column];
+  private fill(
+    slot: CellSlot,
+    column: number,
+    index: number,
+    line: Line | undefined,
+    scene: Scene,
+  ): void {
+    const placed = scene.placed.columns[column];
     if (placed === undefined) return;
-    slot.place(placed.left, placed.width, column);
-    if (run === undefined) slot.showBlank();
-    else slot.show(placed.column, run, scene.world);
+    slot.place(placed, column, cellId(index, column));
+    if (line === undefined) slot.showBlank();
+    else slot.show(placed, line, scene.world);
+    const isActive = index === scene.active && column === scene.activeColumn;
+    slot.element.classList.toggle('here', isActive);
   }
 
-  private mark(run: Run | undefined, index: number, scene: Scene): void {
-    this.element.classList.toggle('active', index === scene.active);
-    const selected = run !== undefined && scene.selected.has(run.id);
+  private mark(line: Line | undefined, index: number, scene: Scene): void {
+    const { classList } = this.element;
+    classList.toggle('active', index === scene.active);
+    classList.toggle('group', line?.kind === 'group');
+    classList.toggle('member', line?.kind === 'run' && line.depth > 0);
+    classList.toggle('archived', line?.kind === 'run' && line.run.archived);
+    this.element.ariaExpanded = line?.kind === 'group' ? String(line.open) : null;
+    const level = line === undefined || line.kind === 'group' ? 1 : line.depth + 1;
+    this.element.ariaLevel = String(level);
+    const selected = line?.kind === 'run' && scene.isSelected(line.run.id);
     this.element.ariaSelected = String(selected);
   }
 }

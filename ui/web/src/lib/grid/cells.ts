@@ -4,9 +4,13 @@
  * It is written only where its content differs from what it shows.
  */
 
+import type { Group } from '../api/tables';
 import type { Run, Summary } from '../api/types';
-import type { Cell, CellKind, Column } from './columns';
+import { formatCount } from '../format/number';
+import { barPart, groupCell, type Cell, type CellKind, type Column } from './columns';
 import { CURVE_HEIGHT, CURVE_WIDTH } from './curves.svelte';
+import type { PlacedColumn } from './layout';
+import type { Line, RunRow } from './rows';
 
 /** What a cell needs to know of the page around it. */
 export interface CellWorld {
@@ -15,7 +19,15 @@ export interface CellWorld {
   color(id: string): string;
   /** The d attribute of a small curve; empty while it is on its way. */
   curve(series: Summary): string;
+  /** What the members of a group share, in words. */
+  label(group: Group): string;
+  /** Of a group: its best run, and the number that makes it so. */
+  best(group: Group): { href: string; text: string } | null;
+  /** The least and the greatest number of a column that has bars. */
+  bounds(column: Column): readonly [number, number] | null;
 }
+
+type SlotKind = CellKind | 'blank' | 'group';
 
 const FLASH_MS = 900;
 /** A cell that changes all the time flashes now and then: it should not glow. */
@@ -29,12 +41,13 @@ const calm =
 
 export class CellSlot {
   readonly element: HTMLElement;
-  private kind: CellKind | 'blank' | null = null;
+  private kind: SlotKind | null = null;
   private text = '';
   private columnId = '';
-  private runId = '';
+  private lineId = '';
   private left = -1;
   private width = -1;
+  private bar: number | null = null;
   private flashedAt = 0;
 
   constructor(parent: HTMLElement, className: string) {
@@ -44,12 +57,14 @@ export class CellSlot {
     parent.append(this.element);
   }
 
-  place(left: number, width: number, columnIndex: number): void {
-    if (left === this.left && width === this.width) return;
-    this.left = left;
-    this.width = width;
-    this.element.style.left = `${left}px`;
-    this.element.style.width = `${width}px`;
+  place(placed: PlacedColumn, columnIndex: number, id: string): void {
+    this.element.hidden = false;
+    if (this.element.id !== id) this.element.id = id;
+    if (placed.left === this.left && placed.width === this.width) return;
+    this.left = placed.left;
+    this.width = placed.width;
+    this.element.style.left = `${placed.left}px`;
+    this.element.style.width = `${placed.width}px`;
     this.element.ariaColIndex = String(columnIndex + 1);
   }
 
@@ -59,44 +74,103 @@ export class CellSlot {
 
   /** A grey bar while the row is on its way. */
   showBlank(): void {
-    this.element.hidden = false;
     if (this.kind === 'blank') return;
-    this.kind = 'blank';
-    this.runId = '';
-    const bar = document.createElement('span');
-    bar.className = 'bone';
-    this.element.dataset.kind = 'blank';
-    this.element.replaceChildren(bar);
+    this.become('blank');
+    this.lineId = '';
+    this.element.title = '';
+    this.showBar(null, '');
   }
 
-  show(column: Column, run: Run, world: CellWorld): void {
-    this.element.hidden = false;
-    const isCurve = column.kind === 'curve';
-    const cell = isCurve ? curveCell(column, run, world) : column.cell(run, world.now);
-    const samePlace = this.columnId === column.id && this.runId === run.id;
-    if (samePlace && this.kind === column.kind && this.text === cell.text) return;
-    if (samePlace && column.live) this.flash();
-    if (this.kind !== column.kind) {
-      this.kind = column.kind;
-      this.element.dataset.kind = column.kind;
-      this.element.replaceChildren(...skeletonOf(column.kind));
-    }
-    this.columnId = column.id;
-    this.runId = run.id;
-    this.text = cell.text;
-    this.element.title = cell.detail ?? '';
-    this.element.dataset.tone = cell.tone ?? '';
-    this.write(column.kind, cell.text, run, world);
+  show(placed: PlacedColumn, line: Line, world: CellWorld): void {
+    if (line.kind === 'group') this.showGroup(placed.column, line, world);
+    else this.showRun(placed, line.run, world);
   }
 
   /** The run's colour follows the theme. */
   recolor(world: CellWorld): void {
-    const mark = this.element.firstElementChild;
-    if (this.kind === 'name' && mark instanceof HTMLElement) {
-      mark.style.backgroundColor = world.color(this.runId);
-    } else if (this.kind === 'curve' && mark instanceof SVGElement) {
-      mark.style.stroke = world.color(this.runId);
+    if (this.bar !== null) this.element.style.setProperty('--run', world.color(this.lineId));
+    if (this.kind === 'name') {
+      const dot = this.element.querySelector<HTMLElement>('.run-dot');
+      if (dot !== null) dot.style.backgroundColor = world.color(this.lineId);
+    } else if (this.kind === 'curve') {
+      const picture = this.element.firstElementChild;
+      if (picture instanceof SVGElement) picture.style.stroke = world.color(this.lineId);
     }
+  }
+
+  private showRun(placed: PlacedColumn, run: RunRow, world: CellWorld): void {
+    const { column, pick } = placed;
+    if (column.kind !== 'curve' && column.value(run) === undefined) {
+      this.showBlank();
+      return;
+    }
+    const isCurve = column.kind === 'curve';
+    const cell = isCurve ? curveCell(column, run, world) : column.cell(run, world.now);
+    const samePlace = this.columnId === column.id && this.lineId === run.id;
+    const bar = pick.bar ? barPart(column, run, world.bounds(column)) : null;
+    if (samePlace && this.kind === column.kind && this.text === cell.text && this.bar === bar) {
+      return;
+    }
+    if (samePlace && column.live && this.kind === column.kind) this.flash();
+    this.become(column.kind);
+    this.columnId = column.id;
+    this.lineId = run.id;
+    this.describe(cell);
+    this.write(column.kind, cell.text, run, world);
+    this.showBar(bar, world.color(run.id));
+  }
+
+  private showGroup(column: Column, line: Line & { kind: 'group' }, world: CellWorld): void {
+    const { group, open } = line;
+    const isName = column.kind === 'name';
+    const cell = isName
+      ? { text: world.label(group) }
+      : groupCell(column, line.figures.get(column.id), world.now);
+    // What is written of a group: its label, how many, whether it is open.
+    const best = isName ? world.best(group) : null;
+    const text = isName ? [cell.text, group.runs, open, best?.text].join('\u0000') : cell.text;
+    const samePlace = this.columnId === column.id && this.lineId === group.id;
+    const kind = isName ? 'group' : column.kind === 'number' ? 'number' : 'text';
+    if (samePlace && this.kind === kind && this.text === text) return;
+    this.become(kind);
+    this.columnId = column.id;
+    this.lineId = group.id;
+    this.describe({ ...cell, text });
+    this.showBar(null, '');
+    if (!isName) {
+      this.element.textContent = cell.text;
+      return;
+    }
+    this.element.title = cell.text;
+    const [arrow, name, count, link] = this.element.children;
+    (arrow as HTMLElement).dataset.open = String(open);
+    (name as HTMLElement).textContent = cell.text;
+    (count as HTMLElement).textContent = formatCount(group.runs);
+    (link as HTMLElement).hidden = best === null;
+    (link as HTMLElement).textContent = best?.text ?? '';
+    (link as HTMLAnchorElement).href = best?.href ?? '';
+  }
+
+  private become(kind: SlotKind): void {
+    if (this.kind === kind) return;
+    this.kind = kind;
+    this.element.dataset.kind = kind;
+    this.element.replaceChildren(...skeletonOf(kind));
+  }
+
+  private describe(cell: Cell): void {
+    this.text = cell.text;
+    this.element.title = cell.detail ?? '';
+    this.element.dataset.tone = cell.tone ?? '';
+  }
+
+  private showBar(part: number | null, color: string): void {
+    if (part === this.bar && part === null) return;
+    this.bar = part;
+    this.element.classList.toggle('bar', part !== null);
+    if (part === null) return;
+    this.element.style.setProperty('--bar', part.toFixed(4));
+    this.element.style.setProperty('--run', color);
   }
 
   private flash(): void {
@@ -110,7 +184,7 @@ export class CellSlot {
     });
   }
 
-  private write(kind: CellKind, text: string, run: Run, world: CellWorld): void {
+  private write(kind: CellKind, text: string, run: RunRow, world: CellWorld): void {
     const first = this.element.firstElementChild;
     if (kind === 'name') {
       const link = this.element.lastElementChild as HTMLAnchorElement;
@@ -132,9 +206,20 @@ export class CellSlot {
   }
 }
 
-function curveCell(column: Column, run: Run, world: CellWorld): Cell {
-  const series = column.series?.(run);
+function curveCell(column: Column, run: RunRow, world: CellWorld): Cell {
+  const { metric } = column;
+  const series =
+    metric === null
+      ? undefined
+      : run.metrics.find(
+          (one) => one.name === metric.name && sameContext(one.context, metric.context),
+        );
   return { text: series === undefined ? '' : world.curve(series) };
+}
+
+function sameContext(one: object, other: object): boolean {
+  const [left, right] = [Object.entries(one), new Map(Object.entries(other))];
+  return left.length === right.size && left.every(([key, value]) => right.get(key) === value);
 }
 
 const SVG = 'http://www.w3.org/2000/svg';
@@ -148,29 +233,39 @@ function emptyCurve(): SVGElement {
   return picture;
 }
 
-function skeletonOf(kind: CellKind): Element[] {
+function span(className: string): HTMLElement {
+  const element = document.createElement('span');
+  element.className = className;
+  return element;
+}
+
+function skeletonOf(kind: SlotKind): Element[] {
   if (kind === 'curve') return [emptyCurve()];
-  if (kind === 'status') {
-    const pill = document.createElement('span');
-    pill.className = 'status-pill';
-    return [pill];
+  if (kind === 'status') return [span('status-pill')];
+  if (kind === 'blank') return [span('bone')];
+  if (kind === 'group') {
+    const [arrow, name, count] = [span('arrow'), span('group-name ellipsis'), span('count num')];
+    arrow.ariaHidden = 'true';
+    const best = document.createElement('a');
+    best.className = 'best num';
+    best.tabIndex = -1;
+    return [arrow, name, count, best];
   }
   if (kind !== 'name') return [];
-  const dot = document.createElement('span');
-  dot.className = 'run-dot';
   const link = document.createElement('a');
   link.className = 'ellipsis';
   // The grid itself is the one tab stop; Enter opens the active row.
   link.tabIndex = -1;
-  return [dot, link];
+  const box = span('box');
+  box.ariaHidden = 'true';
+  return [box, span('run-dot'), link];
 }
 
 function tagElements(tags: readonly string[]): HTMLElement[] {
   const shown = tags.slice(0, TAGS_SHOWN);
   const more = tags.length - shown.length;
   return [...shown, ...(more > 0 ? [`+${more}`] : [])].map((tag) => {
-    const element = document.createElement('span');
-    element.className = 'tag';
+    const element = span('tag');
     element.textContent = tag;
     return element;
   });

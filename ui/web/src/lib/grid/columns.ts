@@ -1,15 +1,24 @@
 /**
  * The columns of the table.
  *
- * A column knows where its value comes from and how a cell shows it.
+ * A column knows where its value comes from and how a cell shows it, of a run and of a group.
  */
 
-import type { Context, Json, MetricColumn, ParamColumn, Params, Run, Summary } from '../api/types';
-import { formatSetting, formatValue, NONE } from '../format/number';
-import { metricExpression } from '../query/literal';
+import type { ColumnFound, Figures } from '../api/tables';
+import type { Context, Json, Summary } from '../api/types';
+import { formatBytes, formatCount, formatSetting, formatValue, NONE } from '../format/number';
 import { formatAgo, formatDuration, formatMoment } from '../format/time';
+import { shownDuration, shownName, type RunRow } from './rows';
+import { contextKey, placeOf } from './words';
+
+export { shownDuration, shownName } from './rows';
+
+/** Always shown, and the one that opens a run. */
+export const NAME_COLUMN = 'run.name';
 
 export type CellKind = 'name' | 'status' | 'tags' | 'text' | 'number' | 'curve';
+export type ColumnGroup = 'Run' | 'Results' | 'Params' | 'Metrics' | 'System';
+export type Editable = 'name' | 'tags' | 'notes' | 'description' | 'experiment';
 
 export interface Cell {
   text: string;
@@ -20,209 +29,301 @@ export interface Cell {
 }
 
 export interface Column {
-  /** The expression that sorts by it, which also names it in the address. */
+  /** Names it in the address; but for curves the word that sorts by it. */
   id: string;
+  /** The word that is asked of the server, or null if it sends this with every run. */
+  asked: string | null;
   title: string;
   /** Second voice in the heading: the context of a metric. */
   subtitle: string;
-  group: 'Run' | 'Metrics' | 'Curves' | 'Params';
+  /** Third voice: which figure of a metric. */
+  figure: string;
+  /** Neighbours with the same band share a heading above theirs. */
+  band: string;
+  group: ColumnGroup;
   kind: CellKind;
   sortable: boolean;
   /** A change of its value is worth a flash. */
   live: boolean;
-  cell(run: Run, now: number): Cell;
-  /** Of a curve: which series it draws. */
-  series?(run: Run): Summary | undefined;
+  editable: Editable | null;
+  metric: { name: string; context: Context } | null;
+  /** What matching runs have there, if they have anything. */
+  found: ColumnFound | null;
+  cell(run: RunRow, now: number): Cell;
+  /** The value itself; undefined while it is on its way. */
+  value(run: RunRow): Json | undefined;
+  /** A number as this column writes it. */
+  written(value: number, now: number): string;
 }
 
-/** Columns of each sort that show before anybody picks. */
-const DEFAULT_METRICS = 5;
-const DEFAULT_PARAMS = 8;
+/** Ends the id of a small curve, where a figure would stand. */
+const CURVE = /\.curve$/;
 
-export const NAME_COLUMN = 'run.name';
+const HEADINGS: Record<string, string> = {
+  name: 'Run',
+  created_at: 'Created',
+  ended_at: 'Ended',
+  id: 'Id',
+};
+/** What every row has, whether its cells were asked for or not. */
+const OWN: Record<string, (run: RunRow) => Json> = {
+  id: (run) => run.id,
+  name: shownName,
+  status: (run) => run.status,
+  experiment: (run) => run.experiment,
+  tags: (run) => run.tags,
+  created_at: (run) => run.created_at,
+  ended_at: (run) => run.ended_at,
+  duration: (run) => run.duration,
+  archived: (run) => run.archived,
+  host: (run) => run.host,
+  user: (run) => run.user,
+  alerts: (run) => run.alerts_total,
+};
+const KINDS: Record<string, CellKind> = {
+  name: 'name',
+  status: 'status',
+  tags: 'tags',
+  created_at: 'number',
+  ended_at: 'number',
+  duration: 'number',
+  alerts: 'number',
+};
+const EDITABLE: readonly Editable[] = ['name', 'tags', 'notes', 'description', 'experiment'];
+const SYSTEM = '__system__/';
 
-function base(id: string, title: string, kind: CellKind, cell: Column['cell']): Column {
-  return {
-    id,
-    title,
-    subtitle: '',
-    group: 'Run',
-    kind,
-    sortable: true,
-    live: kind === 'status',
-    cell,
-  };
-}
-
-/** Seconds so far: a running run has grown since the answer was sent. */
-export function shownDuration(run: Run, now: number): number {
-  return run.status === 'running' ? Math.max(run.duration, now - run.created_at) : run.duration;
-}
-
-export function shownName(run: { id: string; name: string | null }): string {
-  return run.name ?? run.id;
-}
-
-const RUN_COLUMNS: readonly Column[] = [
-  base(NAME_COLUMN, 'Run', 'name', (run) => ({ text: shownName(run), detail: run.id })),
-  base('run.status', 'Status', 'status', (run) => ({ text: run.status })),
-  base('run.experiment', 'Experiment', 'text', (run) => orNone(run.experiment)),
-  base('run.duration', 'Duration', 'number', (run, now) => ({
-    text: formatDuration(shownDuration(run, now)),
-  })),
-  base('run.created_at', 'Created', 'number', (run, now) => ({
-    text: formatAgo(run.created_at, now),
-    detail: formatMoment(run.created_at),
-  })),
-  {
-    ...base('run.tags', 'Tags', 'tags', (run) => ({ text: run.tags.join('\u0000') })),
-    sortable: false,
-  },
-];
-
-function orNone(text: string | null): Cell {
-  return text === null || text === '' ? { text: NONE, tone: 'none' } : { text };
-}
-
-/** The value at a dotted path. A key may itself hold dots: the longest one that fits wins. */
-export function paramAt(params: Params, path: string): Json | undefined {
-  if (path in params) return params[path];
-  for (let dot = path.lastIndexOf('.'); dot > 0; dot = path.lastIndexOf('.', dot - 1)) {
-    const inner = params[path.slice(0, dot)];
-    if (inner !== null && typeof inner === 'object' && !Array.isArray(inner)) {
-      const value = paramAt(inner, path.slice(dot + 1));
-      if (value !== undefined) return value;
-    }
-  }
-  return undefined;
-}
-
-/** First keys that say only "here are settings"; a heading does better without them. */
-const PLAIN_ROOTS = new Set(['hparams', 'params', 'config', 'args']);
-
-/** "hparams.lr" -> "lr", but "model.name" -> "model" and "name". */
-function paramHeading(path: string): { title: string; subtitle: string } {
-  const keys = path.split('.');
-  const title = keys.pop() ?? path;
-  if (keys.length > 0 && PLAIN_ROOTS.has(keys[0] ?? '')) keys.shift();
-  return { title, subtitle: keys.join('.') };
-}
-
-function paramColumn(param: ParamColumn): Column {
-  return {
-    id: `run.${param.path}`,
-    ...paramHeading(param.path),
-    group: 'Params',
-    kind: param.kind === 'number' ? 'number' : 'text',
-    sortable: true,
-    live: false,
-    cell: (run) => {
-      const value = paramAt(run.params, param.path);
-      if (value === undefined) return { text: NONE, tone: 'none' };
-      return { text: formatSetting(value), detail: `${param.path} = ${formatSetting(value)}` };
-    },
-  };
-}
+/** Words that a query knows of a run by itself; other first keys are params. */
+const FIELDS = new Set([
+  ...Object.keys(OWN), 'active', 'deleted', 'description', 'notes', 'artifacts', 'error', 'git',
+  'group', 'job_type', 'parent', 'project', 'forked_step', 'goals',
+]);
 
 /** {"subset": "val", "fold": 2} -> "val 2", short enough for a heading. */
 export function contextWords(context: Context): string {
   return Object.values(context).map(formatSetting).join(' ');
 }
 
-function sameContext(one: Context, other: Context): boolean {
-  const keys = Object.keys(one);
-  return (
-    keys.length === Object.keys(other).length &&
-    keys.every((key) => JSON.stringify(one[key]) === JSON.stringify(other[key]))
-  );
+export function findMetric(run: RunRow, name: string, context: Context): Summary | undefined {
+  const key = contextKey(context);
+  return run.metrics.find((one) => one.name === name && contextKey(one.context) === key);
 }
 
-export function findMetric(run: Run, name: string, context: Context): Summary | undefined {
-  return run.metrics.find((one) => one.name === name && sameContext(one.context, context));
+function nothing(): Cell {
+  return { text: NONE, tone: 'none' };
 }
 
-function metricColumn(metric: MetricColumn): Column {
-  return {
-    id: `${metricExpression(metric.name, metric.context)}.last`,
-    title: metric.name,
-    subtitle: contextWords(metric.context),
-    group: 'Metrics',
-    kind: 'number',
-    sortable: true,
-    live: true,
-    cell: (run) => {
-      const summary = findMetric(run, metric.name, metric.context);
-      if (summary?.last == null) return { text: NONE, tone: 'none' };
-      const { value, step } = summary.last;
-      const detail = `last of ${summary.count} points, at step ${step}`;
-      const tone = typeof value === 'string' ? ('warn' as const) : undefined;
-      return { text: formatValue(value), detail, tone };
-    },
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1).replaceAll('_', ' ');
+}
+
+type Written = Column['written'];
+
+function pathWritten(path: readonly string[], found: ColumnFound | null): Written {
+  const last = path.at(-1) ?? '';
+  if (path.length === 1 && last === 'duration') return (value) => formatDuration(value);
+  if (found?.kind === 'time' || last === 'created_at' || last === 'ended_at') {
+    return (value, now) => formatAgo(value, now);
+  }
+  return formatSetting;
+}
+
+function pathCell(column: Column, path: readonly string[]): Column['cell'] {
+  const name = path.join('.');
+  return (run, now) => {
+    const value = column.value(run);
+    if (value === undefined || value === null || value === '') return nothing();
+    if (name === 'duration') {
+      return { text: formatDuration(shownDuration(run, now)) };
+    }
+    if (typeof value === 'number' && /^(created|ended)_at$/.test(name)) {
+      return { text: column.written(value, now), detail: formatMoment(value) };
+    }
+    if (column.kind === 'name') return { text: String(value), detail: run.id };
+    if (column.kind === 'tags') return { text: run.tags.join('\u0000') };
+    const text = typeof value === 'number' ? column.written(value, now) : formatSetting(value);
+    return { text: text.split('\n', 1)[0] ?? '', detail: text };
   };
 }
 
-function curveColumn(metric: MetricColumn): Column {
+function blank(id: string, found: ColumnFound | null): Column {
   return {
-    id: `${metricExpression(metric.name, metric.context)}.curve`,
-    title: metric.name,
-    subtitle: contextWords(metric.context),
-    group: 'Curves',
-    kind: 'curve',
-    sortable: false,
-    live: false,
-    cell: () => ({ text: '' }),
-    series: (run) => findMetric(run, metric.name, metric.context),
+    id, asked: id, title: id, subtitle: '', figure: '', band: '', group: 'Params', kind: 'text',
+    sortable: true, live: false, editable: null, metric: null, found,
+    cell: nothing, value: (run) => run.values.get(id), written: formatSetting,
   };
 }
 
-/** Every column that the answer can fill: the run's own, then metrics, then params. */
-export function allColumns(params: ParamColumn[], metrics: MetricColumn[]): Column[] {
-  const measured = metrics.map(metricColumn);
-  const taken = new Set(measured.map(heading));
-  const settings = params.map((param) => {
-    const column = paramColumn(param);
-    // A learning rate that is both set and tracked: the setting then shows its whole path.
-    if (!taken.has(heading(column))) return column;
-    return { ...column, subtitle: param.path.split('.').slice(0, -1).join('.') };
-  });
-  return [...RUN_COLUMNS, ...metrics.map(curveColumn), ...measured, ...settings];
+function isNumeric(found: ColumnFound | null): boolean {
+  return found !== null && (found.kind === 'number' || found.kind === 'time');
 }
 
-function heading(column: Column): string {
-  return `${column.subtitle} ${column.title}`;
+function fieldColumn(id: string, path: string[], found: ColumnFound | null): Column {
+  const column = blank(id, found);
+  const [first = ''] = path;
+  const own = path.length === 1 ? OWN[first] : undefined;
+  column.group = 'Run';
+  column.title = path.length === 1 ? (HEADINGS[first] ?? capital(first)) : capital(path.at(-1)!);
+  column.band = path.length === 1 ? '' : capital(first);
+  column.kind = (path.length === 1 && KINDS[first]) || (isNumeric(found) ? 'number' : 'text');
+  column.live = first === 'status';
+  column.sortable = column.kind !== 'tags';
+  column.editable = (path.length === 1 && EDITABLE.find((one) => one === first)) || null;
+  if (own !== undefined) {
+    column.asked = null;
+    column.value = own;
+  }
+  return column;
 }
 
-/** Settings that tell these runs apart; all of them if none does, or if there is one run only. */
-function telling(settings: Column[], rows: readonly Run[]): Column[] {
-  const differs = settings.filter((column) => {
-    const texts = new Set(rows.map((run) => column.cell(run, 0).text));
-    return texts.size > 1;
-  });
-  return differs.length > 0 ? differs : settings;
+function paramColumn(id: string, path: string[], found: ColumnFound | null): Column {
+  const column = blank(id, found);
+  const isResult = path[0] === 'summary';
+  const keys = isResult || path[0] === 'params' ? path.slice(1) : path;
+  column.group = isResult ? 'Results' : 'Params';
+  column.title = keys.at(-1) ?? id;
+  const parents = keys.slice(0, -1).join(' / ');
+  column.band = isResult ? ['Results', parents].filter(Boolean).join(' / ') : parents || 'Params';
+  column.kind = isNumeric(found) ? 'number' : 'text';
+  return column;
+}
+
+/** "train/loss" -> "train" and "loss"; a name without a prefix is under "Metrics". */
+function metricHeading(name: string): { band: string; title: string; group: ColumnGroup } {
+  if (name.startsWith(SYSTEM)) {
+    return { band: 'System', title: name.slice(SYSTEM.length), group: 'System' };
+  }
+  const slash = name.lastIndexOf('/');
+  if (slash <= 0 || slash === name.length - 1) return { band: 'Metrics', title: name, group: 'Metrics' };
+  return { band: name.slice(0, slash), title: name.slice(slash + 1), group: 'Metrics' };
+}
+
+function metricCell(column: Column, figure: string): Column['cell'] {
+  return (run, now) => {
+    const value = column.value(run);
+    if (value === undefined || value === null) return nothing();
+    if (typeof value === 'string') {
+      return { text: formatValue(value as 'NaN'), detail: `${figure}: ${value}`, tone: 'warn' };
+    }
+    if (typeof value !== 'number') return { text: formatSetting(value) };
+    return { text: column.written(value, now), detail: `${figure} = ${value}` };
+  };
+}
+
+function metricColumn(
+  id: string,
+  metric: { name: string; context: Context },
+  figure: string,
+  found: ColumnFound | null,
+): Column {
+  const column = blank(id, found);
+  const { name, context } = metric;
+  Object.assign(column, metricHeading(name), { metric, kind: 'number', live: true });
+  column.subtitle = contextWords(context);
+  column.figure = figure;
+  const isBytes = name.endsWith('_bytes') && figure !== 'count';
+  column.written = isBytes ? formatBytes : (value) => formatValue(value);
+  column.cell = metricCell(column, figure);
+  if (figure !== 'curve') return column;
+  column.kind = 'curve';
+  column.asked = null;
+  column.sortable = false;
+  column.live = false;
+  column.figure = '';
+  column.value = () => null;
+  column.cell = () => ({ text: '' });
+  return column;
+}
+
+/** A column by its word, whether or not any run has it. */
+export function columnOf(id: string, found: ColumnFound | null): Column {
+  const place = placeOf(id);
+  if (place.kind === 'metric') {
+    const { name, context, figure } = place;
+    return metricColumn(id, { name, context }, figure, found);
+  }
+  const column = blank(id, found);
+  const path = place.kind === 'path' ? place.path : [];
+  if (place.kind === 'path') {
+    const isField = FIELDS.has(path[0] ?? '') && found?.source !== 'param';
+    Object.assign(column, isField ? fieldColumn(id, path, found) : paramColumn(id, path, found));
+    column.written = pathWritten(path, found);
+  } else {
+    // An expression somebody typed: as likely a number as not, and numbers align to the right.
+    Object.assign(column, { band: 'Computed', kind: 'number' });
+  }
+  column.cell = pathCell(column, path);
+  return column;
+}
+
+export function isCurve(id: string): boolean {
+  return CURVE.test(id) && placeOf(id).kind === 'metric';
+}
+
+/** What a group shows in a column: mean ± spread of numbers, or what all members have. */
+export function groupCell(column: Column, figures: Figures | undefined, now: number): Cell {
+  if (figures === undefined || column.kind === 'curve') return { text: '', tone: 'none' };
+  const { count, mean, std, min, max, median, missing, distinct, value } = figures;
+  if (count === 0 || mean === null) {
+    if (value !== null && value !== undefined) return { text: formatSetting(value) };
+    return distinct > 1 ? { text: `${formatCount(distinct)} values`, tone: 'none' } : nothing();
+  }
+  const write = (one: number | null) => (one === null ? NONE : column.written(one, now));
+  const detail = [
+    `n = ${formatCount(count)}`,
+    ...(missing > 0 ? [`missing in ${formatCount(missing)}`] : []),
+    `mean ${write(mean)}${std === null ? '' : ` ± ${write(std)}`}`,
+    `min ${write(min)} · median ${write(median)} · max ${write(max)}`,
+  ].join('\n');
+  const isTime = column.found?.kind === 'time' || column.title === 'Created';
+  if (isTime) return { text: `${write(min)} … ${write(max)}`, detail };
+  if (min === max) return { text: write(min), detail };
+  return { text: `${write(mean)}${std === null ? '' : ` ± ${write(std)}`}`, detail };
+}
+
+/** How far a number lies between the least and the greatest of all that match, from 0 to 1. */
+export function barPart(
+  column: Column,
+  run: RunRow,
+  bounds: readonly [number, number] | null,
+): number | null {
+  const value = column.value(run);
+  if (typeof value !== 'number' || bounds === null) return null;
+  const [min, max] = bounds;
+  if (max <= min) return null;
+  return Math.min(1, Math.max(0, (value - min) / (max - min)));
+}
+
+/** Columns of each sort that show before anybody picks. */
+const DEFAULT_METRICS = 5;
+const DEFAULT_PARAMS = 8;
+
+/** Whether runs differ in a column, one that lacks it among them. */
+export function differs(found: ColumnFound | null): boolean {
+  return found !== null && found.distinct + (found.missing > 0 ? 1 : 0) > 1;
+}
+
+function isIn(found: ColumnFound, group: ColumnGroup): boolean {
+  return columnOf(found.column, found).group === group;
 }
 
 /** Names and values first, then what tells runs apart, then times and tags. */
-export function defaultColumns(all: readonly Column[], rows: readonly Run[]): Column[] {
-  const own = all.filter((column) => column.group === 'Run');
-  const settings = all.filter((column) => column.group === 'Params');
+export function defaultIds(found: readonly ColumnFound[]): string[] {
+  const byUse = found.filter((one) => one.source === 'metric' && isIn(one, 'Metrics'));
+  byUse.sort((one, other) => other.runs - one.runs);
+  const metrics = byUse.slice(0, DEFAULT_METRICS).map((one) => one.column);
+  const params = found.filter((one) => one.source === 'param');
+  const telling = params.filter(differs);
+  const settings = telling.length > 0 ? telling : params;
+  const experiments = found.find((one) => one.column === 'run.experiment');
   return [
-    ...own.slice(0, 3),
-    ...all.filter((column) => column.group === 'Curves').slice(0, 1),
-    ...all.filter((column) => column.group === 'Metrics').slice(0, DEFAULT_METRICS),
-    ...telling(settings, rows).slice(0, DEFAULT_PARAMS),
-    ...own.slice(3),
+    NAME_COLUMN,
+    'run.status',
+    ...(differs(experiments ?? null) ? ['run.experiment'] : []),
+    ...metrics.slice(0, 1).map((word) => word.replace(/\.\w+$/, '.curve')),
+    ...metrics,
+    ...settings.slice(0, DEFAULT_PARAMS).map((one) => one.column),
+    'run.duration',
+    'run.created_at',
+    'run.tags',
   ];
-}
-
-/** The picked columns in the order picked; ids that no run has any more are left out. */
-export function pickedColumns(
-  all: readonly Column[],
-  ids: readonly string[],
-  rows: readonly Run[],
-): Column[] {
-  if (ids.length === 0) return defaultColumns(all, rows);
-  const known = new Map(all.map((column) => [column.id, column]));
-  const picked = ids.flatMap((id) => known.get(id) ?? []);
-  const name = known.get(NAME_COLUMN);
-  return name === undefined || picked.includes(name) ? picked : [name, ...picked];
 }

@@ -1,7 +1,7 @@
 /**
  * Rows of an answer of any length.
  *
- * Pages are fetched one after the other and dropped when they are far away.
+ * Pages are fetched as they are wanted and dropped when they are far away.
  */
 
 export interface PageAnswer<Row> {
@@ -11,40 +11,47 @@ export interface PageAnswer<Row> {
   cursor: string | null;
 }
 
-export type FetchPage<Row> = (cursor: string | null, limit: number) => Promise<PageAnswer<Row>>;
+/** Where a page starts: behind a row, or, where that was never seen, so many rows from the top. */
+export interface PageStart {
+  cursor: string | null;
+  offset: number;
+}
 
-/** Rows per request: a few screens, about 200 KB with four metrics each. */
+export type FetchPage<Row> = (start: PageStart, limit: number) => Promise<PageAnswer<Row>>;
+
+/** Rows per request: a few screens, some tens of KB with twenty cells each. */
 export const PAGE_ROWS = 100;
 /** Pages kept in memory, the wanted ones and their neighbours. */
 export const PAGES_KEPT = 40;
 
+export interface PagesOptions<Row> {
+  fetch: FetchPage<Row>;
+  onload: () => void;
+  onfail: (reason: unknown) => void;
+  /** Whether a page can be had by its offset; if not, all pages before it are walked through. */
+  jumps: boolean;
+}
+
 /**
- * The server hands out cursors, no offsets: a page can be fetched once the one before it was seen.
- * Cursors are kept for good, so that a page that was dropped comes back with one request.
+ * A page that follows one that was seen starts behind its last row, whatever came or went
+ * meanwhile: so nothing is shown twice, and nothing is missed, while one scrolls. Cursors are kept
+ * for good, so that a page that was dropped comes back as it was.
  */
 export class Pages<Row extends { id: string }> {
   /** Rows in the whole answer. */
   total = 0;
 
-  private readonly fetchPage: FetchPage<Row>;
-  private readonly onload: () => void;
-  private readonly onfail: (reason: unknown) => void;
+  private readonly options: PagesOptions<Row>;
   private readonly pages = new Map<number, Row[]>();
   private readonly places = new Map<string, number>();
-  private readonly cursors: (string | null)[] = [null];
+  private readonly cursors = new Map<number, string | null>([[0, null]]);
   private wantedFirst = 0;
   private wantedLast = 0;
   private walking = false;
   private stopped = false;
 
-  constructor(
-    fetchPage: FetchPage<Row>,
-    onload: () => void,
-    onfail: (reason: unknown) => void,
-  ) {
-    this.fetchPage = fetchPage;
-    this.onload = onload;
-    this.onfail = onfail;
+  constructor(options: PagesOptions<Row>) {
+    this.options = options;
   }
 
   /** Undefined while its page is on the way. */
@@ -82,14 +89,14 @@ export class Pages<Row extends { id: string }> {
   }
 
   private nextMissing(): number | null {
-    const lastRow = Math.min(this.wantedLast, this.total - 1);
+    const lastRow = Math.min(this.wantedLast, this.total) - 1;
     const lastPage = Math.floor(lastRow / PAGE_ROWS);
     for (let page = Math.floor(this.wantedFirst / PAGE_ROWS); page <= lastPage; page++) {
       if (this.pages.has(page)) continue;
-      // An unknown cursor means walking up to it from the last one known. Where that page is here
-      // already, it was the last: the total grew since, and only a new answer can tell.
-      const next = Math.min(page, this.cursors.length - 1);
-      return this.pages.has(next) ? null : next;
+      if (this.options.jumps || this.cursors.has(page)) return page;
+      const known = Math.max(...this.cursors.keys());
+      // Where that page is here already, it was the last: only a new answer can tell of more.
+      return this.pages.has(known) ? null : known;
     }
     return null;
   }
@@ -98,15 +105,14 @@ export class Pages<Row extends { id: string }> {
     this.walking = true;
     try {
       for (let page = this.nextMissing(); page !== null; page = this.nextMissing()) {
-        const cursor = this.cursors[page] ?? null;
-        if (page > 0 && cursor === null) break;
-        const answer = await this.fetchPage(cursor, PAGE_ROWS);
+        const start = { cursor: this.cursors.get(page) ?? null, offset: page * PAGE_ROWS };
+        const answer = await this.options.fetch(start, PAGE_ROWS);
         if (this.stopped) return;
         this.accept(page, answer);
-        this.onload();
+        this.options.onload();
       }
     } catch (reason) {
-      if (!this.stopped) this.onfail(reason);
+      if (!this.stopped) this.options.onfail(reason);
     } finally {
       this.walking = false;
     }
@@ -116,18 +122,18 @@ export class Pages<Row extends { id: string }> {
     this.total = answer.total;
     this.pages.set(page, answer.rows);
     answer.rows.forEach((row, offset) => this.places.set(row.id, page * PAGE_ROWS + offset));
-    if (answer.cursor !== null || page + 1 < this.cursors.length) {
-      this.cursors[page + 1] = answer.cursor;
-    }
+    if (answer.cursor !== null) this.cursors.set(page + 1, answer.cursor);
     this.dropFar();
   }
 
   private dropFar(): void {
     if (this.pages.size <= PAGES_KEPT) return;
-    const middle = (this.wantedFirst + this.wantedLast) / 2 / PAGE_ROWS;
+    const [first, last] = [this.wantedFirst / PAGE_ROWS, this.wantedLast / PAGE_ROWS];
+    const middle = (first + last) / 2;
     const far = [...this.pages.keys()].sort((a, b) => Math.abs(b - middle) - Math.abs(a - middle));
     const page = far[0];
-    if (page === undefined) return;
+    // What is wanted would be fetched again at once, and something else dropped for it.
+    if (page === undefined || (page >= Math.floor(first) && page < last)) return;
     for (const row of this.pages.get(page) ?? []) this.places.delete(row.id);
     this.pages.delete(page);
   }
