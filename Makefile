@@ -10,7 +10,7 @@ FRAMEWORKS := .venv/.frameworks
 comma := ,
 EXTRAS := demo,test$(if $(FOLDLINE_NODE),,$(comma)web)
 
-.PHONY: help demo test test-integrations check bench web docs clean
+.PHONY: help demo screens test test-integrations check bench web docs clean
 
 help:
 	@echo "make demo    train two dozen small models and watch them in the browser"
@@ -19,6 +19,7 @@ help:
 	@echo "             train with every framework that has a callback; installs 1.3 GB, torch among it"
 	@echo "make check   only lint, types and layers"
 	@echo "make bench   measure, print the tables, write benchmarks/results"
+	@echo "make screens take pictures of every page in every state, into build/screens"
 	@echo "make web     build the front-end if its sources changed"
 	@echo "make docs    write the documents that are made from the sources"
 	@echo "make clean   remove everything that was built or installed here"
@@ -44,6 +45,9 @@ check: $(SETUP)
 bench: web
 	$(BIN)/python -m benchmarks
 
+screens: web
+	$(BIN)/python -m tests.browser.gallery
+
 web: $(SETUP)
 	$(WEB)
 
@@ -52,7 +56,7 @@ docs: $(SETUP)
 
 clean:
 	rm -rf .venv ui/web/node_modules ui/foldline_ui/static dist .mypy_cache .pytest_cache \
-		.ruff_cache .hypothesis tests/screens
+		.ruff_cache .hypothesis tests/screens build
 	find tracker ingest views ui/foldline_ui tests benchmarks -name __pycache__ -prune \
 		-exec rm -rf {} +
 

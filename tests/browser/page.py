@@ -6,6 +6,7 @@ import base64
 import json
 import time
 from collections.abc import Callable
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +14,8 @@ from urllib.parse import urlsplit
 from .chromium import Chromium
 
 __all__ = ["Page"]
+
+Stub = Callable[[str], object]  # what is done with a paused request, by its id
 
 DEADLINE_S = 30.0  # for a condition in the page, on a busy machine with two cores
 POLL_S = 0.03
@@ -52,6 +55,7 @@ class Page:
         self._session: str = attached["sessionId"]
         self.errors: list[str] = []
         self.hosts: set[str] = set()
+        self._stubs: list[tuple[str, Stub]] = []
         chromium.listen(self._session, self._hear)
         for domain in ("Page", "Runtime", "Log", "Network"):
             self._send(f"{domain}.enable")
@@ -85,6 +89,45 @@ class Page:
             for name, value in features.items()
         ]
         self._send("Emulation.setEmulatedMedia", features=named)
+
+    def hold(self, pattern: str) -> None:
+        """Never answer requests whose URL matches a glob, as a very slow server would."""
+        self._stub(pattern, lambda _: None)
+
+    def refuse(self, pattern: str) -> None:
+        """Fail such requests as if nobody listened at the server's port."""
+        self._stub(
+            pattern,
+            lambda request: self._send(
+                "Fetch.failRequest", requestId=request, errorReason="ConnectionRefused"
+            ),
+        )
+
+    def reply(self, pattern: str, status: int, body: bytes) -> None:
+        """Answer such requests with a status and a body of JSON, and ask no server."""
+        self._stub(
+            pattern,
+            lambda request: self._send(
+                "Fetch.fulfillRequest",
+                requestId=request,
+                responseCode=status,
+                responseHeaders=[{"name": "Content-Type", "value": "application/json"}],
+                body=base64.b64encode(body).decode(),
+            ),
+        )
+
+    def let(self, pattern: str) -> None:
+        """Let such requests pass, whatever is said of them later; of two words the first counts."""
+        self._stub(pattern, lambda request: self._send("Fetch.continueRequest", requestId=request))
+
+    def _stub(self, pattern: str, stub: Stub) -> None:
+        self._stubs.append((pattern, stub))
+        self._send("Fetch.enable", patterns=[{"urlPattern": "*/api/*"}])
+
+    def unstub(self) -> None:
+        """Let all requests pass again; those that were held stay so."""
+        self._stubs.clear()
+        self._send("Fetch.disable")
 
     def evaluate(self, expression: str) -> Any:
         """Return the value of a JavaScript expression; a promise is awaited.
@@ -215,6 +258,13 @@ class Page:
         elif method == "Log.entryAdded" and event["entry"]["level"] == "error":
             entry = event["entry"]
             self.errors.append(f"{entry['source']}: {entry['text']} {entry.get('url', '')}")
+        elif method == "Fetch.requestPaused":
+            asked, number = event["request"]["url"], event["requestId"]
+            for pattern, stub in self._stubs:
+                if fnmatch(asked, pattern):
+                    stub(number)
+                    return
+            self._send("Fetch.continueRequest", requestId=number)
         elif method == "Network.requestWillBeSent":
             url = urlsplit(event["request"]["url"])
             if url.scheme in {"http", "https", "ws", "wss"}:

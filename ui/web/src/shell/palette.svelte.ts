@@ -1,7 +1,7 @@
 /**
  * What the palette offers for what is typed.
  *
- * Its entries in their order, under headings: actions, runs, hits, and what was searched for before.
+ * Its entries in their order, under headings: actions, runs, hits, and what was searched before.
  */
 
 import type { Component } from 'svelte';

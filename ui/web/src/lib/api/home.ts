@@ -10,23 +10,24 @@ export interface HomeRun extends Omit<RunHead, 'params' | 'description'> {
   eta_s: number | null;
   /** When its newest point was tracked. */
   updated_at: number | null;
-  /** The first few, of `metrics_total`. */
+  /** A few of those that the script tracked. */
   metrics: Summary[];
-  metrics_total: number;
+  /** All series of the run, the machine's too. */
+  series_total: number;
   alerts_total: number;
 }
 
 export interface FiredAlert extends Alert {
   run: string;
-  run_name: string | null;
+  run_name: string;
 }
 
-/** A process of a running run that has not been heard of for too long. */
+/** A process that nothing was heard of for too long. */
 export interface SilentWriter {
   run: string;
-  run_name: string | null;
+  run_name: string;
   writer: string;
-  host: string | null;
+  host: string;
   rank: number | null;
   last_seen: number | null;
 }
@@ -35,9 +36,10 @@ export interface Home {
   running: HomeRun[];
   running_total: number;
   recent: HomeRun[];
+  /** Runs in sight. */
   total: number;
+  /** The newest first. */
   alerts: FiredAlert[];
-  alerts_total: number;
   silent: SilentWriter[];
   watermark: number;
 }

@@ -326,6 +326,8 @@ export interface Health {
   watermark: number;
   lag_bytes: number;
   fold: { state: FoldState; progress: number | null; message: string | null };
+  /** The same of each set of views that is folded by itself, as it was last heard. */
+  shelves: { name: string; state: FoldState; watermark: number; lag_bytes: number }[];
   runs: { total: number; running: number };
   disk: {
     free_bytes: number;

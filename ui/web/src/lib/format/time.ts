@@ -36,7 +36,9 @@ export function formatAgo(time: number, now: number = Date.now() / 1000): string
 }
 
 /** A way to write moments, in the reader's zone and in UTC. */
-function inZones(options: Intl.DateTimeFormatOptions): Record<'local' | 'utc', Intl.DateTimeFormat> {
+function inZones(
+  options: Intl.DateTimeFormatOptions,
+): Record<'local' | 'utc', Intl.DateTimeFormat> {
   return {
     local: new Intl.DateTimeFormat('en', options),
     utc: new Intl.DateTimeFormat('en', { ...options, timeZone: 'UTC' }),

@@ -49,7 +49,10 @@ export function hitHref(found: Pick<FoundRun, 'run'>, hit: Hit): string {
     case 'line':
       return `${runHref(id, 'logs')}?${query({ writer: hit.writer })}#L${(hit.line ?? 0) + 1}`;
     case 'message':
-      return `${runHref(id, 'logs')}?${query({ view: 'messages', writer: hit.writer })}#M${hit.seq}`;
+      return [
+        `${runHref(id, 'logs')}?${query({ view: 'messages', writer: hit.writer })}`,
+        `M${hit.seq}`,
+      ].join('#');
     case 'code':
       return `${runHref(id, 'code')}?${query({ file: hit.name })}#L${Math.max(1, hit.line ?? 1)}`;
     case 'text':

@@ -4,6 +4,7 @@ import { asApiError, isAbort, type ApiError } from '../../lib/api/client';
 import { feed } from '../../lib/api/events';
 import { getActivity, getHome, type ActiveDay, type Home } from '../../lib/api/home';
 import type { Change, SeriesDelta } from '../../lib/api/types';
+import { server } from '../../lib/state/server.svelte';
 import { settings } from '../../lib/state/settings.svelte';
 import { offsetOf } from './calendar';
 
@@ -25,18 +26,21 @@ export class HomeState {
 
   private readonly abort = new AbortController();
   private asking = false;
+  /** Runs that there were when the days were read. */
+  private counted: number | null = null;
   private again = false;
   private timer: ReturnType<typeof setTimeout> | null = null;
 
   /** Reads, and goes on as the store grows. Returns the way to stop. */
   listen(): () => void {
     void this.load();
-    void this.loadActivity();
-    const activity = setInterval(() => void this.loadActivity(), ACTIVITY_REFRESH_MS);
+    const activity = setInterval(() => {
+      if (this.hasPoints) void this.loadActivity();
+    }, ACTIVITY_REFRESH_MS);
     const offs = [
       feed.onChange((change) => this.follow(change)),
       feed.onReset(() => void this.load()),
-      feed.onHealth(() => this.error && void this.load()),
+      feed.onHealth(() => this.retry()),
     ];
     return () => {
       clearInterval(activity);
@@ -56,6 +60,8 @@ export class HomeState {
       this.home = await getHome(LISTED, this.abort.signal);
       this.newest = new Map();
       this.error = null;
+      // A run more is a day that has changed.
+      if (this.hasPoints && this.home.total !== this.counted) void this.loadActivity();
     } catch (reason) {
       if (!isAbort(reason)) this.error = asApiError(reason);
     } finally {
@@ -68,6 +74,7 @@ export class HomeState {
   async loadActivity(): Promise<void> {
     try {
       const offset = offsetOf(settings.zone);
+      this.counted = this.home?.total ?? null;
       this.days = await getActivity(ACTIVITY_DAYS, offset, this.abort.signal);
       this.daysError = null;
     } catch (reason) {
@@ -75,15 +82,26 @@ export class HomeState {
     }
   }
 
+  /** Whether the days can be asked for: points are counted from views of their own. */
+  readonly hasPoints: boolean = $derived(
+    server.health?.shelves.some(({ name, state }) => name === 'points' && state !== 'rebuilding') ??
+      false,
+  );
+
   private follow(change: Change): void {
-    const shown = new Set(
-      this.home?.running.flatMap((run) => run.metrics.map((metric) => metric.series)),
-    );
+    const runs = [...(this.home?.running ?? []), ...(this.home?.recent ?? [])];
+    const shown = new Set(runs.flatMap((run) => run.metrics.map((metric) => metric.series)));
     const grown = change.series.filter((delta) => shown.has(delta.id));
     if (grown.length > 0) {
       this.newest = new Map([...this.newest, ...grown.map((delta) => [delta.id, delta] as const)]);
     }
     if (change.runs.length > 0 || change.truncated) this.loadSoon();
+  }
+
+  /** What could not be answered before may be answered now. */
+  private retry(): void {
+    if (this.error !== null) void this.load();
+    if (this.daysError !== null) void this.loadActivity();
   }
 
   private loadSoon(): void {

@@ -7,7 +7,8 @@ const best = (typed: string, names: string[]) => bestMatches(names, typed, (name
 
 describe('matches', () => {
   it('prefer the start of a name to the start of a word to its middle', () => {
-    expect(best('run', ['Rerun', 'Open the run', 'Runs'])).toEqual(['Runs', 'Open the run', 'Rerun']);
+    const names = ['Rerun', 'Open the run', 'Runs'];
+    expect(best('run', names)).toEqual(['Runs', 'Open the run', 'Rerun']);
   });
 
   it('need every word, in any order', () => {
