@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import foldline
+from tests.patience import wait_for
 from tests.ui.fakes import Fake, serving
 from tests.ui.processes import Server, log_run, up
 
@@ -35,7 +36,7 @@ def test_runs_are_changed_while_they_run(tmp_path: Path) -> None:
     store = tmp_path / "store"
     log_run(store, "done")
     with up(store) as server, foldline.Run(id="live", store=store, name="mine") as run:
-        server.wait_until_live()
+        wait_for(lambda: server.ask("health")["runs"]["total"] == 2, "both runs")
         run.track(1.0, name="loss", step=0)
         for number in range(5):
             edit = {"name": f"take {number}", "tags_added": [f"t{number}"]}
@@ -119,6 +120,8 @@ async def test_a_file_is_answered(tmp_path: Path, format_: str, media: str, star
         ("groups", {"by": []}, "bad_request"),
         ("export", {"columns": ["run."]}, "bad_column"),
         ("export", {"best": {"by": "run.lr"}}, "bad_request"),
+        ("export", {"group_sort": [{"by": "runs"}]}, "bad_request"),
+        ("export", {"group_by": ["run.lr"], "group_sort": [{"by": "1 +"}]}, "bad_sort"),
         ("export", {"group_by": ["run.name"], "sort": [{"by": "run.name"}]}, "bad_request"),
         ("export", {"format": "xlsx"}, "bad_request"),
         ("columns", {"sources": ["secret"]}, "bad_request"),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from foldline.errors import QueryError, ValueRejected
 from foldline_views import export
-from foldline_views.answers import Best, ExportRequest, Sort, plain
+from foldline_views.answers import Best, ExportRequest, GroupSort, Sort, plain
 from foldline_views.catalog import Catalog
 from foldline_views.export import Format, encoded, table_of
 from tests.views.catalogs import catalog_of
@@ -142,6 +142,9 @@ def test_groups_are_exported_with_their_figures() -> None:
     ]
     assert [(row["best run"], row["best run.b"]) for row in rows] == [("r4", 4.0), ("r5", 5.0)]
     assert len(exported(source, asked, "csv").splitlines()) == 3
+    asked.group_sort = [GroupSort("run.b", "max", desc=True)]
+    sizes = [json.loads(line)["run.a"] for line in exported(source, asked, "jsonl").splitlines()]
+    assert sizes == [1, 0]
 
 
 def test_a_table_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

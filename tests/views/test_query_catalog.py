@@ -249,13 +249,21 @@ def test_runs_without_any_series_can_be_asked_about_them() -> None:
         ("run.parent.lr", [1, 3, 0, 2]),
         ("len(run.artifacts)", [1, 0, 2, 3]),
         ("run.alerts", [2, 0, 1, 3]),
-        ('search("oom")', [0, 2, 1, 3]),
+        ('not search("oom")', [0, 2, 1, 3]),
     ],
 )
 def test_runs_are_sorted_by_whatever_can_be_asked(key: str, runs: list[int]) -> None:
     """Descending, ties as they stood, missing last."""
-    search = {"oom": ["r1", "r3"]}.__getitem__
+    search = {"oom": ["r2", "r4"]}.__getitem__
     assert order(RunTable(whole()), [(sort_key(key), True)], search=search).tolist() == runs
+
+
+def test_runs_are_sorted_by_how_well_they_are_found() -> None:
+    """The best run is the first; what is not found comes last, whichever the direction."""
+    keys = [(sort_key('search("oom")'), False)]
+    search = {"oom": ["r3", "elsewhere", "r1"]}.__getitem__
+    assert order(RunTable(whole()), keys, search=search).tolist() == [2, 0, 1, 3]
+    assert order(RunTable(whole()), [(keys[0][0], True)], search=search).tolist() == [0, 2, 1, 3]
 
 
 figures = st.tuples(*[st.sampled_from([0.0, 0.5, 1.0, 2.0])] * 4, st.integers(0, 1))

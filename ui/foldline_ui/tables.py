@@ -94,16 +94,15 @@ class ExportAsked(Request, frozen=True):
     columns: Annotated[tuple[Word, ...], Meta(max_length=COLUMNS_MAX)] = ()
     group_by: Annotated[tuple[Word, ...], Meta(max_length=KEYS_MAX)] = ()
     best: BestBy | None = None
+    group_sort: Annotated[tuple[GroupSortBy, ...], Meta(max_length=SORTS_MAX)] = ()
     spreadsheet: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what would be taken for something else."""
-        if self.best is not None and not self.group_by:
-            raise ValueError("Expected `group_by` beside `best`")
+        if (self.best is not None or self.group_sort) and not self.group_by:
+            raise ValueError("Expected `group_by` beside `best` and `group_sort`")
         if self.group_by and self.sort:
-            raise ValueError(
-                "Expected no `sort` beside `group_by`: groups are sorted by their keys"
-            )
+            raise ValueError("Expected no `sort` beside `group_by`: `group_sort` is of groups")
 
 
 class RunEdit(Request, frozen=True):

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from http import HTTPStatus
 
 from foldline.errors import QueryError
-from foldline_views.answers import Sort
+from foldline_views.answers import GroupSort, Sort
 from foldline_views.query import sort_key
 
 from .errors import ApiFailure
+from .tables import GroupSortBy
 from .wire import ApiError, SortBy
 
-__all__ = ["check", "sorts"]
+__all__ = ["check", "group_sorts", "sorts"]
 
 
 def check(field: str, words: Iterable[str], code: str = "bad_column") -> None:
@@ -34,3 +35,10 @@ def sorts(asked: Iterable[SortBy]) -> list[Sort]:
     keys = list(asked)
     check("sort", (key.by for key in keys), "bad_sort")
     return [Sort(key.by, key.desc) for key in keys]
+
+
+def group_sorts(asked: Iterable[GroupSortBy], field: str = "sort") -> list[GroupSort]:
+    """Return keys to sort groups by, which all are ones."""
+    keys = [GroupSort(key.by, key.figure, key.desc) for key in asked]
+    check(field, (key.by for key in keys if key.is_column), "bad_sort")
+    return keys

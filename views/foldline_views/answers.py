@@ -441,7 +441,8 @@ class EditedRuns(msgspec.Struct):
 class ExportRequest(msgspec.Struct, forbid_unknown_fields=True):
     """Which runs as a table, in which order, and with which columns; all of them if none is named.
 
-    With `group_by` the rows are groups, with figures of the columns over all their members.
+    With `group_by` the rows are groups, with figures of the columns over all their members, in the
+    order of `group_sort`.
     """
 
     query: str = ""
@@ -449,6 +450,7 @@ class ExportRequest(msgspec.Struct, forbid_unknown_fields=True):
     columns: list[str] = []
     group_by: list[str] = []
     best: Best | None = None
+    group_sort: list[GroupSort] = []
 
 
 class ValueCount(msgspec.Struct):

@@ -14,7 +14,7 @@ import numpy as np
 from foldline.errors import QueryError
 
 from .calls import called
-from .column import Column, Numbers, Objects, Path, Rows, Texts, column_of
+from .column import ABSENT, INT, Column, Numbers, Objects, Path, Rows, Texts, column_of
 from .lookup import Lookup
 from .source import Source
 from .syntax import (
@@ -74,7 +74,8 @@ CHARS_A_CELL = 64
 # of several: a column of them is 40 MB.
 PAIRS_MAX = 4_000_000
 
-# The ids of the runs in which a text is found. Raises QueryError, whose range is one of the text.
+# The ids of the runs in which a text is found, the best one first where runs are sorted by it.
+# Raises QueryError, whose range is one of the text.
 SearchRuns = Callable[[str], Some[str]]
 
 
@@ -226,18 +227,21 @@ class Evaluation:
         self._count(item, holder)
         return contains(item, holder, self.rows, self._mismatch(link.at))
 
+    def places(self, node: Search) -> Numbers:
+        """Return the place of each row's run among what a search finds: 1 is the best."""
+        found, ids = self._found(node), self.table.column(("id",))
+        if not isinstance(ids, Texts):
+            return Numbers(np.full(self.rows, np.nan), np.zeros(self.rows, np.uint8))
+        index = ids.index or {word: code for code, word in enumerate(ids.words)}
+        of_word = np.full(len(ids.words) + 1, np.nan)
+        for place, run in enumerate(found, start=1):
+            of_word[index.get(run, -1)] = place
+        of_word[-1] = np.nan
+        values = of_word[ids.codes]
+        return Numbers(values, np.where(np.isnan(values), ABSENT, INT).astype(np.uint8))
+
     def _searched(self, node: Search) -> Mask:
-        if self._search is None:
-            message = "the full-text search is not to be had here"
-            raise QueryError(message, at=node.at, hint='try "text" in run.name')
-        try:
-            found = self._search(node.text)
-        except QueryError as error:
-            at, plain = node.text_at, self.source.text[node.text_at[0] + 1 : node.text_at[1] - 1]
-            if plain == node.text:  # no escapes: what is wrong in the text can be pointed at
-                at = at[0] + 1 + error.at[0], at[0] + 1 + error.at[1]
-            raise QueryError(error.message, at=at, hint=error.hint) from None
-        ids = self.table.column(("id",))
+        found, ids = self._found(node), self.table.column(("id",))
         if not isinstance(ids, Texts):
             return np.zeros(self.rows, np.bool_)
         index = ids.index or {word: code for code, word in enumerate(ids.words)}
@@ -245,6 +249,18 @@ class Evaluation:
         answers[[index[run] for run in found if run in index]] = True
         mask = looked_up(ids.codes, answers)
         return mask if self._rows is None else mask[self._rows]
+
+    def _found(self, node: Search) -> Some[str]:
+        if self._search is None:
+            message = "the full-text search is not to be had here"
+            raise QueryError(message, at=node.at, hint='try "text" in run.name')
+        try:
+            return self._search(node.text)
+        except QueryError as error:
+            at, plain = node.text_at, self.source.text[node.text_at[0] + 1 : node.text_at[1] - 1]
+            if plain == node.text:  # no escapes: what is wrong in the text can be pointed at
+                at = at[0] + 1 + error.at[0], at[0] + 1 + error.at[1]
+            raise QueryError(error.message, at=at, hint=error.hint) from None
 
     # --- metrics without a context ----------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from .query import sort_key
 from .searches import Searched
 from .selection import Selection
 
-__all__ = ["MEDIA_TYPES", "Format", "Table", "encoded", "table_of"]
+__all__ = ["MEDIA_TYPES", "Format", "Table", "encoded", "table_of", "words_of"]
 
 Format = Literal["csv", "json", "jsonl", "parquet", "latex"]
 
@@ -94,8 +94,18 @@ def table_of(catalog: Catalog, asked: ExportRequest, searched: Searched | None =
             at=(0, 0),
             hint="name the columns that you need, or filter the runs",
         )
-    columns = [sort_key(word).column(selection.table).take(rows) for word in words]
+    columns = [
+        sort_key(word).column(selection.table, search=selection.searched).take(rows)
+        for word in words
+    ]
     return Table(words, columns, len(rows))
+
+
+def words_of(asked: ExportRequest) -> list[str]:
+    """Return the columns and keys of an export, as a query writes them."""
+    sorts = [key.by for key in asked.sort]
+    sorts += [key.by for key in asked.group_sort if key.is_column]
+    return [*asked.columns, *asked.group_by, *sorts, *([asked.best.by] if asked.best else [])]
 
 
 def encoded(table: Table, kind: Format, *, spreadsheet: bool = False) -> Iterator[bytes]:
@@ -121,7 +131,8 @@ def _all_columns(selection: Selection) -> list[str]:
 def _groups(catalog: Catalog, asked: ExportRequest, searched: Searched | None) -> Table:
     page = groups_page(
         catalog, asked.query, asked.group_by,
-        columns=asked.columns, best=asked.best, limit=None, searched=searched,
+        columns=asked.columns, best=asked.best, sort=asked.group_sort, limit=None,
+        searched=searched,
     )  # fmt: skip
     heads = [*asked.group_by, "runs"]
     rows: list[list[Any]] = [[*group.key, group.runs] for group in page.groups]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from foldline.errors import QueryError
 
 from .answers import Best, BestRun, ColumnFigures, GroupRow, GroupSort, GroupsPage, plain
-from .catalog import Catalog, RunTable
+from .catalog import Catalog
 from .column import Column, Numbers, Rows, column_of
 from .cursor import Cursor, after, belonging, places, read_cursor, write_cursor
 from .factors import Factor, combined, digest, factor
@@ -69,11 +69,14 @@ def groups_page(
     Raises QueryError.
     """
     selection = Selection.of(catalog, query, searched)
-    grouped = _grouped(selection.table, by, selection.rows)
+    grouped = _grouped(selection, by)
     keys = {text: sort_key(text) for text in (*columns, *(s.by for s in sort if s.is_column))}
     if best is not None:
         keys[best.by] = sort_key(best.by)
-    taken = {text: key.column(selection.table).take(grouped.rows) for text, key in keys.items()}
+    taken = {
+        text: key.column(selection.table, search=searched).take(grouped.rows)
+        for text, key in keys.items()
+    }
     figured = {text: _figures(taken[text], grouped.whole) for text in taken}
     winners = None if best is None else _best(taken[best.by], grouped.whole, best.goal)
     ordering = [_sorted_by(key, grouped, figured) for key in sort]
@@ -115,18 +118,20 @@ def groups_page(
 
 def members(selection: Selection, by: Sequence[str], group: str) -> Rows:
     """Return the rows of one group, by the id that `groups_page` gave it. Raises QueryError."""
-    grouped = _grouped(selection.table, by, selection.rows)
+    grouped = _grouped(selection, by)
     found = (at for at in range(grouped.whole.size) if digest(grouped.key(at)) == group)
     chosen: Rows = grouped.rows[grouped.whole.codes == next(found, -1)]
     return chosen
 
 
-def _grouped(table: RunTable, by: Sequence[str], rows: Rows) -> _Grouped:
+def _grouped(selection: Selection, by: Sequence[str]) -> _Grouped:
     if not by:
         raise QueryError(
             "there is nothing to group by", at=(0, 0), hint="like run.experiment or run.hparams.lr"
         )
-    columns = [key.column(table).take(rows) for key in map(sort_key, by)]
+    table, rows = selection.table, selection.rows
+    keys = map(sort_key, by)
+    columns = [key.column(table, search=selection.searched).take(rows) for key in keys]
     return _Grouped(rows, combined([factor(column) for column in columns], len(rows)), columns)
 
 

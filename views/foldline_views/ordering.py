@@ -41,15 +41,28 @@ class SortKey:
         """The key as it was written."""
         return self.source.text
 
+    @property
+    def ranked(self) -> str | None:
+        """The text of a search that rows are sorted by, the best first; None if it is none."""
+        return self.node.text if isinstance(self.node, Search) else None
+
+    @property
+    def searches(self) -> tuple[str, ...]:
+        """The texts that the full-text search is to be asked."""
+        return tuple(part.text for part in walk(self.node) if isinstance(part, Search))
+
     def column(self, table: Table, *, search: SearchRuns | None = None) -> Column:
         """Return the key's value in every row. Raises QueryError if that would cost too much.
 
         A metric named without a context counts with the first of its series that the row has; a
-        condition counts as True and False, and holds if it does for any of them.
+        condition counts as True and False, and holds if it does for any of them. Only a search
+        counts as the place of the row's run among what it finds: 1 is the best.
         """
         evaluation = Evaluation(self.source, table, time.time(), self.zone, search)
         with np.errstate(all="ignore"):
-            if isinstance(self.node, Comparison | Not | Search):
+            if isinstance(self.node, Search):
+                return evaluation.places(self.node)
+            if isinstance(self.node, Comparison | Not):
                 return flags(evaluation.holds(self.node))
             value = evaluation.with_first_series(self.node).value(self.node)
         return column_of([value.cell] * table.rows) if isinstance(value, Scalar) else value

@@ -44,8 +44,9 @@ def runs_page(
     keys = [(sort_key(key.by), key.desc) for key in sort or (NEWEST_FIRST,)]
     # Behind a cursor any row may come next; of the first page only its own are sorted.
     first = None if limit is None else offset + limit
-    rows = order(selection.table, keys, chosen, limit=first if cursor is None else None)
-    sorted_by = [key.column(selection.table) for key, _ in keys]
+    bound = first if cursor is None else None
+    rows = order(selection.table, keys, chosen, limit=bound, search=searched)
+    sorted_by = [key.column(selection.table, search=searched) for key, _ in keys]
     text = "" if searched is None else searched.text
     question = belonging(query, text, [(key.text, down) for key, down in keys], group)
     start = offset
@@ -64,7 +65,7 @@ def runs_page(
     return RunsPage(
         rows=[catalog.row(row) for row in page]
         if columns is None
-        else excerpts(catalog, selection.table, rows[start:end], columns, metrics),
+        else excerpts(catalog, selection.table, rows[start:end], columns, metrics, searched),
         total=total,
         cursor=following,
         watermark=catalog.watermark,
@@ -76,7 +77,7 @@ def runs_page(
 def ordered(selection: Selection, sort: Sequence[Sort] = ()) -> Rows:
     """Return the rows of a selection in order: newest first, if nothing else is asked for."""
     keys = [(sort_key(key.by), key.desc) for key in sort or (NEWEST_FIRST,)]
-    return order(selection.table, keys, selection.rows)
+    return order(selection.table, keys, selection.rows, search=selection.searched)
 
 
 def series_page(

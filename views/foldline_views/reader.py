@@ -64,7 +64,7 @@ from .discovery import columns_page
 from .edits import edit_runs, is_folded
 from .exact import ExactSource
 from .explain import Explanation, explained
-from .export import Table, table_of
+from .export import Table, table_of, words_of
 from .generation import Generation, current, report_damage
 from .grouping import groups_page
 from .holdings import Holdings
@@ -263,7 +263,8 @@ class Views:
         With `columns` the rows are excerpts, see `excerpts`. A text is a question of the full-text
         search: only runs are meant in which it is found. Raises QueryError.
         """
-        searched = await self._searches.searched(query, beside=text)
+        words = [*(key.by for key in sort), *(columns or ())]
+        searched = await self._searches.searched(query, beside=text, words=words)
         return await self._find(
             lambda catalog: runs_page(
                 catalog, query,
@@ -284,7 +285,8 @@ class Views:
         cursor: str | None = None,
     ) -> GroupsPage:
         """Return the runs that match in groups, with figures of all members. Raises QueryError."""
-        searched = await self._searches.searched(query)
+        words = [*by, *columns, *(key.by for key in sort), *([best.by] if best else [])]
+        searched = await self._searches.searched(query, words=words)
         return await self._find(
             lambda catalog: groups_page(
                 catalog, query, by, columns=columns,
@@ -314,7 +316,7 @@ class Views:
 
     async def export(self, request: ExportRequest) -> Table:
         """Return runs or groups as a table, to be encoded by `export`. Raises QueryError."""
-        searched = await self._searches.searched(request.query)
+        searched = await self._searches.searched(request.query, words=words_of(request))
         return await self._find(lambda catalog: table_of(catalog, request, searched))
 
     async def edit(self, layout: Layout, runs: Sequence[str], edit: Edit) -> list[SegmentName]:

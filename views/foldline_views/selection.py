@@ -21,6 +21,7 @@ class Selection(NamedTuple):
     table: RunTable
     rows: Rows
     warnings: list[str]
+    searched: Searched | None = None  # what sort keys and columns may ask for, too
 
     @classmethod
     def of(cls, catalog: Catalog, query: str = "", searched: Searched | None = None) -> Self:
@@ -37,4 +38,4 @@ class Selection(NamedTuple):
         if searched.beside is not None:
             found = [catalog.row_of[run] for run in searched.beside if run in catalog.row_of]
             rows = np.intersect1d(rows, np.array(found, np.intp))
-        return cls(catalog, table, rows, [*parsed.warnings, *searched.warnings])
+        return cls(catalog, table, rows, [*parsed.warnings, *searched.warnings], searched)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from copy import deepcopy
 from functools import cached_property, partial
@@ -46,9 +46,9 @@ from .opened import not_ready, read
 from .pages import runs_page, series_page
 from .patches import tree
 from .pointsource import PointsSource
-from .query import Subject, parse
+from .query import Subject
 from .runs import RunState
-from .searches import Searched, TextReader, answered, understood
+from .searches import Searched, TextReader, answered, searched_texts, understood
 from .searchpages import shown_of
 from .selection import Selection
 from .sequences import Sequence, kinds_of, sequences_of
@@ -333,12 +333,14 @@ class Store:
         warnings = [*answer.found.warnings, *selection.warnings]
         return Answer(runs, warnings, total=answer.found.total, exact=answer.found.exact)
 
-    def searched(self, query: str, subject: Subject = "run") -> Searched | None:
+    def searched(
+        self, query: str, subject: Subject = "run", words: Iterable[str] = ()
+    ) -> Searched | None:
         """Return what the full-text search finds for `search("…")` in a query; None without any.
 
-        Raises QueryError.
+        `words` are sort keys and columns, which may search as well. Raises QueryError.
         """
-        texts = parse(query, subject).searches
+        texts = searched_texts(query, subject, words)
         if not texts:
             return None
         return self._ask(lambda reader, mark: answered(reader, texts, None, mark))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from foldline.errors import QueryError, StoreUnwritable
 from foldline_views.answers import Best, ExportRequest, Sort
-from foldline_views.export import Format, encoded, table_of
+from foldline_views.export import Format, encoded, table_of, words_of
 from foldline_views.query import sort_key
 from foldline_views.store import open_store
 
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> Exit:
     )
     kind: Format = "json" if arguments.json and not arguments.output else arguments.format
     with open_store(arguments.store) as store:
-        searched = store.searched(asked.query)
+        searched = store.searched(asked.query, words=words_of(asked))
         made = table_of(store.catalog(), asked, searched)
     parts = encoded(made, kind, spreadsheet=arguments.spreadsheet)
     if not arguments.output:

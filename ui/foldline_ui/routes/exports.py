@@ -16,7 +16,7 @@ from ..parts import READER
 from ..route import RouteTable
 from ..tables import ExportAsked
 from ..wire import ApiError
-from ..words import check, sorts
+from ..words import check, group_sorts, sorts
 
 __all__ = ["ROUTES"]
 
@@ -42,7 +42,12 @@ async def export_runs(request: web.Request, asked: ExportAsked) -> web.StreamRes
     check("best", () if best is None else (best.by,))
     table = await request.app[READER].export(
         ExportRequest(
-            asked.query, sorts(asked.sort), list(asked.columns), list(asked.group_by), best
+            asked.query,
+            sorts(asked.sort),
+            list(asked.columns),
+            list(asked.group_by),
+            best,
+            group_sorts(asked.group_sort, "group_sort"),
         )
     )
     try:

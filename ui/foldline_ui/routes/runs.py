@@ -10,7 +10,6 @@ from foldline_views.answers import (
     Best,
     ColumnsPage,
     GroupOf,
-    GroupSort,
     GroupsPage,
     MetricOf,
     RunDetail,
@@ -21,7 +20,7 @@ from ..parts import HUB, READER
 from ..route import JSON, RouteTable
 from ..tables import ColumnsAsked, GroupsAsked
 from ..wire import Nothing, RunsAsked
-from ..words import check, sorts
+from ..words import check, group_sorts, sorts
 
 __all__ = ["ROUTES"]
 
@@ -65,11 +64,10 @@ async def search_runs(request: web.Request, asked: RunsAsked) -> RunsPage:
 )
 async def group_runs(request: web.Request, asked: GroupsAsked) -> GroupsPage:
     """Answer one page of groups."""
-    sort = [GroupSort(key.by, key.figure, key.desc) for key in asked.sort]
+    sort = group_sorts(asked.sort)
     best = None if asked.best is None else Best(asked.best.by, asked.best.goal)
     check("by", asked.by)
     check("columns", asked.columns)
-    check("sort", (key.by for key in sort if key.is_column), "bad_sort")
     check("best", () if best is None else (best.by,))
     return await request.app[READER].groups(
         asked.query,
