@@ -1,4 +1,4 @@
-"""What pages wait while the fold runs flat out.
+"""What pages wait while the fold runs flat out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server costs, and how soon it answers.
+"""What a server costs, and how soon it answers."""
 
 from __future__ import annotations
 

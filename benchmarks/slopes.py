@@ -1,4 +1,4 @@
-"""What runs cost as they grow in number, and points don't.
+"""What more runs cost, and more points don't.
 
 One store grows to 100,000 runs of fifty params and is opened at each size; others have the same
 runs with ever more points. `slopes.svg` shows both.

@@ -1,4 +1,4 @@
-"""What all peers are told, timed call by call.
+"""What all peers are told, timed call by call."""
 
 from __future__ import annotations
 
