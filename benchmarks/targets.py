@@ -85,7 +85,12 @@ def write() -> None:
 def page(text: str) -> str:
     """Return the README with its tables as the results are now."""
     reports = dict(_reports())
-    for name, lines in (("targets", _targets(reports)), ("peers", _beside(reports.get("peers")))):
+    parts = {
+        "targets": _targets(reports),
+        "slopes": _slopes(reports.get("slopes")),
+        "peers": _beside(reports.get("peers")),
+    }
+    for name, lines in parts.items():
         begin, end = f"<!-- {name}, written by benchmarks.targets -->", f"<!-- end of {name} -->"
         head, _, rest = text.partition(begin)
         tail = rest.partition(end)[2]
@@ -167,6 +172,18 @@ def _beside(peers: Report | None) -> Iterator[str]:
             ratio = _ratio(ours.value / one.value) if one and one.value else ""
             cells.append(f"{amount(one.value, one.unit)} ({ratio})" if one else "none")
         yield f"| {what} | {' | '.join(cells)} |"
+
+
+def _slopes(slopes: Report | None) -> Iterator[str]:
+    if slopes is None:
+        yield "Not measured yet: `python -m benchmarks slopes`."
+        return
+    yield "![Start, first page, memory and disk along runs, and along points](results/slopes.svg)"
+    yield ""
+    yield (
+        f"Measured on {slopes.measured_at[:10]} at {slopes.commit}, load "
+        f"{slopes.machine.get('load_1m')} as it began."
+    )
 
 
 def _ratio(value: float) -> str:

@@ -1,4 +1,4 @@
-"""Stores that benchmarks make are what a training would have left."""
+"""Benchmark stores are what a training would have left."""
 
 from __future__ import annotations
 
