@@ -24,13 +24,13 @@ from foldline_views.answers import (
     ColumnsPage,
     EditedRuns,
     GroupsPage,
-    RunDetail,
     RunHead,
     RunsPage,
     SeriesPage,
     SeriesRow,
     Totals,
 )
+from foldline_views.captured import ArtifactsPage, CapturedPage
 from foldline_views.column import column_of
 from foldline_views.contents import (
     HitsPage,
@@ -43,6 +43,8 @@ from foldline_views.contents import (
 from foldline_views.explain import ExplainedPart, Explanation
 from foldline_views.export import Table
 from foldline_views.home import HomePage
+from foldline_views.lineage import LineagePage
+from foldline_views.portions import ParamsPage, RunPortion, RunSeriesPage
 from foldline_views.reader import Views
 from foldline_views.searchpages import FoundRun, SearchPage
 from foldline_views.tags import TagRow, TagsEdited, TagsPage
@@ -95,6 +97,12 @@ DETAIL: dict[str, Any] = {
             "dropped": 0,
         }
     ],
+    "params_shown": 1,
+    "params_total": 1,
+    "summary_shown": 0,
+    "summary_total": 0,
+    "metrics_total": 1,
+    "writers_total": 1,
     "watermark": 640,
 }
 COLUMNS = {
@@ -142,11 +150,11 @@ class FakeViews(Views):
         }
         return msgspec.convert(page, RunsPage)
 
-    async def run(self, run: str) -> RunDetail:
+    async def run(self, run: str) -> RunPortion:
         if run != RUN["id"]:
             raise RunNotFound(f"there is no run {run}", hint="foldline runs ls lists all")
         detail = {**DETAIL, "status": self.run_status, "watermark": self.watermark}
-        return msgspec.convert(detail, RunDetail)
+        return msgspec.convert(detail, RunPortion)
 
     async def groups(self, query: str, by: Sequence[str], **asked: Any) -> GroupsPage:
         columns = list(asked.pop("columns"))
@@ -212,6 +220,24 @@ class FakeViews(Views):
     async def runs_values(self, query: str, asked: Any) -> RunsValuesPage:
         self._ask(query, (query, asked))
         return RunsValuesPage([], {}, None, self.watermark, [])
+
+    async def params(self, run: str, asked: Any) -> ParamsPage:
+        self._ask("", (run, asked))
+        return ParamsPage([], 0, None, self.watermark)
+
+    async def run_series(self, run: str, asked: Any) -> RunSeriesPage:
+        self._ask("", (run, asked))
+        return RunSeriesPage([], 0, None, self.watermark)
+
+    async def captured(self, run: str) -> CapturedPage:
+        return CapturedPage([], 0, self.watermark)
+
+    async def lineage(self, run: str) -> LineagePage:
+        return LineagePage([], 0, self.watermark)
+
+    async def artifacts(self, run: str, asked: Any) -> ArtifactsPage:
+        self._ask("", (run, asked))
+        return ArtifactsPage([], 0, None, self.watermark)
 
     async def home(self, limit: int) -> HomePage:
         return HomePage([], 0, [], 1, [], [], self.watermark)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
+from pathlib import Path
 
-__all__ = ["allocate", "sync_file", "sync_folder", "write_at"]
+__all__ = ["allocate", "folder_bytes", "sync_file", "sync_folder", "write_at"]
 
 # How file systems say that they can't allocate ahead, as against being full.
 _NO_ALLOCATION = frozenset({errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS})
@@ -63,3 +65,16 @@ def _write(descriptor: int, view: memoryview, offset: int) -> int:
         return os.pwrite(descriptor, view, offset)
     os.lseek(descriptor, offset, os.SEEK_SET)  # Windows; a segment's file has one user at a time
     return os.write(descriptor, view)
+
+
+def folder_bytes(folder: str | os.PathLike[str]) -> int:
+    """Return the size of all files below a folder, which may come and go meanwhile; 0 without one.
+
+    Not by Path.rglob: it fails where a folder goes that it was about to look into.
+    """
+    size = 0
+    for below, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                size += Path(below, name).lstat().st_size
+    return size

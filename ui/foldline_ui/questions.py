@@ -12,22 +12,27 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from foldline_views.captured import ArtifactsRequest
 from foldline_views.contents import (
     HitsRequest,
     LinesRequest,
     MessagesRequest,
     ValuesRequest,
 )
+from foldline_views.portions import ParamsRequest, RunSeriesRequest
 
 from .wire import QUERY_CHARS_MAX, Request, SeriesNumber
 
 __all__ = [
     "ActivityAsked",
+    "ArtifactsAsked",
     "BlobAsked",
     "HitsAsked",
     "HomeAsked",
     "LinesAsked",
     "MessagesAsked",
+    "ParamsAsked",
+    "RunSeriesAsked",
     "RunsValuesAsked",
     "SearchAsked",
     "StepAsked",
@@ -47,6 +52,10 @@ FOUND_MAX = 200  # runs of a search: five screens; who wants all asks a query
 FOUND_DEFAULT = 20
 FOUND_HITS_MAX = 30  # of one run: what is looked through is the newest 32 documents
 FOUND_HITS_DEFAULT = 3
+PARAMS_MAX = 10_000  # values of an answer, of 4 KiB at most: settings have a few hundred bytes
+PATH_CHARS_MAX = 40_000  # of a param's path as JSON: 32 parts of names as long as anybody gives
+RUN_SERIES_MAX = 1000  # of an answer, with their figures: 300 KB
+ARTIFACTS_MAX = 1000  # of an answer, with up to a hundred files each
 HOME_MAX = 100  # of each kind of thing on a home page: more than a screen
 DAYS_MAX = 3660  # ten years: a calendar shows one
 OFFSET_MIN_MAX = 24 * 60  # no clock on earth is farther from UTC than fourteen hours
@@ -171,6 +180,50 @@ class SearchAsked(Request, frozen=True):
     query: Annotated[str, Meta(max_length=QUERY_CHARS_MAX)] = ""
     limit: Annotated[int, Meta(ge=1, le=FOUND_MAX)] = FOUND_DEFAULT
     hits: Annotated[int, Meta(ge=1, le=FOUND_HITS_MAX)] = FOUND_HITS_DEFAULT
+
+
+class ParamsAsked(Request, frozen=True):
+    """Which params of a run; `path` is JSON, since an address has no lists."""
+
+    of: Literal["params", "summary"] = "params"
+    like: Word = ""
+    path: Annotated[str, Meta(max_length=PATH_CHARS_MAX)] | None = None
+    limit: Annotated[int, Meta(ge=1, le=PARAMS_MAX)] = 1000
+    cursor: Cursor | None = None
+
+    def request(self) -> ParamsRequest:
+        """Return what the views are asked."""
+        fields = msgspec.structs.asdict(self)
+        if self.path is not None:
+            fields["path"] = msgspec.json.decode(self.path, type=list[str])
+        return ParamsRequest(**fields)
+
+
+class RunSeriesAsked(Request, frozen=True):
+    """Which series of a run."""
+
+    like: Word = ""
+    system: bool | None = None
+    limit: Annotated[int, Meta(ge=1, le=RUN_SERIES_MAX)] = 200
+    cursor: Cursor | None = None
+
+    def request(self) -> RunSeriesRequest:
+        """Return what the views are asked."""
+        return RunSeriesRequest(**msgspec.structs.asdict(self))
+
+
+class ArtifactsAsked(Request, frozen=True):
+    """Which versions of artifacts of a run, and from which file on."""
+
+    name: Word | None = None
+    digest: Word | None = None
+    first: Annotated[int, Meta(ge=0, le=PLACE_MAX)] = 0
+    limit: Annotated[int, Meta(ge=1, le=ARTIFACTS_MAX)] = 100
+    cursor: Cursor | None = None
+
+    def request(self) -> ArtifactsRequest:
+        """Return what the views are asked."""
+        return ArtifactsRequest(**msgspec.structs.asdict(self))
 
 
 class HomeAsked(Request, frozen=True):

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
-from pathlib import Path
-
 import anyio
 import anyio.to_thread
 
+from foldline.disk import folder_bytes
 from foldline.layout import Layout
 
-__all__ = ["Usage", "folder_bytes"]
+__all__ = ["Usage"]
 
 # Between two walks through all blobs: one through 100,000 of them takes half a second of a core.
 MEASURED_S = 60.0
@@ -37,14 +34,3 @@ class Usage:
             self._wanted = anyio.Event()
             self._bytes = await anyio.to_thread.run_sync(folder_bytes, self._folder)
             await anyio.sleep(MEASURED_S)
-
-
-def folder_bytes(folder: Path) -> int:
-    """Return the size of all files below a folder, which may come and go meanwhile."""
-    size = 0
-    # Not Path.rglob: it fails where a folder goes that it was about to look into.
-    for below, _, names in os.walk(folder):
-        for name in names:
-            with suppress(FileNotFoundError):
-                size += Path(below, name).stat().st_size
-    return size

@@ -13,6 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .activity import DAY_S, ActivityPage, activity_days
+from .captured import (
+    ArtifactsPage,
+    ArtifactsRequest,
+    CapturedPage,
+    artifacts_page,
+    captured_page,
+)
 from .contents import (
     EntryRow,
     HitsPage,
@@ -54,6 +61,16 @@ class Holdings:
         await self._lines.close()
         await self._values.close()
         await self._points.close()
+
+    async def captured(self, run: str) -> CapturedPage:
+        """Return what was captured of a run's processes."""
+        return await self._values.run(snapshot(lambda db, mark: captured_page(db, run, mark)))
+
+    async def artifacts(self, run: str, asked: ArtifactsRequest) -> ArtifactsPage:
+        """Return what a run made and used. Raises QueryError for a wrong cursor."""
+        return await self._values.run(
+            snapshot(lambda db, mark: artifacts_page(db, run, asked, mark))
+        )
 
     async def activity(
         self, created: NDArray[np.float64], days: int, offset_s: float

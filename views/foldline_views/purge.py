@@ -12,7 +12,7 @@ import anyio.to_thread
 import msgspec
 
 from foldline import packs
-from foldline.disk import sync_file, sync_folder
+from foldline.disk import folder_bytes, sync_file, sync_folder
 from foldline.errors import StoreBusy
 from foldline.events import FieldsSet
 from foldline.layout import Layout
@@ -100,7 +100,7 @@ def _log_bytes(layout: Layout, runs: Sequence[str]) -> int:
     chosen = set(runs)
     total = 0
     for run in runs:
-        total += sum(path.stat().st_size for path in (layout.runs / run).rglob("*"))
+        total += folder_bytes(layout.runs / run)
     for index in packs.indices(layout, afresh=True):
         whole = sum(entry.size for entry in index) or 1
         own = sum(entry.size for entry in index if entry.name.run in chosen)
@@ -124,7 +124,7 @@ def _free(layout: Layout, runs: Sequence[str]) -> int:
         shutil.rmtree(aside, ignore_errors=True)  # of a purge that was interrupted
         (layout.runs / run).replace(aside)
         _forget(layout, run)
-        freed += sum(path.stat().st_size for path in aside.rglob("*") if path.is_file())
+        freed += folder_bytes(aside)
         shutil.rmtree(aside)
     sync_folder(layout.runs)
     return freed

@@ -38,12 +38,12 @@ from .answers import (
     GroupSort,
     GroupsPage,
     MetricOf,
-    RunDetail,
     RunsPage,
     SeriesPage,
     Sort,
     Totals,
 )
+from .captured import ArtifactsPage, ArtifactsRequest, CapturedPage
 from .catalog import Catalog
 from .changes import read_changes
 from .charts import chart
@@ -69,8 +69,19 @@ from .generation import Generation, current, report_damage
 from .grouping import groups_page
 from .holdings import Holdings
 from .home import HomePage, home_page
+from .lineage import LineagePage, lineage_page
 from .pages import ordered, runs_page, series_page
 from .pointsource import PointsSource
+from .portions import (
+    ParamsPage,
+    ParamsRequest,
+    RunPortion,
+    RunSeriesPage,
+    RunSeriesRequest,
+    params_page,
+    run_portion,
+    run_series_page,
+)
 from .searches import Searches, Shown, understood
 from .searchpages import SearchPage, search_page, shown_of
 from .selection import Selection
@@ -347,6 +358,28 @@ class Views:
         created = await self._find(lambda catalog: created_at(catalog)[~flags(catalog, "deleted")])
         return await self._holdings.activity(created, days, offset_s)
 
+    async def params(self, run: str, asked: ParamsRequest) -> ParamsPage:
+        """Return some of a run's params or results. Raises RunNotFound and QueryError."""
+        return await self._find(lambda catalog: params_page(catalog, run, asked))
+
+    async def run_series(self, run: str, asked: RunSeriesRequest) -> RunSeriesPage:
+        """Return some of a run's series. Raises RunNotFound and QueryError."""
+        return await self._find(lambda catalog: run_series_page(catalog, run, asked))
+
+    async def lineage(self, run: str) -> LineagePage:
+        """Return what a run goes on from, and what goes on from it. Raises RunNotFound."""
+        return await self._find(lambda catalog: lineage_page(catalog, run))
+
+    async def captured(self, run: str) -> CapturedPage:
+        """Return what was captured of a run's processes. Raises RunNotFound."""
+        self._catalog.find(run)
+        return await self._holdings.captured(run)
+
+    async def artifacts(self, run: str, asked: ArtifactsRequest) -> ArtifactsPage:
+        """Return what a run made and used, with files. Raises RunNotFound and QueryError."""
+        self._catalog.find(run)
+        return await self._holdings.artifacts(run, asked)
+
     async def tags(self) -> TagsPage:
         """Return every tag, with how many runs have it. Raises WordsRejected."""
         words = await anyio.to_thread.run_sync(tagwords.read, self._layout)
@@ -368,14 +401,9 @@ class Views:
             await anyio.to_thread.run_sync(tagwords.move, self._layout, old, to)
         return TagsEdited(len(changes), left, edited.folded, edited.watermark)
 
-    async def run(self, run: str) -> RunDetail:
-        """Return one run, whole. Raises RunNotFound."""
-
-        def told(catalog: Catalog) -> RunDetail:
-            catalog.let_time_pass()
-            return catalog.detail(catalog.find(run))
-
-        detail = await self._find(told)
+    async def run(self, run: str) -> RunPortion:
+        """Return one run, of what is large a part. Raises RunNotFound."""
+        detail = await self._find(lambda catalog: run_portion(catalog, run))
         row = self._catalog.find(run)
         if self._changes is not None:
             detail.artifacts = await self._read(

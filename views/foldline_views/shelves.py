@@ -18,6 +18,7 @@ from foldline_ingest.announce import LIVE_SHELF
 
 from .activity import ActivityView
 from .authors import AuthorsView
+from .captured import CapturedView
 from .lines import LinesView
 from .messages import MessagesView
 from .points import PointsView
@@ -33,7 +34,7 @@ __all__ = ["CATALOG", "LINES", "POINTS", "SHELVES", "TEXT", "VALUES", "named"]
 CATALOG = Shelf(LIVE_SHELF, (RunsView, SeriesView), poll_s=0.02)
 LINES = Shelf("lines", (AuthorsView, LinesView, MessagesView), poll_s=0.1, events_only=True)
 POINTS = Shelf("points", (PointsView, ActivityView), poll_s=0.1)
-VALUES = Shelf("values", (AuthorsView, TrackedView), poll_s=0.2, events_only=True)
+VALUES = Shelf("values", (AuthorsView, TrackedView, CapturedView), poll_s=0.2, events_only=True)
 # A commit of its index takes 10 ms and more. It has lines of its own: what is found is shown from
 # the very lines that were searched.
 TEXT = Shelf("text", (AuthorsView, RunsView, LinesView, TextView), poll_s=0.25, events_only=True)

@@ -9,7 +9,8 @@ import msgspec
 from aiohttp import web
 
 from foldline.ids import run_id
-from foldline_views.answers import Edit, EditedRuns, RunDetail
+from foldline_views.answers import Edit, EditedRuns
+from foldline_views.portions import RunPortion
 
 from ..parts import LAYOUT, READER
 from ..route import JSON, RouteTable
@@ -30,7 +31,7 @@ FOLDED_WAIT_S_MAX = 5.0
     scope="write",
     summary="Change a run's words and tags; archive, delete or restore it.",
     request=RunEdit,
-    response=RunDetail,
+    response=RunPortion,
 )
 async def edit_run(request: web.Request, asked: RunEdit) -> web.Response:
     """Answer the run as it is then; 202 if the change is kept and does not show yet."""
@@ -62,6 +63,6 @@ async def _edit(request: web.Request, runs: Sequence[str], asked: RunEdit) -> Ed
     return await reader.edited(changes, FOLDED_WAIT_S_MAX)
 
 
-def _answer(body: RunDetail | EditedRuns, *, folded: bool) -> web.Response:
+def _answer(body: RunPortion | EditedRuns, *, folded: bool) -> web.Response:
     status = HTTPStatus.OK if folded else HTTPStatus.ACCEPTED
     return web.Response(status=status, body=msgspec.json.encode(body), content_type=JSON)

@@ -9,11 +9,11 @@ from pathlib import Path
 import anyio.to_thread
 from aiohttp import web
 
+from foldline.disk import folder_bytes
 from foldline.layout import STORE_DEFAULT
 
 from ..parts import LAYOUT, READER, USAGE, VITALS
 from ..route import RouteTable
-from ..usage import folder_bytes
 from ..wire import Disk, Health, Nothing, RunCounts, StoreName
 
 __all__ = ["ROUTES"]

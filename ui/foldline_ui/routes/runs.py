@@ -12,9 +12,9 @@ from foldline_views.answers import (
     GroupOf,
     GroupsPage,
     MetricOf,
-    RunDetail,
     RunsPage,
 )
+from foldline_views.portions import RunPortion
 
 from ..parts import HUB, READER
 from ..route import JSON, RouteTable
@@ -105,9 +105,9 @@ async def find_columns(request: web.Request, asked: ColumnsAsked) -> ColumnsPage
     "GET",
     "/runs/{id}",
     scope="read",
-    summary="One run whole: settings, metrics, notes, error and writers.",
+    summary="One run: settings, metrics, notes, error and writers; of what is large a part.",
     request=Nothing,
-    response=RunDetail,
+    response=RunPortion,
 )
 async def get_run(request: web.Request, _: Nothing) -> web.Response:
     """Answer a run; 304 if it ended and nothing was folded since the caller's copy."""
