@@ -11,6 +11,7 @@ import argparse
 import importlib
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from .report import Report
@@ -46,7 +47,9 @@ def main() -> int:
 
 
 def _measure(name: str) -> None:
+    start = time.perf_counter()
     report: Report = importlib.import_module(f"benchmarks.{name}").measure()
+    report.took_s = round(time.perf_counter() - start, 1)
     path = report.save()
     print(f"\n{report.table()}\n\nsaved as {path.relative_to(FOLDER.parent)}", flush=True)
 

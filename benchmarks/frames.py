@@ -1,27 +1,23 @@
 """How long pages wait for curves and rows.
 
-A store of 6,000 series of 1,024 points each is logged by the SDK and folded by the engine, then
-asked over HTTP. The floor is a server that does nothing but send as many bytes, in the same run.
+A store of 6,000 series of 1,024 points each is folded by the engine, then asked over HTTP. The floor
+is a server that does nothing but send as many bytes, in the same run.
 """
 
 from __future__ import annotations
 
 import json
-import random
 import statistics
 import time
 from pathlib import Path
 
-import foldline
-
 from .report import Report, resident_mib, scratch
-from .servers import START_S, Client, bytes_server, foldline_server
+from .servers import Client, bytes_server, foldline_server, settle
+from .shapes import Shape, fill
 
 __all__ = ["measure"]
 
-RUNS = 2_000
-METRICS = ("loss", "accuracy", "gradient_norm")
-POINTS = 1_024
+RUNS, METRICS, POINTS = 2_000, 3, 1_024
 BUCKETS = 256
 FRAMES_MS = 80.0  # for all curves; the best peer takes 4.4 s
 FILTER_MS = 10.0  # over HTTP; the best peer takes 2.0 s
@@ -32,13 +28,13 @@ QUERY = 'run.hparams.lr > 0.01 and run.metrics["loss"].last < 0.5'
 
 def measure() -> Report:
     """Log, fold, and ask."""
-    report = Report("frames", f"{RUNS * len(METRICS):,} series of {POINTS:,} points, over HTTP")
+    report = Report("frames", f"{RUNS * METRICS:,} series of {POINTS:,} points, over HTTP")
     with scratch("frames") as folder:
         store = folder / "store"
-        _log(store)
+        fill(store, Shape(RUNS, METRICS, POINTS))
         start = time.perf_counter()
         with foldline_server(store) as (_, client):
-            _wait(client)
+            settle(client, runs=RUNS)
             report.add("logged to served, first start", time.perf_counter() - start, "s")
         start = time.perf_counter()
         with foldline_server(store) as (process, client):
@@ -50,7 +46,7 @@ def measure() -> Report:
                 at_most=START_TO_ANSWER_S,
                 note=f"{total:,} runs",
             )
-            _wait(client)
+            settle(client)
             _ask_frames(report, client)
             _ask_rows(report, client)
             report.add(
@@ -60,34 +56,6 @@ def measure() -> Report:
                 note=f"{_mapped_mib(process.pid):.0f} MiB of it are mapped files",
             )
     return report
-
-
-def _log(store: Path) -> None:
-    numbers = random.Random(7)
-    for number in range(RUNS):
-        lr = 10 ** numbers.uniform(-4, -1)
-        params = {"hparams": {"lr": lr, "batch": numbers.choice([32, 64])}, "seed": number}
-        with foldline.Run(
-            capture=False, store=store, name=f"run {number}", experiment="frames", params=params
-        ) as run:
-            track, noise = run.track, numbers.random
-            for step in range(POINTS):
-                base = 1.0 / (1.0 + lr * step)
-                for name in METRICS:
-                    track(base + 0.05 * noise(), name=name, step=step)
-
-
-def _wait(client: Client) -> None:
-    """Wait until everything that was logged is served."""
-    end = time.monotonic() + START_S
-    while time.monotonic() < end:
-        health = client.ask("health")
-        if health["fold"]["state"] == "live" and health["lag_bytes"] == 0:
-            found = client.ask("series/search", {"limit": 1})["total"]
-            if found == RUNS * len(METRICS):
-                return
-        time.sleep(0.05)
-    raise TimeoutError(f"the store was not folded in {START_S:g} s: {health}")
 
 
 def _mapped_mib(pid: int) -> float:

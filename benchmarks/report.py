@@ -82,6 +82,7 @@ class Report(msgspec.Struct):
     machine: dict[str, Any] = {}
     measured_at: str = ""
     commit: str = ""
+    took_s: float = 0.0  # all of the measuring
 
     def __post_init__(self) -> None:
         """Note where and when this is measured, unless it was read from a file."""
