@@ -1,7 +1,7 @@
 """How long pages wait for curves and rows.
 
-A store of 6,000 series of 1,024 points each is folded by the engine, then asked over HTTP. The floor
-is a server that does nothing but send as many bytes, in the same run.
+A store of 6,000 series of 1,024 points each is folded by the engine, then asked over HTTP. The
+floor is a server that does nothing but send as many bytes, in the same run.
 """
 
 from __future__ import annotations
