@@ -242,7 +242,7 @@ class FakeViews(Views):
     async def home(self, limit: int) -> HomePage:
         return HomePage([], 0, [], 1, [], [], self.watermark)
 
-    async def activity(self, days: int, offset_s: float) -> ActivityPage:
+    async def activity(self, days: int, offset_s: int) -> ActivityPage:
         self._ask("", (days, offset_s))
         return ActivityPage([], self.watermark)
 

@@ -78,7 +78,7 @@ def home(store: Path, limit: int = 20) -> HomePage:
     return anyio.run(ask)
 
 
-def activity(store: Path, days: int, offset_s: float) -> ActivityPage:
+def activity(store: Path, days: int, offset_s: int) -> ActivityPage:
     """Return the days of a store."""
 
     async def ask() -> ActivityPage:
@@ -205,12 +205,12 @@ def test_days_are_those_of_the_reader(tmp_path: Path, monkeypatch: pytest.Monkey
     log.points(1, -5.0, 1)
     log.keep()
 
-    def told(days: int, offset_s: float) -> dict[str, tuple[int, int]]:
+    def told(days: int, offset_s: int) -> dict[str, tuple[int, int]]:
         found = activity(store, days, offset_s).days
         return {one.day: (one.runs, one.points) for one in found}
 
     assert told(10, 0) == {"2023-11-12": (0, 7), "2023-11-14": (1, 5)}
     assert told(10, 2 * 3600) == {"2023-11-12": (0, 7), "2023-11-15": (1, 5)}
-    assert told(10, 5.75 * 3600) == {"2023-11-13": (0, 7), "2023-11-15": (1, 5)}
+    assert told(10, 5 * 3600 + 2700) == {"2023-11-13": (0, 7), "2023-11-15": (1, 5)}
     assert told(10, -10 * 3600) == {"2023-11-12": (0, 7), "2023-11-14": (1, 5)}
     assert told(1, 0) == {"2023-11-14": (1, 5)}

@@ -77,33 +77,19 @@ class ActivityView:
 
 
 def activity_days(
-    db: sqlite3.Connection, created: NDArray[np.float64], since: float, offset_s: float
+    db: sqlite3.Connection, created: NDArray[np.float64], since: float, offset_s: int
 ) -> list[ActivityDay]:
     """Return the days from a time on, for a reader whose clock is so far ahead of UTC."""
-    quarters = np.array(
+    points: dict[int, int] = dict(
         db.execute(
-            "SELECT quarter, points FROM activity WHERE quarter >= ?", (int(since // QUARTER_S),)
-        ).fetchall(),
-        np.int64,
-    ).reshape(-1, 2)
-    days, places = np.unique(
-        np.concatenate(
-            (
-                _days(created[created >= since], offset_s),
-                _days(quarters[:, 0].astype(np.float64) * QUARTER_S, offset_s),
-            )
-        ),
-        return_inverse=True,
+            "SELECT (quarter * :quarter + :offset) / :day AS day, sum(points) FROM activity"
+            " WHERE quarter >= :since GROUP BY day",
+            {"quarter": QUARTER_S, "offset": offset_s, "day": DAY_S, "since": since // QUARTER_S},
+        ).fetchall()
     )
-    places = places.reshape(-1)
-    split = len(places) - len(quarters)
-    runs = np.bincount(places[:split], minlength=len(days))
-    points = np.zeros(len(days), np.int64)
-    np.add.at(points, places[split:], quarters[:, 1])
-    names = np.datetime_as_string(days.astype("datetime64[D]")).tolist()
-    both = zip(names, runs.tolist(), points.tolist(), strict=True)
-    return [ActivityDay(day, made, tracked) for day, made, tracked in both]
-
-
-def _days(times: NDArray[np.float64], offset_s: float) -> NDArray[np.int64]:
-    return ((times + offset_s) // DAY_S).astype(np.int64)
+    days = ((created[created >= since] + offset_s) // DAY_S).astype(np.int64)
+    made = dict(zip(*(part.tolist() for part in np.unique(days, return_counts=True)), strict=True))
+    return [
+        ActivityDay(str(np.datetime64(day, "D")), made.get(day, 0), points.get(day, 0))
+        for day in sorted({*points, *made})
+    ]

@@ -73,7 +73,7 @@ class Holdings:
         )
 
     async def activity(
-        self, created: NDArray[np.float64], days: int, offset_s: float
+        self, created: NDArray[np.float64], days: int, offset_s: int
     ) -> ActivityPage:
         """Return what happened on the last days of a reader, given when runs were created."""
         today = (time.time() + offset_s) // DAY_S

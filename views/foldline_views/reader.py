@@ -353,7 +353,7 @@ class Views:
         """Return what there is to see just now, at most so many of each kind of thing."""
         return await self._find(lambda catalog: home_page(catalog, limit))
 
-    async def activity(self, days: int, offset_s: float) -> ActivityPage:
+    async def activity(self, days: int, offset_s: int) -> ActivityPage:
         """Return what happened on each of the last days of a reader so far ahead of UTC."""
         created = await self._find(lambda catalog: created_at(catalog)[~flags(catalog, "deleted")])
         return await self._holdings.activity(created, days, offset_s)
