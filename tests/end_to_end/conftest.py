@@ -45,20 +45,19 @@ def processes() -> Iterator[ExitStack]:
 @pytest.fixture
 def serve(processes: ExitStack) -> Serve:
     """Start `foldline up` for a store, at any free port."""
+    return lambda store: up(store, processes)
 
-    def start(store: Path) -> Served:
-        command = [sys.executable, "-m", "foldline_ui", "up", "--json", "--port", "0"]
-        process = subprocess.Popen(
-            [*command, "--store", str(store)], stdout=subprocess.PIPE, text=True
-        )
-        processes.callback(end, process)
-        assert process.stdout
-        assert select.select([process.stdout], [], [], START_S)[0], "the server did not start"
-        line = process.stdout.readline()
-        assert line, f"the server ended with status {process.wait()}"
-        return Served(json.loads(line)["url"], process)
 
-    return start
+def up(store: Path, processes: ExitStack) -> Served:
+    """Start a server that ends with `processes`; wait until it answers."""
+    command = [sys.executable, "-m", "foldline_ui", "up", "--json", "--port", "0"]
+    process = subprocess.Popen([*command, "--store", str(store)], stdout=subprocess.PIPE, text=True)
+    processes.callback(end, process)
+    assert process.stdout
+    assert select.select([process.stdout], [], [], START_S)[0], "the server did not start"
+    line = process.stdout.readline()
+    assert line, f"the server ended with status {process.wait()}"
+    return Served(json.loads(line)["url"], process)
 
 
 @pytest.fixture

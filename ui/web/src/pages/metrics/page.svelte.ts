@@ -230,6 +230,8 @@ export class MetricsPage {
 
   /** Ask for what is worked out of all members: groups, and expressions of the runs found. */
   loadDerived(): void {
+    // A query that was refused leaves on screen what was there, groups and all.
+    if (this.loader.phase === 'failed') return;
     const { query, centre, band, axis, smoothing, hiddenRuns, expressions } = this.view;
     const { shown, heads } = this.loader;
     const ready = query !== '' && shown?.query === query && heads.length > 0;
