@@ -57,6 +57,36 @@ def test_every_cell_comes_back_as_it_was_set(
         assert summary.rows == sum(value is not None for value in held)
 
 
+kinds = st.sampled_from(
+    [st.floats(), st.integers(-5, 5), st.booleans(), st.text(max_size=2), scalars,
+     st.floats() | st.integers(-5, 5) | st.booleans(), st.floats() | st.text(max_size=1),
+     st.lists(st.integers(0, 1), max_size=2)]
+)  # fmt: skip
+
+
+@given(st.lists(kinds.flatmap(lambda kind: st.lists(kind, max_size=40)), max_size=3))
+def test_cells_that_are_put_together_are_those_that_are_set(commits: list[list[Any]]) -> None:
+    """Many new rows at a time make the columns that one row after another makes."""
+    together, single = Columns(), Columns()
+    row = 0
+    for commit in commits:
+        together.add_rows(len(commit))
+        single.add_rows(len(commit))
+        there = [place for place, cell in enumerate(commit) if cell is not None]
+        if there:
+            rows = np.array(there, np.intp) + row
+            together.put(("x",), rows, [commit[place] for place in there])
+        for place, cell in enumerate(commit):
+            single.set(("x",), row + place, cell)
+        row += len(commit)
+    one, other = together.column(("x",)), single.column(("x",))
+    assert (one is None) == (other is None)
+    if one is not None and other is not None:
+        assert all(map(same, one.cells(), other.cells()))
+        assert one.kind == other.kind
+        assert one.present.tolist() == other.present.tolist()
+
+
 @given(st.lists(scalars, max_size=40))
 def test_a_column_of_cells_holds_them_exactly(cells: list[Any]) -> None:
     """The narrowest column still gives back each cell with its type."""

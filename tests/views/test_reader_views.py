@@ -13,6 +13,7 @@ import pytest
 import foldline
 from foldline.errors import QueryError, RunNotFound
 from foldline.layout import Layout
+from foldline_views import discovery
 from foldline_views.answers import FramesRequest, Sort
 from foldline_views.folding import catch_up, rebuild
 from foldline_views.reader import Views
@@ -186,3 +187,28 @@ def test_views_that_are_not_there_yet_are_empty(tmp_path: Path) -> None:
             await views.close()
 
     anyio.run(scenario)
+
+
+def test_a_long_question_gives_others_their_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While all columns are looked through, another question is answered in between."""
+    monkeypatch.setattr(discovery, "TURN_S", 0.0)
+    log(tmp_path, "one", **{f"param{number}": number for number in range(200)})
+    answered: list[str] = []
+
+    async def scenario(views: Views, _: Layout) -> None:
+        async def columns() -> None:
+            await views.columns("")
+            answered.append("columns")
+
+        async def runs() -> None:
+            await views.runs()
+            answered.append("runs")
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(columns)
+            tasks.start_soon(runs)
+
+    with_views(tmp_path, scenario)
+    assert answered == ["runs", "columns"]
