@@ -230,6 +230,15 @@ def test_a_text_is_found_wherever_it_is_printed(layout: Layout) -> None:
         hits_page(db, "run1", HitsRequest("x", cursor="AAAA"))
 
 
+def test_a_text_is_found_across_its_colours(layout: Layout) -> None:
+    """Who looks for what a person reads need not know where a line changes its colour."""
+    writer(layout, "wa", [("stdout", None, "\x1b[1mloss\x1b[0m \x1b[38;5;9m0.5\x1b[0m", 1.0)])
+    db = folded(layout).db
+    (row,) = hits_page(db, "run1", HitsRequest("LOSS 0.5")).lines
+    assert row.text.startswith("\x1b[1mloss")
+    assert hits_page(db, "run1", HitsRequest("[1m")).lines == []
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     said=st.lists(

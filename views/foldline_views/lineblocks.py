@@ -6,6 +6,7 @@ it is. LINES.md says what a blob is, to the byte.
 
 from __future__ import annotations
 
+import re
 import threading
 from itertools import chain, groupby, repeat
 from typing import NamedTuple
@@ -13,11 +14,16 @@ from typing import NamedTuple
 import msgspec
 import zstandard
 
-__all__ = ["BLOCK_LINES", "Block", "Place", "may_hold", "moment", "pack", "unpack"]
+__all__ = [
+    "BLOCK_LINES", "Block", "Place", "colourless", "may_hold", "moment", "pack", "unpack",
+]  # fmt: skip
 
 # What the text index finds is a block, and who shows a line unpacks one: 15 µs of work. Larger
 # ones are a fifth smaller at four times this, and slower to look through.
 BLOCK_LINES = 64
+
+# All that a captured line keeps of a terminal's codes. Whoever looks for words does not see them.
+_COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
 
 # Of zstd: 3 was measured to be no smaller, and zlib to be a third larger and half as fast.
 PACK_LEVEL = 1
@@ -89,9 +95,14 @@ def unpack(data: bytes) -> Block:
     return Block(places, texts)
 
 
+def colourless(text: str) -> str:
+    """Return a line, or several, without the colours in which they were printed."""
+    return _COLOURS.sub("", text) if "\x1b" in text else text
+
+
 def may_hold(data: bytes, wanted: str) -> bool:
     """Say whether a line of a blob may hold a text in small letters: a quick look at it."""
-    return wanted in _plain(data).decode("utf-8", "replace").lower()
+    return wanted in colourless(_plain(data).decode("utf-8", "replace")).lower()
 
 
 def _plain(data: bytes) -> bytes:

@@ -7,7 +7,7 @@ import time
 from heapq import heapify, heappop, heappush
 
 from .contents import HitsPage, HitsRequest, LineRow
-from .lineblocks import BLOCK_LINES, Block, may_hold, unpack
+from .lineblocks import BLOCK_LINES, Block, colourless, may_hold, unpack
 from .linepages import Printed, chosen, printed
 from .placemark import read_placemark, write_placemark
 
@@ -74,5 +74,7 @@ def _look(
 
 def _places(block: Block, wanted: str) -> list[int]:
     return [
-        at for at, text in enumerate(block.texts) if text is not None and wanted in text.lower()
+        at
+        for at, text in enumerate(block.texts)
+        if text is not None and wanted in colourless(text).lower()
     ]

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from typing import NamedTuple
 
-from ..lineblocks import BLOCK_LINES, Place, unpack
+from ..lineblocks import BLOCK_LINES, Place, colourless, unpack
 from ..lines import block_id
 from .documents import ConsoleLines
 
 __all__ = ["ConsoleBlock", "block_of"]
-
-_COLOURS = re.compile(r"\x1b\[[0-9;:]*m")  # all that a captured line keeps of a terminal's codes
 
 
 class ConsoleBlock(NamedTuple):
@@ -41,7 +38,7 @@ def block_of(db: sqlite3.Connection, writer: str, segment: int, number: int) -> 
     if row is None:
         return None
     block = unpack(row[0])
-    lines = [_COLOURS.sub("", text or "") for text in block.texts]
+    lines = [colourless(text or "") for text in block.texts]
     while lines and block.places[len(lines) - 1] is None:
         lines.pop()
     return ConsoleBlock(writer, row[1], number * BLOCK_LINES, lines, block.places)
