@@ -120,6 +120,9 @@ class RunsAsked(Request, frozen=True):
         | None
     ) = None
     metrics: Annotated[tuple[OneMetric, ...], Meta(max_length=METRICS_MAX)] = ()
+    offset: Annotated[
+        int, Meta(ge=0, description="Runs to leave out before the first; none behind a cursor.")
+    ] = 0
 
 
 class ExplainAsked(Request, frozen=True):
