@@ -19,7 +19,7 @@ __all__ = ["measure"]
 
 RUNS, METRICS, POINTS = 2_000, 3, 1_024
 BUCKETS = 256
-FRAMES_MS = 80.0  # for all curves; the best peer takes 4.4 s
+FRAMES_MS = 50.0  # for all curves; the best peer takes 4.4 s
 FILTER_MS = 10.0  # over HTTP; the best peer takes 2.0 s
 START_TO_ANSWER_S = 1.0
 ASKED = 25  # answers that are timed of each kind

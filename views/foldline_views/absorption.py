@@ -91,16 +91,26 @@ class Levels:
 
 
 def _absorbed(levels: Sequence[Level], points: Sequence[Floats], due: Sequence[int]) -> Bundle:
-    first = [new[:, :count] for new, count in zip(points, due, strict=True)]
+    # As long as a level has room its width is not looked at: then chunks are one to it.
+    room = [buckets.BUCKETS_MAX - level.buckets.shape[1] for level in levels]
+    first = [
+        new if new.shape[1] <= free else new[:, :count]
+        for new, free, count in zip(points, room, due, strict=True)
+    ]
     bundle = absorb_each(levels, first)
-    more = [place for place, new in enumerate(points) if new.shape[1] > due[place]]
-    if not more:
+    more = [new[:, begun.shape[1] :] for new, begun in zip(points, first, strict=True)]
+    places = [place for place, rest in enumerate(more) if rest.shape[1]]
+    if not places:
         return bundle
-    whole = list(bundle.levels())
-    for place in more:
-        new = points[place][:, due[place] :]
-        end = new.shape[1] // CHUNK * CHUNK
-        whole[place] = buckets.absorb(whole[place], *new[:, :end])
-        if end < new.shape[1]:
-            (whole[place],) = absorb_each([whole[place]], [new[:, end:]]).levels()
+    whole, last = list(bundle.levels()), []
+    for place in places:
+        rest = more[place]
+        end = rest.shape[1] // CHUNK * CHUNK
+        whole[place] = buckets.absorb(whole[place], *rest[:, :end])
+        last.append(rest[:, end:])
+    ended = absorb_each([whole[place] for place in places], last)
+    if len(places) == len(whole):
+        return ended
+    for place, level in zip(places, ended.levels(), strict=True):
+        whole[place] = level
     return bundled(whole)

@@ -55,9 +55,10 @@ def bundled(levels: Sequence[Level]) -> Bundle:
 
 
 def absorb_each(levels: Sequence[Level], points: Sequence[Floats]) -> Bundle:
-    """Return each level with its points added, in order of arrival: a chunk of them at most.
+    """Return each level with its points added, in order of arrival.
 
-    Points are three rows: step, value, time.
+    Points are three rows: step, value, time. They are a chunk at most, or as many as the level has
+    room for: its width is looked at once, when all are there.
     """
     counts = np.array([new.shape[1] for new in points], dtype=np.int64)
     fresh = buckets.of_points(*np.concatenate(points, axis=1))

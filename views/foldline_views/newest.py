@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import summaries
+from .database import BULK_INSERT
 
 __all__ = [
     "SCHEMA",
@@ -54,6 +55,12 @@ RECENT_COMMITS_MAX = 64
 RECENT_BYTES_MAX = 16 * 1024 * 1024
 
 POINT_BYTES = 24  # step, value, time
+
+# Many rows in one statement: see database.BULK_INSERT.
+SPREAD_SUMMARIES = """
+    INSERT OR REPLACE INTO summary SELECT value, substr(:data, 112 * key + 1, 112)
+    FROM json_each(:slots)
+"""
 
 
 class Recent(NamedTuple):
@@ -165,31 +172,45 @@ def spread_all(db: sqlite3.Connection, revision: int) -> None:
     """Give each slot its row, of what has not been spread up to `revision`."""
     slots, columns = _latest(_read(db, _spread_at(db)))
     open_chunks = waiting(db, slots.tolist())
-    ends = np.cumsum(np.bincount(open_chunks.owner, minlength=len(slots))).tolist()
-    begins = [0, *ends]
-    chunks = [
-        open_chunks.points[:, begin:end].tobytes() for begin, end in zip(begins, ends, strict=False)
-    ]
-    spread(db, revision, slots, columns, chunks)
+    counts = np.bincount(open_chunks.owner, minlength=len(slots))
+    spread(db, revision, slots, columns, counts, open_chunks.points)
 
 
 def spread(
-    db: sqlite3.Connection, revision: int, slots: Ints, columns: Floats, chunks: Sequence[bytes]
+    db: sqlite3.Connection,
+    revision: int,
+    slots: Ints,
+    columns: Floats,
+    counts: Ints,
+    points: Floats,
 ) -> None:
     """Give slots their rows, which have all that commits up to `revision` have not spread.
 
-    Each has a column of figures, and the points of its open chunk: steps, values, times.
+    Each has a column of figures, and so many of the points in its open chunk, which lie slot after
+    slot.
     """
     spread_at = _spread_at(db)
-    data, size = np.ascontiguousarray(columns.T).tobytes(), summaries.ROW_BYTES
-    ids, totals = slots.tolist(), columns[summaries.COUNT].astype(np.int64).tolist()
-    rows = [(slot, data[at * size : (at + 1) * size]) for at, slot in enumerate(ids)]
-    db.executemany("INSERT OR REPLACE INTO summary VALUES (?, ?)", rows)
-    db.executemany(
-        "INSERT OR REPLACE INTO chunk VALUES (?, ?, ?)", zip(ids, totals, chunks, strict=True)
-    )
+    data = np.ascontiguousarray(columns.T).tobytes()
+    db.execute(SPREAD_SUMMARIES, {"slots": _json(slots.tolist()), "data": data})
+    flat = np.zeros(3 * points.shape[1] + 1)  # one more: of no bytes SQLite makes NULL
+    for place, column in zip(_thirds(counts), points, strict=True):
+        flat[place] = column
+    totals = columns[summaries.COUNT].astype(np.int64)
+    begins = np.cumsum(counts) - counts
+    rows = np.stack((slots, totals, POINT_BYTES * begins, POINT_BYTES * counts), axis=1)
+    chunks = {"rows": msgspec.json.encode(rows.tolist()).decode(), "data": flat.tobytes()}
+    db.execute(BULK_INSERT.format(table="chunk"), chunks)
     db.execute("DELETE FROM recent WHERE revision <= ?", (spread_at,))
     db.execute("UPDATE spread SET revision = ?", (revision,))
+
+
+def _thirds(counts: Ints) -> tuple[Ints, Ints, Ints]:
+    """Return where step, value and time of each point are in chunks of these counts, end to end."""
+    before = np.cumsum(counts) - counts
+    size = np.repeat(counts, counts)
+    # Each chunk is three columns, one after the other.
+    first = np.repeat(2 * before, counts) + np.arange(counts.sum())
+    return first, first + size, first + 2 * size
 
 
 def _spread_at(db: sqlite3.Connection) -> int:
@@ -251,12 +272,7 @@ def _spread_chunks(
     counts = rows[:, 2] // POINT_BYTES
     totals[rows[:, 0]], held[rows[:, 0]] = rows[:, 1], counts
     flat = np.frombuffer(data or b"", dtype=np.float64)
-    # Each chunk is three columns, one after the other.
-    before = np.cumsum(counts) - counts
-    rank = np.arange(counts.sum()) - np.repeat(before, counts)
-    at = np.repeat(3 * before, counts) + rank
-    size = np.repeat(counts, counts)
-    points = np.stack((flat[at], flat[at + size], flat[at + 2 * size]))
+    points = np.stack([flat[place] for place in _thirds(counts)])
     return np.repeat(rows[:, 0], counts), points
 
 

@@ -5,7 +5,8 @@ merged when they are read. So writers may interleave in any way and the view sta
 
 The newest points of a slot wait in its open chunk until CHUNK of them are there; then they are
 absorbed into its level (see `buckets`), and the overview is made from it. The first chunk of a slot
-is shorter, by its number: series that move together would all be absorbed in one commit otherwise.
+is shorter, by its number: series that move together would all be absorbed in one commit otherwise,
+and a few neighbours are, because their rows lie side by side.
 When its segment is finished the rest is absorbed, however little it is. `newest` says how what
 waits is stored.
 """
@@ -31,7 +32,7 @@ from . import buckets, newest, summaries
 from .absorption import Levels
 from .rewinds import Rewind, Rewinds, pass_by, rewinds_of
 from .session import Session
-from .slots import Slot, Slots, rank
+from .slots import Slot, Slots, first_chunk, rank
 
 __all__ = ["SeriesView", "context_key"]
 
@@ -66,7 +67,7 @@ class SeriesView:
     """Folds points into summaries, levels and overviews."""
 
     name = "series"
-    version = 6
+    version = 7
     schema = (
         newest.SCHEMA
         + """
@@ -110,9 +111,12 @@ class SeriesView:
             elif any(head.type == SeriesDefined.TYPE for head in batch.events):
                 self._define_segment(session, batch)
             pass_by(passed, batch)
-        new = self._fold(session, parts) if parts else NOTHING
         finished = [session.segments[batch.segment] for batch in batches if batch.finished]
-        closed = self._close(session, [self._table(session, segment) for segment in finished])
+        tables = [NONE, *(self._table(session, segment) for segment in finished)]
+        ending = np.concatenate(tables)
+        ending = ending[ending >= 0]
+        new = self._fold(session, parts, ending) if parts else NOTHING
+        closed = self._close(session, ending)
         self._save(session, new, closed)
         for segment in finished:
             self._tables.pop(segment, None)
@@ -161,15 +165,23 @@ class SeriesView:
         if segment in self._tables:
             return self._tables[segment]
         rows = session.db.execute(
-            "SELECT number, slot.id, series, run.uid, name, context, shared"
-            " FROM slot JOIN series ON series.id = series JOIN run ON run.id = run"
-            " WHERE segment = ? ORDER BY slot.id",
+            "SELECT number, slot.id, series, run.uid, name, context, shared, writer"
+            " FROM slot JOIN series ON series.id = series JOIN run ON run.id = series.run"
+            " JOIN segment ON segment.id = segment WHERE segment = ? ORDER BY slot.id",
             (segment,),
         ).fetchall()
         table = np.full(max((row[0] for row in rows), default=0) + 1, -1, dtype=np.int64)
         slots = [
-            Slot(slot, number, series, run, name, msgspec.json.decode(context))
-            for number, slot, series, run, name, context, _ in rows
+            Slot(
+                slot,
+                number,
+                series,
+                run,
+                name,
+                msgspec.json.decode(context),
+                first_chunk(writer, number),
+            )
+            for number, slot, series, run, name, context, _, writer in rows
         ]
         self._shared.update(row[2] for row in rows if row[6])
         self._tables[segment] = table
@@ -232,7 +244,8 @@ class SeriesView:
             ids[name, context] = known
             last += 1
             decoded = msgspec.json.decode(context)
-            slots.append(Slot(last, number, known, of.run, name, decoded))
+            first = first_chunk(of.writer, number)
+            slots.append(Slot(last, number, known, of.run, name, decoded, first))
         db.executemany("INSERT INTO series (id, run, name, context) VALUES (?, ?, ?, ?)", made)
         db.executemany("UPDATE series SET shared = 1 WHERE id = ?", shared)
         self._shared.update(series for (series,) in shared)
@@ -258,27 +271,29 @@ class SeriesView:
             points = points.where(keep)
         return table[points.series], points
 
-    def _fold(self, session: Session, parts: list[_Part]) -> _Folded:
+    def _fold(self, session: Session, parts: list[_Part], ending: Ints) -> _Folded:
+        """Fold points into their slots; all of those of `ending` slots are absorbed."""
+        slots = self._slots
         place = np.concatenate([places for places, _ in parts])
         step = np.concatenate([points.step for _, points in parts])
         value = np.concatenate([points.value for _, points in parts])
         time = np.concatenate([points.time for _, points in parts])
-        touched, local = np.unique(place, return_inverse=True)
+        counts = np.bincount(place, minlength=len(slots))
+        touched = np.flatnonzero(counts)
         if not len(touched):
             return NOTHING
         # Sorting 16-bit numbers is a radix sort: several times as fast.
-        small = local.astype(np.uint16) if len(touched) < 1 << 16 else local
+        small = place.astype(np.uint16) if len(slots) < 1 << 16 else place
         order = np.argsort(small, kind="stable")
-        step, value, time = step[order], value[order], time[order]
-        counts = np.bincount(local, minlength=len(touched))
+        points = np.stack((step[order], value[order], time[order]))
+        counts = counts[touched]
         starts = np.cumsum(counts) - counts
-        self._slots.summary[:, touched] = summaries.fold(
-            self._slots.summary[:, touched], starts, step, value, time
-        )
-        full = self._slots.waiting[touched] + counts >= self._slots.due[touched]
-        points = np.stack((step, value, time))
+        slots.summary[:, touched] = summaries.fold(slots.summary[:, touched], starts, *points)
+        ends = np.isin(touched, ending)
+        full = ends | (slots.waiting[touched] + counts >= slots.due[touched])
         self._wait(touched, counts, starts, points, ~full)
-        self._absorb(session, touched[full], points[:, np.repeat(full, counts)], counts[full])
+        mine = points[:, np.repeat(full, counts)]
+        self._absorb(session, touched[full], mine, counts[full], ends[full])
         return _Folded(touched, counts, starts, points)
 
     def _wait(
@@ -291,10 +306,17 @@ class SeriesView:
         self._slots.chunk[:, self._slots.waiting[place] + within, place] = points[:, mine]
         self._slots.waiting[touched[which]] += counts[which]
 
-    def _absorb(self, session: Session, places: Ints, points: Floats, counts: Ints) -> None:
+    def _absorb(
+        self,
+        session: Session,
+        places: Ints,
+        points: Floats,
+        counts: Ints,
+        ends: NDArray[np.bool_],
+    ) -> None:
         """Add what waits in slots and their new points to their levels, all whole chunks of it.
 
-        What is left of them opens the next chunk.
+        What is left of them opens the next chunk, but where a slot ends.
         """
         if not len(places):
             return
@@ -302,36 +324,25 @@ class SeriesView:
         due, waiting = slots.due[places], slots.waiting[places]
         total = waiting + counts
         absorbed = due + (total - due) // buckets.CHUNK * buckets.CHUNK
-        ends = np.cumsum(counts).tolist()
+        absorbed[ends] = total[ends]
+        upto = np.cumsum(counts).tolist()
         whole = []
         for at, place in enumerate(places.tolist()):
-            before = slots.chunk[:, : waiting[at], place]
-            new = points[:, ends[at] - counts[at] : ends[at]]
-            together = np.concatenate((before, new), axis=1)
-            whole.append(together[:, : absorbed[at]])
-            slots.chunk[:, : total[at] - absorbed[at], place] = together[:, absorbed[at] :]
+            new = points[:, upto[at] - counts[at] : upto[at]]
+            if waiting[at]:
+                new = np.concatenate((slots.chunk[:, : waiting[at], place], new), axis=1)
+            whole.append(new[:, : absorbed[at]])
+            slots.chunk[:, : total[at] - absorbed[at], place] = new[:, absorbed[at] :]
         slots.waiting[places] = total - absorbed
         slots.due[places] = buckets.CHUNK
         self._levels.absorb(session.db, slots.ids(places).tolist(), whole, due.tolist())
 
-    def _close(self, session: Session, tables: list[Ints]) -> Ints:
-        """Absorb all that waits in the slots of finished segments, and return their places.
-
-        Nothing comes after it.
-        """
+    def _close(self, session: Session, ending: Ints) -> Ints:
+        """Absorb what waits in slots after which nothing comes, and return those that had some."""
         slots = self._slots
-        places: Ints = np.concatenate([NONE, *tables])
-        places = places[places >= 0]
-        places = places[slots.waiting[places] > 0]
-        if len(places):
-            waiting = slots.waiting[places].tolist()
-            whole = [
-                slots.chunk[:, :count, place]
-                for place, count in zip(places.tolist(), waiting, strict=True)
-            ]
-            self._levels.absorb(session.db, slots.ids(places).tolist(), whole, waiting)
-            slots.waiting[places] = 0
-            slots.due[places] = buckets.CHUNK
+        places = ending[slots.waiting[ending] > 0]
+        none = np.zeros(len(places), dtype=np.int64)
+        self._absorb(session, places, np.empty((3, 0)), none, np.ones(len(places), dtype=bool))
         return places
 
     def _save(self, session: Session, new: _Folded, closed: Ints) -> None:
@@ -430,9 +441,9 @@ class SeriesView:
                 keep = (number < len(table)) & np.isfinite(batch.points.step) & ~hidden
                 points = batch.points.where(keep)
                 points = points.where(table[points.series] >= 0)
-                self._fold(session, [(table[points.series], points)])
+                self._fold(session, [(table[points.series], points)], NONE)
             if finished:
-                self._close(session, [places[late]])
+                self._close(session, places[late])
 
     def _empty(self, session: Session, places: Ints) -> None:
         """Take back everything that was folded into these slots."""
