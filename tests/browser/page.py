@@ -129,6 +129,11 @@ class Page:
         self._stubs.clear()
         self._send("Fetch.disable")
 
+    def heap_bytes(self) -> int:
+        """Return what the page's scripts hold in memory, once what nobody holds is freed."""
+        self._send("HeapProfiler.collectGarbage")
+        return int(self._send("Runtime.getHeapUsage")["usedSize"])
+
     def evaluate(self, expression: str) -> Any:
         """Return the value of a JavaScript expression; a promise is awaited.
 
@@ -209,6 +214,15 @@ class Page:
         typed = {"text": text} if text and not modifiers & ~MODIFIERS["Shift"] else {}
         self._send("Input.dispatchKeyEvent", type="keyDown", **shared, **typed)
         self._send("Input.dispatchKeyEvent", type="keyUp", **shared)
+
+    def accessibility(self) -> list[tuple[str, str]]:
+        """Return role and name of all that a screen reader is told of."""
+        nodes = self._send("Accessibility.getFullAXTree")["nodes"]
+        return [
+            (node["role"]["value"], node.get("name", {}).get("value", "").strip())
+            for node in nodes
+            if not node["ignored"]
+        ]
 
     def screenshot(self, path: Path) -> Path:
         """Save what is seen as a PNG; return its path."""

@@ -1,0 +1,348 @@
+"""How long a person waits for pages, in Chromium that renders in software.
+
+Two stores are written from real curves: 5,000 runs of 10 metrics and 200 params, and 50 runs of 30
+metrics. Pages are opened cold, each in a profile of its own; times count from navigation, by the
+page's own clock. `--minutes 60` watches the heap for an hour of live points.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import random
+import re
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+from urllib.parse import urlencode
+
+import foldline
+from foldline_ui.pages import STATIC
+from tests.browser.chromium import Chromium
+from tests.browser.page import Page
+
+from .report import Report, scratch
+from .servers import Client, foldline_server, settle
+from .shapes import Shape, fill
+
+__all__ = ["measure"]
+
+RUNS = Shape(5_000, metrics=10, steps=200, params=200)
+PANELS = Shape(50, metrics=30, steps=1_000)
+OPENED = 5  # times that each page is opened; the median counts
+TALL_PX = 1_400  # a window in which thirty small panels are in sight
+HOVERS = 90  # frames while the pointer moves over charts
+SCROLLS = 120  # frames while a table is scrolled
+WORD = "resnet"  # typed into the palette, a key at a time
+POINTS = 150  # tracked one by one, to see how soon each is drawn
+PACE_S = 0.1  # between them, on average
+LIVE_RUNS, LIVE_METRICS = 10, 10  # that grow together, each a point a second: 100 points a second
+SETTLE_S = 20.0  # of live points before the heap is looked at first
+MINUTES = 2.0
+ENTRY_KB = 150.0
+PALETTE_SETTLED_MS = 400  # without a change in the list, the answer is complete
+
+WITH_EXPERIMENTS = "run.experiment in ({})"
+SERIES_500 = 'metric.name == "loss" and ' + WITH_EXPERIMENTS.format(
+    ", ".join(f'"experiment {number}"' for number in range(4))
+)
+SERIES_ALL = 'metric.name == "loss"'
+DRAWN = (
+    "[...document.querySelectorAll('[data-lines]')]"
+    ".reduce((sum, chart) => sum + Number(chart.dataset.lines), 0) >= {}"
+)
+ROWS = "document.querySelectorAll('[role=grid] [role=row]').length > 10"
+
+# Milliseconds from navigation to the first frame in which something holds.
+WHEN = """
+new Promise((done) => {{
+  const look = () => ({condition}) ? done(performance.now()) : requestAnimationFrame(look);
+  look();
+}})
+"""
+# Milliseconds of each frame while `act` is done once a frame.
+FRAMES = """
+new Promise((done) => {{
+  const times = [];
+  let before = performance.now();
+  const frame = () => {{
+    const now = performance.now();
+    times.push(now - before);
+    before = now;
+    if (times.length > {count}) return done(times.slice(1));
+    ({act})(times.length);
+    requestAnimationFrame(frame);
+  }};
+  requestAnimationFrame(frame);
+}})
+"""
+HOVER = """(frame) => {
+  const over = document.querySelector('.u-over');
+  const box = over.getBoundingClientRect();
+  over.dispatchEvent(new MouseEvent('mousemove', {
+    bubbles: true,
+    clientX: box.left + box.width * ((frame * 7) % 97) / 97,
+    clientY: box.top + box.height * ((frame * 3) % 89) / 89,
+  }));
+}"""
+SCROLL = """() => {
+  const grid = document.querySelector('[role=grid]');
+  grid.scrollTop += 90;
+  grid.scrollLeft += 60;
+}"""
+# Milliseconds from the next key to the last change of the palette's list.
+ANSWERED = f"""
+new Promise((done) => {{
+  addEventListener('input', () => {{
+    const typed = performance.now();
+    let last = typed;
+    let timer;
+    const settle = () => {{
+      clearTimeout(timer);
+      timer = setTimeout(() => {{ watch.disconnect(); done(last - typed); }}, {PALETTE_SETTLED_MS});
+    }};
+    const watch = new MutationObserver(() => {{ last = performance.now(); settle(); }});
+    watch.observe(document.querySelector('[role=dialog]'), {{
+      subtree: true, childList: true, characterData: true,
+    }});
+    settle();
+  }}, {{ once: true, capture: true }});
+}})
+"""
+# When each step was first drawn, by the clock that the training has as well.
+SEEN = """
+window.seen = {};
+(function look() {
+  const last = document.querySelector('[data-last]')?.dataset.last;
+  for (const [step] of Object.values(last ? JSON.parse(last) : {})) {
+    window.seen[step] ??= (performance.timeOrigin + performance.now()) / 1000;
+  }
+  requestAnimationFrame(look);
+})();
+"""
+
+
+def measure(minutes: float = MINUTES) -> Report:
+    """Fill stores, open pages, and look at the clock."""
+    report = Report("browser", "Pages in Chromium, software rendering, opened cold")
+    report.add("entry bundle, gzip", _entry_kb(), "KB", at_most=ENTRY_KB)
+    with scratch("browser") as folder, _chromium() as chromium:
+        fill(folder / "runs", RUNS)
+        with foldline_server(folder / "runs") as (_, client):
+            settle(client, runs=RUNS.runs)
+            _tables(report, chromium, client)
+            _charts(report, chromium, client)
+        fill(folder / "panels", PANELS)
+        with foldline_server(folder / "panels") as (_, client):
+            settle(client, runs=PANELS.runs)
+            _panels(report, chromium, client)
+        with foldline_server(folder / "live") as (_, client):
+            client.ask("health")
+            _live(report, chromium, client, folder / "live", minutes)
+    return report
+
+
+@contextmanager
+def _chromium() -> Iterator[Chromium]:
+    chromium = Chromium()
+    try:
+        yield chromium
+    finally:
+        chromium.close()
+
+
+@contextmanager
+def _page(chromium: Chromium, client: Client, path: str) -> Iterator[Page]:
+    """Open a page in a fresh profile: nothing of it is known to the browser yet."""
+    page = Page(chromium)
+    try:
+        page.goto(f"http://127.0.0.1:{client.port}/{path}")
+        yield page
+    finally:
+        page.close()
+
+
+def _entry_kb() -> float:
+    """Return what has to come before anything is shown, but for fonts, as it travels."""
+    index = (STATIC / "index.html").read_text(encoding="utf-8")
+    names = re.findall(r'(?:src|href)="(?:\./)?(assets/[^"]+\.(?:js|css))"', index)
+    return sum((STATIC / f"{name}.gz").stat().st_size for name in names) / 1000
+
+
+def _when(page: Page, condition: str) -> float:
+    return float(page.evaluate(WHEN.format(condition=condition)))
+
+
+def _opened(chromium: Chromium, client: Client, path: str, condition: str) -> list[float]:
+    """Return when a page was ready, each time anew."""
+    times = []
+    for _ in range(OPENED):
+        with _page(chromium, client, path) as page:
+            times.append(_when(page, condition))
+    return times
+
+
+def _add_opened(report: Report, what: str, times: list[float], at_most: float) -> None:
+    note = f"slowest of {len(times)}: {max(times):.0f} ms"
+    report.add(f"{what}, median", statistics.median(times), "ms", at_most=at_most, note=note)
+
+
+def _add_frames(report: Report, what: str, times: list[float], at_most: float) -> None:
+    p95 = statistics.quantiles(times, n=20)[-1]
+    note = f"median {statistics.median(times):.1f} ms"
+    report.add(f"{what}, p95 of a frame", p95, "ms", at_most=at_most, note=note)
+
+
+def _frames(page: Page, act: str, count: int) -> list[float]:
+    return [float(each) for each in page.evaluate(FRAMES.format(act=act, count=count))]
+
+
+def _tables(report: Report, chromium: Chromium, client: Client) -> None:
+    _add_opened(
+        report, f"{RUNS.runs:,} runs: table ready", _opened(chromium, client, "runs", ROWS), 1000
+    )
+    with _page(chromium, client, "runs?col=*") as page:
+        page.wait_until(
+            "document.querySelector('[role=grid]')?.getAttribute('aria-colcount') >= 200"
+        )
+        page.wait_until(ROWS)
+        _add_frames(report, "scroll at 200 columns", _frames(page, SCROLL, SCROLLS), 20)
+        report.add("heap after it", page.heap_bytes() / 2**20, "MiB", at_most=120)
+        page.press("Escape")
+        page.press("Control+k")
+        page.wait_for("[role=dialog] [role=combobox]")
+        answers = []
+        for letter in WORD:
+            page.evaluate(f"window.answered = {ANSWERED}; undefined")
+            page.type(letter)
+            answers.append(float(page.evaluate("window.answered")))
+        note = f"slowest of {len(answers)} keys: {max(answers):.0f} ms"
+        report.add("palette, answer to a key, median", statistics.median(answers), "ms",
+                   at_most=100, note=note)  # fmt: skip
+
+
+def _explorer(query: str, **words: str) -> str:
+    return f"metrics?{urlencode({'q': query, **words})}"
+
+
+def _charts(report: Report, chromium: Chromium, client: Client) -> None:
+    facets = _explorer(SERIES_500, color="run.hparams.optimizer", facet="run.experiment")
+    times = _opened(chromium, client, facets, DRAWN.format(500))
+    _add_opened(report, "500 series in four charts: ready", times, 1500)
+    with _page(chromium, client, facets) as page:
+        _when(page, DRAWN.format(500))
+        _add_frames(report, "500 series: hover", _frames(page, HOVER, HOVERS), 20)
+        report.add("500 series: heap", page.heap_bytes() / 2**20, "MiB", at_most=120)
+    times = _opened(chromium, client, _explorer(SERIES_ALL), DRAWN.format(2000))
+    _add_opened(report, "2,000 series in one chart: ready", times, 3000)
+    grouped = _explorer(SERIES_ALL, color="run.hparams.optimizer", agg="mean,std", members="0")
+    banded = "document.querySelectorAll('aside .row').length > 2 && " + DRAWN.format(0)
+    times = _opened(chromium, client, grouped, banded)
+    _add_opened(report, "5,000 series as groups with bands: ready", times, 3000)
+
+
+def _panels(report: Report, chromium: Chromium, client: Client) -> None:
+    times = []
+    for _ in range(OPENED):
+        page = Page(chromium)
+        try:
+            page.resize(1440, TALL_PX)
+            page.goto(f"http://127.0.0.1:{client.port}/metrics?size=s")
+            times.append(_when(page, DRAWN.format(PANELS.metrics * PANELS.runs)))
+        finally:
+            page.close()
+    _add_opened(report, "30 panels of 50 lines: ready", times, 2000)
+
+
+def _live(report: Report, chromium: Chromium, client: Client, store: Path, minutes: float) -> None:
+    processes = multiprocessing.get_context("spawn")
+    with _page(chromium, client, _explorer('metric.name == "watched"')) as page:
+        page.evaluate(SEEN)
+        ours, theirs = processes.Pipe()
+        tracker = processes.Process(target=_track, args=(store, theirs))
+        tracker.start()
+        tracked = ours.recv()
+        tracker.join()
+        page.wait_until(f"({POINTS - 1}) in window.seen")
+        seen = {int(step): float(at) for step, at in page.evaluate("window.seen").items()}
+    # The first points wait for a page that asks again only every two seconds while it has none.
+    first = min(seen) + POINTS // 10
+    late = [(seen[step] - at) * 1000 for step, at in enumerate(tracked) if step >= first
+            and step in seen]  # fmt: skip
+    report.add("track() to a pixel, p50", statistics.median(late), "ms", at_most=100,
+               note=f"{len(late)} points of {POINTS} were drawn last")  # fmt: skip
+    report.add("track() to a pixel, p95", statistics.quantiles(late, n=20)[-1], "ms")
+    _heap(report, chromium, client, store, minutes)
+
+
+def _heap(report: Report, chromium: Chromium, client: Client, store: Path, minutes: float) -> None:
+    processes = multiprocessing.get_context("spawn")
+    ours, theirs = processes.Pipe()
+    growing = processes.Process(target=_grow, args=(store, theirs))
+    growing.start()
+    ours.recv()
+    query = "metric.name in (" + ", ".join(f'"m{n}"' for n in range(LIVE_METRICS)) + ")"
+    try:
+        with _page(chromium, client, _explorer(query)) as page:
+            _when(page, DRAWN.format(LIVE_RUNS * LIVE_METRICS))
+            time.sleep(SETTLE_S)
+            heaps = [page.heap_bytes() / 2**20]
+            end = time.monotonic() + minutes * 60
+            while time.monotonic() < end:
+                time.sleep(min(15.0, minutes * 60 / 4))
+                heaps.append(page.heap_bytes() / 2**20)
+    finally:
+        ours.send("stop")
+        growing.join()
+    # The points drawn of a series are bounded, so what is held must be as well.
+    half = len(heaps) // 2
+    grown = statistics.median(heaps[half:]) - statistics.median(heaps[: half + 1])
+    rate = LIVE_RUNS * LIVE_METRICS
+    note = f"{heaps[0]:.1f} MiB at first, {heaps[-1]:.1f} at last, {max(heaps):.1f} at most"
+    report.add(f"heap grown in {minutes:g} min of {rate} points/s", grown, "MiB",
+               at_most=5, note=note)  # fmt: skip
+
+
+def _track(store: Path, report: Connection) -> None:
+    pace, times = random.Random(7), []
+    with foldline.Run(store=store, name="watched", capture=False) as run:
+        for step in range(POINTS):
+            time.sleep(pace.expovariate(1 / PACE_S))
+            times.append(time.time())
+            run.track(1.0 / (1 + step), name="watched", step=step)
+    report.send(times)
+
+
+def _grow(store: Path, told: Connection) -> None:
+    runs = [
+        foldline.Run(store=store, name=f"live {number}", capture=False)
+        for number in range(LIVE_RUNS)
+    ]
+    step = 0
+    while not told.poll():
+        begun = time.monotonic()
+        for run in runs:
+            values = {f"m{n}": random.random() + 1 / (1 + step) for n in range(LIVE_METRICS)}
+            run.track(values, step=step)
+        if step == 0:
+            told.send("growing")
+        step += 1
+        time.sleep(max(0.0, 1.0 - (time.monotonic() - begun)))
+    for run in runs:
+        run.finish()
+
+
+def main() -> None:
+    """Measure with as many minutes of live points as asked for, and save it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.browser")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="of live points")
+    report = measure(parser.parse_args().minutes)
+    report.save()
+    print(report.table())
+
+
+if __name__ == "__main__":
+    main()
