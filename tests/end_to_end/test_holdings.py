@@ -62,6 +62,11 @@ def test_what_a_run_holds_is_answered_while_it_grows(tmp_path: Path) -> None:
         )
         assert server.ask(f"runs/first/step?at={at}")["step"] == 1
         assert server.ask("runs/first/step?at=0")["step"] is None
+        back = server.ask("runs/first/time?step=1")["time"]
+        (first,) = server.ask(f"runs/first/lines?at={back}&limit=1")["lines"]
+        assert first["text"] == "step 1"
+        assert server.ask("runs/first/time?step=18.5")["time"] > back
+        assert server.ask("runs/first/time?step=20")["time"] is None
         (warning,) = server.ask("runs/first/messages?level=30")["messages"]
         assert (warning["text"], warning["params"]) == ("slow", {"workers": 2})
 
@@ -72,6 +77,11 @@ def test_what_a_run_holds_is_answered_while_it_grows(tmp_path: Path) -> None:
         (picture,) = values("?kind=image&context=%7B%22subset%22:%22val%22%7D")["entries"]
         (text,) = values("?name=said")["entries"]
         assert text["values"][0]["text"] == "hello" and text["step"] == 4
+        steps = server.ask("runs/first/values/steps?kind=text&name=said")
+        assert (steps["steps"], steps["total"]) == ([4], 1)
+        val = "&context=%7B%22subset%22:%22val%22%7D"
+        assert server.ask(f"runs/first/values/steps?kind=image&name=samples{val}")["steps"] == [3]
+        assert server.ask("runs/first/values/steps?kind=image&name=samples")["steps"] == []
         blob = picture["values"][0]["blob"]
         with urllib.request.urlopen(f"{server.url}api/v1/blobs/{blob}?type=image/png") as answer:
             assert answer.read(4) == b"\x89PNG" and answer.headers["Content-Type"] == "image/png"

@@ -38,6 +38,8 @@ from foldline_views.contents import (
     MessagesPage,
     RunsValuesPage,
     StepAt,
+    StepsPage,
+    TimeAt,
     ValuesPage,
 )
 from foldline_views.explain import ExplainedPart, Explanation
@@ -212,6 +214,14 @@ class FakeViews(Views):
     async def step(self, run: str, at: float, series: int | None) -> StepAt:
         self._ask("", (run, (at, series)))
         return StepAt(at, None, None)
+
+    async def time(self, run: str, step: float, series: int | None) -> TimeAt:
+        self._ask("", (run, (step, series)))
+        return TimeAt(step, None, None)
+
+    async def steps(self, run: str, asked: Any) -> StepsPage:
+        self._ask("", (run, asked))
+        return StepsPage([], 0, self.watermark)
 
     async def values(self, run: str, asked: Any) -> ValuesPage:
         self._ask("", (run, asked))

@@ -12,7 +12,7 @@ import pytest
 
 from foldline_ui import routes
 from foldline_ui.openapi import document
-from foldline_ui.questions import HitsAsked, SearchAsked, StepAsked
+from foldline_ui.questions import HitsAsked, SearchAsked, StepAsked, StepsAsked, TimeAsked
 from foldline_ui.route import API_PREFIX, JSON
 from tests.ui.fakes import Fake, serving
 
@@ -125,6 +125,8 @@ async def test_answers_are_what_the_document_says(tmp_path: Path) -> None:
                 HitsAsked: {"text": "x"},
                 SearchAsked: {"q": "x"},
                 StepAsked: {"at": "1"},
+                StepsAsked: {"kind": "image", "name": "x"},
+                TimeAsked: {"step": "1"},
             }.get(route.request)
             answer = await client.request(route.method, path, json=body, params=needed)
             assert answer.status == 200

@@ -17,6 +17,7 @@ from foldline_views.contents import (
     HitsRequest,
     LinesRequest,
     MessagesRequest,
+    StepsRequest,
     ValuesRequest,
 )
 from foldline_views.portions import ParamsRequest, RunSeriesRequest
@@ -36,6 +37,8 @@ __all__ = [
     "RunsValuesAsked",
     "SearchAsked",
     "StepAsked",
+    "StepsAsked",
+    "TimeAsked",
     "ValuesAsked",
 ]
 
@@ -52,6 +55,7 @@ FOUND_MAX = 200  # runs of a search: five screens; who wants all asks a query
 FOUND_DEFAULT = 20
 FOUND_HITS_MAX = 30  # of one run: what is looked through is the newest 32 documents
 FOUND_HITS_DEFAULT = 3
+STEPS_MAX = 10_000  # of an answer: a slider has fewer places
 PARAMS_MAX = 10_000  # values of an answer, of 4 KiB at most: settings have a few hundred bytes
 PATH_CHARS_MAX = 40_000  # of a param's path as JSON: 32 parts of names as long as anybody gives
 RUN_SERIES_MAX = 1000  # of an answer, with their figures: 300 KB
@@ -100,6 +104,17 @@ class StepAsked(Request, frozen=True):
     def __post_init__(self) -> None:
         """Refuse what no type can tell."""
         _finite(self.at, "at")
+
+
+class TimeAsked(Request, frozen=True):
+    """Of which step, and of which series; of none, of the one with the most points."""
+
+    step: float
+    series: SeriesNumber | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no type can tell."""
+        _finite(self.step, "step")
 
 
 class HitsAsked(Request, frozen=True):
@@ -158,6 +173,26 @@ class ValuesAsked(_Chosen, frozen=True):
         if self.context is not None:
             fields["context"] = msgspec.json.decode(self.context, type=dict[str, Any])
         return ValuesRequest(**fields)
+
+
+class StepsAsked(Request, frozen=True):
+    """Of which sequence; `context` is JSON, since an address has no maps."""
+
+    kind: Word
+    name: Word
+    context: Word = "{}"
+    from_step: float | None = None
+    limit: Annotated[int, Meta(ge=1, le=STEPS_MAX)] = STEPS_MAX
+
+    def __post_init__(self) -> None:
+        """Refuse what no type can tell."""
+        _finite(self.from_step, "from_step")
+
+    def request(self) -> StepsRequest:
+        """Return what the views are asked."""
+        fields = msgspec.structs.asdict(self)
+        fields["context"] = msgspec.json.decode(self.context, type=dict[str, Any])
+        return StepsRequest(**fields)
 
 
 class RunsValuesAsked(_Chosen, frozen=True):

@@ -22,6 +22,9 @@ __all__ = [
     "RunsValuesPage",
     "SequenceRow",
     "StepAt",
+    "StepsPage",
+    "StepsRequest",
+    "TimeAt",
     "ValueRow",
     "ValuesPage",
     "ValuesRequest",
@@ -77,6 +80,14 @@ class StepAt(msgspec.Struct, frozen=True):
 
     at: float  # unix seconds
     step: float | None  # the largest that had been tracked; None if none had
+    series: Summary | None  # whose steps these are; None if the run has no such series
+
+
+class TimeAt(msgspec.Struct, frozen=True):
+    """When a step was tracked."""
+
+    step: float  # as it was asked for
+    time: float | None  # unix seconds, of the first point at it or behind it; None if none came
     series: Summary | None  # whose steps these are; None if the run has no such series
 
 
@@ -188,6 +199,24 @@ class ValuesPage(msgspec.Struct):
     entries: list[EntryRow]
     sequences: list[SequenceRow]  # that match, whole
     cursor: str | None
+    watermark: int
+
+
+class StepsRequest(msgspec.Struct, frozen=True):
+    """Of which sequence, and from which step on."""
+
+    kind: str
+    name: str
+    context: dict[str, Any] = {}
+    from_step: float | None = None
+    limit: int = 10_000
+
+
+class StepsPage(msgspec.Struct):
+    """The steps at which a sequence has entries, each once, in order."""
+
+    steps: list[Number]
+    total: int  # of the whole sequence
     watermark: int
 
 

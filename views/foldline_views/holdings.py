@@ -28,6 +28,8 @@ from .contents import (
     LinesRequest,
     MessagesPage,
     MessagesRequest,
+    StepsPage,
+    StepsRequest,
     ValuesPage,
     ValuesRequest,
 )
@@ -36,7 +38,7 @@ from .linepages import lines_page
 from .messagepages import messages_page
 from .opened import Opened
 from .shelves import LINES, POINTS, VALUES
-from .valuepages import runs_entries, values_page
+from .valuepages import runs_entries, steps_page, values_page
 
 __all__ = ["Holdings", "Page", "snapshot"]
 
@@ -99,6 +101,10 @@ class Holdings:
     async def values(self, run: str, asked: ValuesRequest) -> ValuesPage:
         """Return values of a run. Raises QueryError for a wrong cursor."""
         return await self._values.run(snapshot(lambda db, mark: values_page(db, run, asked, mark)))
+
+    async def steps(self, run: str, asked: StepsRequest) -> StepsPage:
+        """Return at which steps a sequence of a run has values."""
+        return await self._values.run(snapshot(lambda db, mark: steps_page(db, run, asked, mark)))
 
     async def entries(self, runs: Sequence[str], asked: ValuesRequest) -> Page:
         """Return values of runs, one run after another. Raises QueryError for a wrong cursor."""

@@ -56,6 +56,9 @@ from .contents import (
     MessagesRequest,
     RunsValuesPage,
     StepAt,
+    StepsPage,
+    StepsRequest,
+    TimeAt,
     ValuesPage,
     ValuesRequest,
 )
@@ -88,7 +91,7 @@ from .selection import Selection
 from .shelves import CATALOG
 from .sight import created_at, flags
 from .snapshot import Draft, is_due, load, path_beside
-from .steptimes import chosen_series, step_at
+from .steptimes import chosen_series, step_at, time_at
 from .tags import TagsEdited, TagsPage, tagged, tags_page
 from .viewstore import read_version
 
@@ -428,9 +431,20 @@ class Views:
 
     async def step(self, run: str, at: float, series: int | None) -> StepAt:
         """Return the step of a series that was current at a time. Raises RunNotFound."""
-        row = await self._find(lambda catalog: catalog.row(catalog.find(run)))
-        ask = partial(step_at, self._layout, run, at, chosen_series(row.metrics, series))
+        chosen = await self._find(lambda catalog: chosen_series(catalog, run, series))
+        ask = partial(step_at, self._layout, run, at, chosen)
         return await anyio.to_thread.run_sync(ask, limiter=self._steps)
+
+    async def time(self, run: str, step: float, series: int | None) -> TimeAt:
+        """Return when a step of a series was tracked. Raises RunNotFound."""
+        chosen = await self._find(lambda catalog: chosen_series(catalog, run, series))
+        ask = partial(time_at, self._layout, run, step, chosen)
+        return await anyio.to_thread.run_sync(ask, limiter=self._steps)
+
+    async def steps(self, run: str, asked: StepsRequest) -> StepsPage:
+        """Return at which steps a sequence of a run has values. Raises RunNotFound."""
+        self._catalog.find(run)
+        return await self._holdings.steps(run, asked)
 
     async def values(self, run: str, asked: ValuesRequest) -> ValuesPage:
         """Return values of a run that are no numbers. Raises RunNotFound and QueryError."""

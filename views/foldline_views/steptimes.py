@@ -1,4 +1,4 @@
-"""Which step of a run was current at a time.
+"""Which step of a run was current at a time, and back.
 
 A line, a message and an alert have a time, and a chart has steps: this is the way from the one to
 the other.
@@ -6,27 +6,34 @@ the other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import numpy as np
 
 from foldline.layout import Layout
 from foldline.series import is_system
 
+from . import summaries as fields
 from .answers import Summary
-from .contents import StepAt
+from .catalog import Catalog
+from .contents import StepAt, TimeAt
 from .pointsource import PointsSource
 
-__all__ = ["chosen_series", "step_at"]
+__all__ = ["chosen_series", "step_at", "time_at"]
 
 
-def chosen_series(series: Sequence[Summary], number: int | None) -> Summary | None:
+def chosen_series(catalog: Catalog, run: str, number: int | None) -> Summary | None:
     """Return the series of a number, or the one with the most points that the script tracked.
 
-    None if there is none.
+    None if there is none. Raises RunNotFound.
     """
+    series = list(catalog.series_of(catalog.find(run)))
     if number is not None:
-        return next((one for one in series if one.series == number), None)
-    tracked = [one for one in series if one.count and not is_system(one.name)]
-    return max(tracked, key=lambda one: one.count, default=None)
+        known = number - 1 in series
+        return catalog.summary(number - 1) if known else None
+    counts = catalog.series.summary[fields.COUNT, series]
+    for place in np.argsort(-counts, kind="stable").tolist():
+        if counts[place] and not is_system(catalog.series.key(series[place])[0]):
+            return catalog.summary(series[place])
+    return None
 
 
 def step_at(layout: Layout, run: str, at: float, series: Summary | None) -> StepAt:
@@ -39,3 +46,15 @@ def step_at(layout: Layout, run: str, at: float, series: Summary | None) -> Step
     found = PointsSource(layout).points((run, series.name, series.context), as_of=at)
     step = float(found.steps[-1]) if len(found.steps) else None
     return StepAt(at, step, series)
+
+
+def time_at(layout: Layout, run: str, step: float, series: Summary | None) -> TimeAt:
+    """Return when a series was first tracked at a step, or at the next one behind it."""
+    if series is None:
+        return TimeAt(step, None, None)
+    found = PointsSource(layout).points((run, series.name, series.context))
+    place = int(np.searchsorted(found.steps, step))
+    if place == len(found.steps):
+        return TimeAt(step, None, series)
+    same = found.times[found.steps == found.steps[place]]
+    return TimeAt(step, float(same.min()), series)

@@ -12,12 +12,20 @@ from foldline.errors import QueryError
 from foldline.events import Value
 
 from .answers import Number, number
-from .contents import EntryRow, SequenceRow, ValueRow, ValuesPage, ValuesRequest
+from .contents import (
+    EntryRow,
+    SequenceRow,
+    StepsPage,
+    StepsRequest,
+    ValueRow,
+    ValuesPage,
+    ValuesRequest,
+)
 from .placemark import read_placemark, write_placemark
 from .series import context_key
 from .tracked import decode_entry
 
-__all__ = ["Kept", "kept", "runs_entries", "values_page"]
+__all__ = ["Kept", "kept", "runs_entries", "steps_page", "values_page"]
 
 # Bytes of values that stand in the event itself, of one answer: what is larger is a blob.
 PAGE_BYTES_MAX = 8 << 20
@@ -107,6 +115,25 @@ def runs_entries(
         size += sum(len(value.inline) + len(value.text or "") for value in row.values)
         last = mark_
     return found, None
+
+
+def steps_page(
+    db: sqlite3.Connection, run: str, asked: StepsRequest, watermark: int = 0
+) -> StepsPage:
+    """Return the steps of a sequence of a run; one that it does not have has none."""
+    chosen = ValuesRequest(asked.kind, asked.name, asked.context)
+    (one,) = kept(db, run, chosen) or [Kept(-1, "", "", "")]
+    low = -INFINITY if asked.from_step is None else asked.from_step
+    rows = db.execute(
+        "SELECT DISTINCT step FROM entry WHERE sequence = ? AND shown = 1 AND step >= ?"
+        " ORDER BY step LIMIT ?",
+        (one.id, low, asked.limit),
+    )
+    steps = [number(step) for (step,) in rows]
+    ((total,),) = db.execute(
+        "SELECT count(DISTINCT step) FROM entry WHERE sequence = ? AND shown = 1", (one.id,)
+    )
+    return StepsPage(steps, total, watermark)
 
 
 def _entries(

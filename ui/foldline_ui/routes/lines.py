@@ -5,10 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from foldline.ids import run_id
-from foldline_views.contents import HitsPage, LinesPage, MessagesPage, StepAt
+from foldline_views.contents import HitsPage, LinesPage, MessagesPage, StepAt, TimeAt
 
 from ..parts import READER
-from ..questions import HitsAsked, LinesAsked, MessagesAsked, StepAsked
+from ..questions import HitsAsked, LinesAsked, MessagesAsked, StepAsked, TimeAsked
 from ..route import RouteTable
 
 __all__ = ["ROUTES"]
@@ -70,3 +70,17 @@ async def get_step(request: web.Request, asked: StepAsked) -> StepAt:
     """Answer the largest step that had been tracked then."""
     run = run_id(request.match_info["id"])
     return await request.app[READER].step(run, asked.at, asked.series)
+
+
+@ROUTES.add(
+    "GET",
+    "/runs/{id}/time",
+    scope="read",
+    summary="When a step of a run was tracked: the way from a chart to the lines.",
+    request=TimeAsked,
+    response=TimeAt,
+)
+async def get_time(request: web.Request, asked: TimeAsked) -> TimeAt:
+    """Answer the time of the first point at a step, or behind it."""
+    run = run_id(request.match_info["id"])
+    return await request.app[READER].time(run, asked.step, asked.series)

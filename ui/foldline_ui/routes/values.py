@@ -5,10 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from foldline.ids import run_id
-from foldline_views.contents import RunsValuesPage, ValuesPage
+from foldline_views.contents import RunsValuesPage, StepsPage, ValuesPage
 
 from ..parts import READER
-from ..questions import RunsValuesAsked, ValuesAsked
+from ..questions import RunsValuesAsked, StepsAsked, ValuesAsked
 from ..route import RouteTable
 
 __all__ = ["ROUTES"]
@@ -28,6 +28,20 @@ async def get_values(request: web.Request, asked: ValuesAsked) -> ValuesPage:
     """Answer one page of a run's values."""
     run = run_id(request.match_info["id"])
     return await request.app[READER].values(run, asked.request())
+
+
+@ROUTES.add(
+    "GET",
+    "/runs/{id}/values/steps",
+    scope="read",
+    summary="The steps at which a sequence of a run has values.",
+    request=StepsAsked,
+    response=StepsPage,
+)
+async def get_steps(request: web.Request, asked: StepsAsked) -> StepsPage:
+    """Answer each step once, in order."""
+    run = run_id(request.match_info["id"])
+    return await request.app[READER].steps(run, asked.request())
 
 
 @ROUTES.add(
