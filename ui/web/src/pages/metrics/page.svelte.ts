@@ -1,6 +1,5 @@
 /** The Metrics page as state: what the address asks for, what is loaded, what follows from both. */
 
-import { type ApiError, asApiError, searchRuns } from '../../lib/api/client';
 import type { SeriesHead } from '../../lib/api/types';
 import { Crosshair, type Aim } from '../../lib/chart/crosshair';
 import { fromPositive, fromZero, xExtent } from '../../lib/chart/extent';
@@ -14,12 +13,12 @@ import { RangedAnswer } from '../../lib/curves/ranged.svelte';
 import { smoothOf } from '../../lib/curves/smoothing';
 import { readSpreads, type Spreads, type SpreadsAsked } from '../../lib/curves/spreads';
 import { formatCount } from '../../lib/format/number';
-import { both } from '../../lib/query/columns';
+import { both, findColumns } from '../../lib/query/columns';
 import { literal } from '../../lib/query/literal';
 import { route } from '../../lib/state/route.svelte';
 import { settings } from '../../lib/state/settings.svelte';
 import { theme } from '../../lib/state/theme.svelte';
-import { describePoint } from './card';
+import { describePoint } from './tips';
 import { expressionData, expressionHeads } from './expressed';
 import { type FacetInput, facetsOf, groupFields, groupsOf, type Member, membersOf } from './facets';
 import { automaticStroke, fieldChoices, fieldExpression } from './fields';
@@ -39,8 +38,8 @@ const POINTS_MOST = 1_024;
 const ZOOM_COMMIT_MS = 250;
 /** Figures beside the charts change at most this often: faster than this nobody reads them. */
 const AIM_MS = 60;
-/** Rows of runs that only tell the metric names: the columns come with any answer. */
-const COLUMNS_ROWS = 1;
+/** Metrics offered: a longer list is no list. */
+const METRICS_MAX = 2_000;
 /** The narrowest part of the x domain that a wheel may reach. */
 const ZOOM_LEAST_SHARE = 1e-7;
 
@@ -58,7 +57,6 @@ export class MetricsPage {
   activeKey = $state<string | null>(null);
   metrics = $state.raw<readonly MetricName[]>([]);
   runsTotal = $state<number | null>(null);
-  metricsError = $state.raw<ApiError | null>(null);
   #wheelZoom = $state.raw<Range | null | undefined>(undefined);
   #wheelTimer: ReturnType<typeof setTimeout> | undefined;
   #aimTimer: ReturnType<typeof setTimeout> | undefined;
@@ -198,15 +196,14 @@ export class MetricsPage {
     this.hairX = this.#nextAim.x;
   }
 
-  /** Read which metrics there are; with no query in the address, choose a first one. */
+  /** Read which metrics there are. */
   async readMetrics(): Promise<void> {
     try {
-      const found = await searchRuns({ query: '', sort: [], limit: COLUMNS_ROWS, cursor: null });
-      this.metrics = metricNames(found.columns.metrics);
-      this.runsTotal = found.total;
-      this.metricsError = null;
-    } catch (reason) {
-      this.metricsError = asApiError(reason);
+      const found = await findColumns({ sources: ['metric'], values: 0, limit: METRICS_MAX });
+      this.metrics = metricNames(found.columns);
+      this.runsTotal = found.runs;
+    } catch {
+      // The list of metrics is missing then; what is wrong is said where the charts would be.
     }
   }
 

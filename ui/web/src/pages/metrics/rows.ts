@@ -3,7 +3,7 @@
 import type { Json, RunHead, SeriesHead } from '../../lib/api/types';
 import type { Line } from '../../lib/chart/model';
 import { wireValue } from '../../lib/curves/arrays';
-import { baselineLine } from './card';
+import { baselineLine } from './tips';
 import { type Facet, type Group, type Member, runName } from './facets';
 import { compareLabels, labelOf, paramAt, paramPaths } from './fields';
 import { isHeldBack, readAt } from './rank';

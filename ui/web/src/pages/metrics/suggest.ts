@@ -1,6 +1,7 @@
 /** Metric names to offer, and queries made of them. */
 
-import type { MetricColumn } from '../../lib/api/types';
+import { isSystem } from '../../lib/panels/sections';
+import { type FoundColumn, metricName } from '../../lib/query/columns';
 
 /** A metric name with the number of runs that logged it. */
 export interface MetricName {
@@ -20,16 +21,17 @@ export function risesWhenGood(name: string): boolean {
   return RISING.test(name);
 }
 
-/** Each name once, with the most runs that any of its contexts has. */
-export function metricNames(columns: readonly MetricColumn[]): MetricName[] {
+/** Each name once, with the most runs that any of its contexts has; the machine's own come last. */
+export function metricNames(columns: readonly Pick<FoundColumn, 'column' | 'runs'>[]): MetricName[] {
   const runs = new Map<string, number>();
-  for (const column of columns) {
-    runs.set(column.name, Math.max(runs.get(column.name) ?? 0, column.runs));
+  for (const { column, runs: count } of columns) {
+    const name = metricName(column);
+    if (name !== null) runs.set(name, Math.max(runs.get(name) ?? 0, count));
   }
   return [...runs]
     .map(([name, count]) => ({ name, runs: count }))
-    .sort((a, b) => b.runs - a.runs || likelihood(a.name) - likelihood(b.name) ||
-      a.name.localeCompare(b.name, 'en'));
+    .sort((a, b) => Number(isSystem(a.name)) - Number(isSystem(b.name)) || b.runs - a.runs ||
+      likelihood(a.name) - likelihood(b.name) || a.name.localeCompare(b.name, 'en'));
 }
 
 function likelihood(name: string): number {

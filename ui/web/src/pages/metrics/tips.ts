@@ -1,4 +1,4 @@
-/** What the card beside a point of the Metrics page says. */
+/** What is said beside a point of the Metrics page. */
 
 import type { Line } from '../../lib/chart/model';
 import { valueAt } from '../../lib/chart/nearest';
@@ -10,7 +10,7 @@ import { formatMoment } from '../../lib/format/time';
 import { type Facet, type GroupBand, type Member, runName } from './facets';
 import { fieldTitle, fieldValue, labelOf, paramAt } from './fields';
 
-/** Parameters on the card. */
+/** Parameters told beside a point. */
 const TIP_PARAMS = 3;
 /** From here on a fraction of x is more than anybody reads. */
 const WHOLE_FROM = 1_000;
