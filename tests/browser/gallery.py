@@ -1,4 +1,4 @@
-"""Pictures of every page in every state, to be looked at.
+"""Pictures of every page in every state.
 
 `python -m tests.browser.gallery [NAME ...]` trains a small demo, serves it and an empty store, and
 writes `build/screens/NAME-STATE-THEME-WIDTH.png`: full, empty, loading, error and offline, light

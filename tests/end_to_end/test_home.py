@@ -1,4 +1,4 @@
-"""Home: what goes on, what ran last, and how to begin."""
+"""Home: what goes on, what ran, how to begin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What surrounds every page: the way between them, the palette, bookmarks, settings."""
+"""What surrounds every page."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ from tests.patience import wait_for
 from .conftest import START_S, Serve, Served, end
 
 PAGES = ("", "runs", "metrics", "search?q=memory", "bookmarks", "tags", "settings", "no/such/page")
+USED = {
+    "button", "checkbox", "combobox", "link", "option", "radio", "searchbox", "slider",
+    "spinbutton", "switch", "tab", "textbox",
+}  # fmt: skip
 PHONE_PX = 360  # the narrowest phones that are still sold
 
 
@@ -118,7 +122,7 @@ def test_the_palette_opens_runs_by_name_and_does_what_keys_do(page: Page, served
     page.type("wre")
     page.wait_for("[role=option]", "calm-wren")
     page.press("Escape")
-    page.wait_until("!document.querySelector('[role=combobox]')")
+    page.wait_until("!document.querySelector('.palette')")
     page.press("Control+k")
     page.wait_until("document.activeElement.role === 'combobox'")
     assert page.evaluate("document.activeElement.value") == ""
@@ -211,6 +215,16 @@ def test_nothing_is_cut_off_on_a_phone(page: Page, served: Served) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE_PX, path
     page.click('nav a[href="metrics"]')
     page.wait_for("h1", "Metrics")
+
+
+def test_whatever_can_be_used_has_a_name(page: Page, served: Served) -> None:
+    """A screen reader finds a name for every link, button and field of every page."""
+    for path in PAGES:
+        page.goto(f"{served.url}{path}")
+        page.wait_for("h1")
+        page.wait_until("!document.querySelector('main [aria-busy=true]')")
+        nameless = [node for node in page.accessibility() if node[0] in USED and not node[1]]
+        assert not nameless, f"/{path}: {nameless}"
 
 
 def test_a_wrong_or_cut_address_is_a_page_too(page: Page, served: Served) -> None:

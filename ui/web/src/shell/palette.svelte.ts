@@ -4,14 +4,17 @@
  * Its entries in their order, under headings: actions, runs, hits, and what was searched before.
  */
 
+import BookmarkIcon from '@lucide/svelte/icons/bookmark';
 import type { Component } from 'svelte';
+import type { Bookmark } from '../lib/api/bookmarks';
 import type { FoundRun, Hit } from '../lib/api/types';
 import { formatCount } from '../lib/format/number';
 import { offeredActions, type OfferedAction } from '../lib/keys/actions';
-import { hitHref, hitPlace } from '../lib/search/hits';
+import { hitHref, hitPlace, nearMark } from '../lib/search/hits';
 import { bestMatches } from '../lib/search/match';
 import { Question } from '../lib/search/question.svelte';
 import { keepSearch, recentSearches } from '../lib/search/recent';
+import { bookmarks } from '../lib/state/bookmarks.svelte';
 import { route } from '../lib/state/route.svelte';
 
 /** Runs and their hits as they are typed for: what fits the palette without much scrolling. */
@@ -19,6 +22,8 @@ const RUNS = 6;
 const HITS = 3;
 const ACTIONS = 5;
 const RECENT = 5;
+/** Letters before a mark: more would push it out of a narrow line. */
+const BEFORE_MARK = 18;
 
 export interface Entry {
   readonly id: string;
@@ -112,6 +117,7 @@ export class Palette {
       (action) => `${action.label} ${action.group} ${action.words ?? ''}`,
       ACTIONS,
     );
+    const kept = bestMatches(bookmarks.list ?? [], typed, ({ name }) => name, ACTIONS);
     const answer = this.question.answer;
     const runs = answer?.runs ?? [];
     const href = `search?${new URLSearchParams({ q: typed }).toString()}`;
@@ -120,6 +126,7 @@ export class Palette {
     return [
       // Known at once, so they come first: nothing that is answered later moves what is chosen.
       { title: 'Actions', entries: actions.map(actionEntry) },
+      { title: 'Bookmarks', entries: kept.map(bookmarkEntry) },
       { title: 'Runs', entries: runs.filter(isItself).map(runEntry) },
       { title: 'Said and logged', entries: runs.flatMap(hitEntries) },
       { title: 'Everywhere', entries: [{ id: 'all', text, detail, href }] },
@@ -144,18 +151,23 @@ function runEntry(found: FoundRun): Entry {
   return { id: `run ${run.id}`, text, hit: best, detail, run, href: hitHref(found, best) };
 }
 
-/** What the run said: a message, a line, a text, code. */
+/** What the run said: a message, a line, a text, code. The first of them names the run. */
 function hitEntries(found: FoundRun): Entry[] {
   return found.hits
     .filter((hit) => hit.kind !== 'run')
     .map((hit, index) => ({
       id: `hit ${found.run.id} ${index}`,
       text: hit.text,
-      hit,
-      detail: hitPlace(hit),
-      run: found.run,
+      hit: nearMark(hit, BEFORE_MARK),
+      // Of a file its own name: the folders are on the page that it leads to.
+      detail: hitPlace({ ...hit, name: hit.name?.split('/').pop() }),
+      run: index === 0 ? found.run : undefined,
       href: hitHref(found, hit),
     }));
+}
+
+function bookmarkEntry({ id, name, page, url }: Bookmark): Entry {
+  return { id: `bookmark ${id}`, text: name, detail: page, icon: BookmarkIcon, href: url };
 }
 
 function actionEntry(action: OfferedAction): Entry {

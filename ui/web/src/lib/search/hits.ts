@@ -27,6 +27,16 @@ export function stretches(hit: Pick<Hit, 'text' | 'marks'>): Stretch[] {
   return cut;
 }
 
+/** The same hit with at most so many code points before its first mark: the mark is in sight. */
+export function nearMark<T extends Pick<Hit, 'text' | 'marks'>>(hit: T, before: number): T {
+  const start = hit.marks[0]?.[0] ?? 0;
+  if (start <= before) return hit;
+  const cut = start - before;
+  const text = `…${[...hit.text].slice(cut).join('')}`;
+  const marks = hit.marks.map(([from, to]): [number, number] => [from - cut + 1, to - cut + 1]);
+  return { ...hit, text, marks };
+}
+
 /** What the hit is of, in a word or two: "line 42", "param hparams.lr", "train.py:7". */
 export function hitPlace(hit: Hit): string {
   if (hit.kind === 'line') return `line ${(hit.line ?? 0) + 1}`;

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import type { Hit } from '../../../src/lib/api/types';
-import { hitHref, hitPlace, stretches, typedQuestion } from '../../../src/lib/search/hits';
+import { hitHref, hitPlace, nearMark, stretches, typedQuestion } from '../../../src/lib/search/hits';
 
 const found = { run: { id: 'a/b' } } as Parameters<typeof hitHref>[0];
 const hit = (more: Partial<Hit>): Hit => ({ kind: 'run', text: '', marks: [], ...more });
@@ -19,6 +19,19 @@ describe('stretches', () => {
 
   it('are the whole text where nothing is marked', () => {
     expect(stretches({ text: 'name', marks: [] })).toEqual([{ text: 'name', marked: false }]);
+  });
+});
+
+describe('near its mark', () => {
+  it('a text is cut at its beginning, and its marks stay on their words', () => {
+    const near = nearMark({ text: 'x'.repeat(40) + '🚀 loss here', marks: [[42, 46]] }, 3);
+    expect(near.text).toBe('…x🚀 loss here');
+    expect(stretches(near).find((one) => one.marked)?.text).toBe('loss');
+  });
+
+  it('a short text stays whole', () => {
+    const hit = { text: 'a loss', marks: [[2, 6]] as [number, number][] };
+    expect(nearMark(hit, 3)).toBe(hit);
   });
 });
 
