@@ -119,7 +119,9 @@ export function yRange(
   }
   for (const band of bands) {
     const [from, to] = within(band.x, x);
-    for (const values of [band.mid, band.low, band.high]) include(values, from, to);
+    // Where a band reaches down to zero a logarithmic axis would show nothing else.
+    const edges = log ? [band.mid, band.high] : [band.mid, band.low, band.high];
+    for (const values of edges) include(values, from, to);
   }
   return log ? withLogMargin(low, high) : withMargin(low, high);
 }

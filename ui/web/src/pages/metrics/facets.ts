@@ -24,6 +24,9 @@ export interface Facet {
   /** The metric's name where all lines share it. */
   readonly metric: string | null;
   readonly members: readonly Member[];
+  /** Of every member that is not hidden, drawn or not. */
+  readonly all: readonly Line[];
+  /** Those that are drawn: all, or those that no group's line stands for. */
   readonly lines: readonly Line[];
   readonly bands: readonly GroupBand[];
 }
@@ -163,21 +166,23 @@ export function facetsOf(
     const names = new Set(all.map((member) => member.head.name));
     const own = bands.get(key) ?? [];
     const banded = new Set(own.map((band) => `${band.group} ${band.stroke}`));
-    const lines = all.flatMap((member): Line[] => {
+    const shown = all.flatMap((member): { line: Line; replaced: boolean }[] => {
       const data = input.data.get(member.head.series);
       if (!data || isHidden(member.group, input)) return [];
       if (input.hiddenRuns.has(member.head.run)) return [];
-      const replaced = !input.members && banded.has(`${member.group} ${member.stroke}`);
-      if (replaced && member.head.run !== input.baseline) return [];
+      const inBand = !input.members && banded.has(`${member.group} ${member.stroke}`);
       const dash = dashes.get(member.stroke) ?? [];
-      return [lineOf(member, data, input, colors.get(member.group)!, dash)];
+      const line = lineOf(member, data, input, colors.get(member.group)!, dash);
+      return [{ line, replaced: inBand && member.head.run !== input.baseline }];
     });
+    const drawn = shown.filter(({ replaced }) => !replaced);
     return {
       key,
       title: facetTitle(key, all, input),
       metric: names.size === 1 ? all[0]!.head.name : null,
       members: all,
-      lines,
+      all: shown.map(({ line }) => line),
+      lines: drawn.map(({ line }) => line),
       bands: own,
     };
   });

@@ -144,6 +144,9 @@ export class MetricsPage {
     this.#members.find((member) => member.head.run === this.aim?.run)?.group ?? null,
   );
   readonly #byId = $derived(new Map(this.#members.map((member) => [member.head.series, member])));
+  readonly #bandKeys = $derived(new Map(
+    this.facets.flatMap((facet) => facet.bands.map(({ line }) => [line.id, line.key] as const)),
+  ));
   /** What is not on screen of what was asked for; empty where all of it is. */
   readonly cut: string = $derived.by(() => {
     const { total, heads } = this.loader;
@@ -336,8 +339,8 @@ export class MetricsPage {
   /** The pins of the address as the crosshair knows them; those that are not loaded wait. */
   readonly pinned: readonly Aim[] = $derived(
     this.view.pins.flatMap(({ series, x }): Aim[] => {
-      const member = this.#byId.get(series);
-      return member ? [{ run: member.head.run, series, x, source: null }] : [];
+      const run = this.#byId.get(series)?.head.run ?? this.#bandKeys.get(series);
+      return run === undefined ? [] : [{ run, series, x, source: null }];
     }),
   );
 

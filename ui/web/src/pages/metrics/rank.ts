@@ -15,7 +15,8 @@ export interface GroupRank {
   readonly low: number;
   readonly high: number;
   readonly lines: number;
-  readonly runs: number;
+  /** Null where more lines were counted than are here to tell their runs. */
+  readonly runs: number | null;
   /** Where strokes tell lines apart, such as train from val: each centre, the main one first. */
   readonly strokes: readonly StrokeCentre[];
 }
@@ -77,7 +78,7 @@ export function rankGroups(
   x: number | null,
 ): GroupRank[] {
   if (!facet) return [];
-  const lines = new Map(facet.lines.map((line) => [line.id, line]));
+  const lines = new Map(facet.all.map((line) => [line.id, line]));
   const values = new Map<string, Map<string, number[]>>();
   const counts = new Map<string, { lines: number; runs: Set<string> }>();
   for (const member of facet.members) {
@@ -100,8 +101,10 @@ export function rankGroups(
     const strokes = strokesOf(bands, values.get(group.label) ?? new Map(), x);
     const { centre, low, high } = strokes[0] ?? meanOfLines([]);
     const members = bands.reduce((sum, band) => sum + band.spread.members, 0);
-    const all = Math.max(members, count.lines);
-    return [{ group, centre, low, high, lines: all, runs: count.runs.size, strokes }];
+    const runs = members > count.lines ? null : count.runs.size;
+    return [{
+      group, centre, low, high, lines: Math.max(members, count.lines), runs, strokes,
+    }];
   });
   return ranks.sort((a, b) => {
     const [emptyA, emptyB] = [Number.isNaN(a.centre), Number.isNaN(b.centre)];

@@ -70,7 +70,7 @@ export function runRows(
 ): RunRow[] {
   if (!active) return [];
   const byLabel = new Map(groups.map((group) => [group.label, group]));
-  const lines = new Map(facets.flatMap((facet) => facet.lines).map((line) => [line.id, line]));
+  const lines = new Map(facets.flatMap((facet) => facet.all).map((line) => [line.id, line]));
   const chosen = new Map<string, { member: Member; distance: number }>();
   for (const member of facets.flatMap((facet) => facet.members)) {
     const far = distance(member, active);

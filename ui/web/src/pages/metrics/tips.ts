@@ -94,7 +94,7 @@ function deltaOf(line: Line, index: number, member: Member, input: CardInput): n
 export function baselineLine(facet: Facet, member: Member, baseline: string): Line | undefined {
   const other = facet.members.find(({ head, stroke }) =>
     head.run === baseline && head.name === member.head.name && stroke === member.stroke);
-  return other && facet.lines.find(({ id }) => id === other.head.series);
+  return other && facet.all.find(({ id }) => id === other.head.series);
 }
 
 /** What the chips go by, then the table's first parameters: the same words in both places. */
