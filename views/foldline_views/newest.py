@@ -56,6 +56,17 @@ RECENT_BYTES_MAX = 16 * 1024 * 1024
 
 POINT_BYTES = 24  # step, value, time
 
+# One row with everything in it: the interpreter is not handed back and forth for each slot. See
+# `overviews` on why there are two.
+READ_CHUNKS = """
+    SELECT json_group_array(json_array(list.key, total, length(chunk.data)))
+    FROM json_each(?) AS list CROSS JOIN chunk ON slot = list.value
+"""
+READ_POINTS = """
+    SELECT CAST(group_concat(chunk.data, '') AS BLOB)
+    FROM json_each(?) AS list CROSS JOIN chunk ON slot = list.value
+"""
+
 # Many rows in one statement: see database.BULK_INSERT.
 SPREAD_SUMMARIES = """
     INSERT OR REPLACE INTO summary SELECT value, substr(:data, 112 * key + 1, 112)
@@ -149,7 +160,9 @@ def waiting(db: sqlite3.Connection, slots: Sequence[int]) -> Waiting:
         keep = recent_owner >= 0
         owner = np.concatenate((owner, recent_owner[keep]))
         points = np.concatenate((points, recent.points[:, keep]), axis=1)
-        arrival = np.argsort(owner, kind="stable")
+        # Sorting 16-bit numbers is a radix sort: several times as fast.
+        small = owner.astype(np.uint16) if len(asked) < 1 << 16 else owner
+        arrival = np.argsort(small, kind="stable")
         owner, points = owner[arrival], points[:, arrival]
     counts = np.bincount(owner, minlength=len(asked))
     from_end = np.repeat(np.cumsum(counts), counts) - np.arange(len(owner))
@@ -260,14 +273,9 @@ def _spread_chunks(
 
     How many points each slot has is put into `totals`, and how many of them wait into `held`.
     """
-    # One row with everything in it: the interpreter is not handed back and forth for each slot.
-    places, data = db.execute(
-        "SELECT json_group_array(json_array(place, total, length(data))),"
-        " CAST(group_concat(data, '') AS BLOB)"
-        " FROM (SELECT key AS place, total, data FROM json_each(?) AS list"
-        " JOIN chunk ON slot = list.value ORDER BY key)",
-        (_json(slots),),
-    ).fetchone()
+    wanted = (_json(slots),)
+    (places,) = db.execute(READ_CHUNKS, wanted).fetchone()
+    (data,) = db.execute(READ_POINTS, wanted).fetchone()
     rows = np.array(msgspec.json.decode(places), dtype=np.int64).reshape(-1, 3)
     counts = rows[:, 2] // POINT_BYTES
     totals[rows[:, 0]], held[rows[:, 0]] = rows[:, 1], counts

@@ -292,8 +292,8 @@ class SeriesView:
         ends = np.isin(touched, ending)
         full = ends | (slots.waiting[touched] + counts >= slots.due[touched])
         self._wait(touched, counts, starts, points, ~full)
-        mine = points[:, np.repeat(full, counts)]
-        self._absorb(session, touched[full], mine, counts[full], ends[full])
+        whole = points if full.all() else points[:, np.repeat(full, counts)]
+        self._absorb(session, touched[full], whole, counts[full], ends[full])
         return _Folded(touched, counts, starts, points)
 
     def _wait(
