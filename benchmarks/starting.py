@@ -2,11 +2,13 @@
 
 The views of stores are written as the fold writes them: runs of fifty params and two metrics in two
 contexts. A process of its own opens them and asks for the first page, first without the catalog's
-snapshot and then with it; then a whole server is started.
+snapshot and then with it; then a whole server is started. What is told is time of the processor,
+with that of the clock beside it: other work on the machine does not count.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -45,11 +47,11 @@ imported = time.perf_counter() - start
 def mib():
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
 async def main():
-    before = mib()
+    before, worked = mib(), time.process_time()
     views = await Views.open(Path(sys.argv[1]) / "views")
     page = await views.runs("", limit=100)
     took = time.perf_counter() - start - imported
-    print(imported, took, mib() - before, page.total, flush=True)
+    print(time.process_time() - worked, took, mib() - before, page.total, flush=True)
     while sys.argv[2] == "save" and not list(Path(sys.argv[1]).rglob("catalog.snapshot")):
         await anyio.sleep(0.1)
     await views.close()
@@ -65,19 +67,20 @@ def measure() -> Report:
             store_of(folder / "store", size)
             for what in ("without a snapshot", "with one"):
                 save = "save" if what == "without a snapshot" else ""
-                imported, took, mib, total = _opened(folder / "store", save)
+                worked, took, mib, total = _opened(folder / "store", save)
                 assert total == size
                 words = f"{size:,} runs, {what}"
                 bound = 2.0 if what == "with one" else None
-                report.add(f"{words}: the first page", took, "s", at_most=bound,
-                           note=f"imports {imported:.2f} s")  # fmt: skip
+                note = f"{took:.2f} s on the clock"
+                report.add(f"{words}: the first page", worked, "s", at_most=bound, note=note)
                 report.add(f"{words}: memory", mib, "MiB")
             start = time.perf_counter()
             with foldline_server(folder / "store") as (process, client):
                 client.ask("runs/search", {"limit": 100})
-                took = time.perf_counter() - start
-                report.add(f"{size:,} runs: a server's first page", took, "s",
-                           at_most=1.0 if size <= 5000 else 2.0)  # fmt: skip
+                note = f"{time.perf_counter() - start:.2f} s on the clock, imports and all"
+                what = f"{size:,} runs: a server's first page"
+                bound = 1.0 if size == SIZES[0] else 2.0
+                report.add(what, _worked(process.pid), "s", at_most=bound, note=note)
                 report.add(f"{size:,} runs: the server's memory", resident_mib(process.pid), "MiB")
     return report
 
@@ -85,8 +88,14 @@ def measure() -> Report:
 def _opened(store: Path, save: str) -> tuple[float, float, float, int]:
     command = [sys.executable, "-c", OPEN, str(store), save]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    imported, took, mib, total = map(float, said)
-    return imported, took, mib, int(total)
+    worked, took, mib, total = map(float, said)
+    return worked, took, mib, int(total)
+
+
+def _worked(pid: int) -> float:
+    """Return the seconds of the processor that a process has had. Linux alone."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def store_of(root: Path, size: int) -> None:

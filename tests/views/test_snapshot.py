@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import foldline
-from foldline_views import reader, snapshot
+from foldline_views import saving, snapshot
 from foldline_views.catalog import Catalog
 from foldline_views.changes import Known, read_changes
 from foldline_views.database import connect
@@ -192,7 +192,7 @@ def test_a_reader_writes_one_when_enough_has_changed(
 ) -> None:
     """The server's next start is from a snapshot; Python's writes one at once."""
     monkeypatch.setattr(snapshot, "UNSAVED_RUNS", RUNS)
-    monkeypatch.setattr(reader, "SAVED_AFTER_S", 0.0)
+    monkeypatch.setattr(saving, "SAVED_AFTER_S", 0.0)
 
     async def start() -> None:
         opened = await Views.open(tmp_path / "views")

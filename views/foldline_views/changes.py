@@ -154,10 +154,9 @@ def _changed_summaries(db: sqlite3.Connection, known: Known) -> tuple[Ints, Floa
 
 def _pairs(db: sqlite3.Connection, query: str, value: object) -> Ints:
     """Return a query's `series` and `id` in two rows: read at once, as an array of JSON each."""
-    one, other = db.execute(
-        f"SELECT json_group_array(series), json_group_array(id) FROM ({query})",  # noqa: S608  # ours
-        (value,),
-    ).fetchone()
+    both = "json_group_array(series), json_group_array(id)"
+    found = db.execute(f"SELECT {both} FROM ({query})", (value,))  # noqa: S608  # all of it is ours
+    one, other = found.fetchone()
     return np.array([msgspec.json.decode(one), msgspec.json.decode(other)], np.int64)
 
 

@@ -59,7 +59,7 @@ def _real(
         done = column.present & may(column.values)
         everywhere = bool(done.all())
         asked = np.ascontiguousarray(column.values if everywhere else column.values[done])
-        found = np.fromiter(map(function, memoryview(asked)), np.float64, len(asked))
+        found = np.fromiter(map(function, asked.data), np.float64, len(asked))
         if everywhere:
             return Numbers(found, np.full(len(found), FLOAT, np.uint8)), done
         values = np.full(len(column), np.nan)

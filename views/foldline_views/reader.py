@@ -7,12 +7,8 @@ one after another on a thread, so that others of the loop, such as live changes,
 
 from __future__ import annotations
 
-import asyncio
 import gc
-import logging
-import math
 import sqlite3
-import time
 from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import suppress
 from functools import partial
@@ -85,12 +81,13 @@ from .portions import (
     run_portion,
     run_series_page,
 )
+from .saving import Saving
 from .searches import Searches, Shown, understood
 from .searchpages import SearchPage, search_page, shown_of
 from .selection import Selection
 from .shelves import CATALOG
 from .sight import created_at, flags
-from .snapshot import Draft, is_due, load, path_beside
+from .snapshot import load
 from .steptimes import chosen_series, step_at, time_at
 from .tags import TagsEdited, TagsPage, tagged, tags_page
 from .viewstore import read_version
@@ -99,14 +96,8 @@ __all__ = ["Views"]
 
 T = TypeVar("T")
 
-log = logging.getLogger(__name__)
-
 STEP_READS_MAX = 2  # at once, of all points of a series: 50 MB each if there are a million
 RETAGGED_MAX = 1000  # runs that one change of tags is logged for: some seconds of syncing files
-# How long after a start, and after one another, snapshots are written at the least, in seconds. One
-# of 100,000 runs takes a second of a thread.
-SAVED_AFTER_S = 3.0
-SAVED_EVERY_S = 60.0
 # Between two looks for a change that was logged just now, in seconds: half of what a fold takes.
 FOLDED_POLL_S = 0.01
 
@@ -128,8 +119,7 @@ class Views:
         self._catalog = Catalog()
         self._turn = anyio.CapacityLimiter(1)  # who has the catalog
         self._refreshing = anyio.Lock()
-        self._saving: asyncio.Task[None] | None = None
-        self._saved_at = -math.inf
+        self._saving = Saving(self._find)
         self._holdings = Holdings(views)
         self._searches = Searches(views)
         self._layout = Layout(views.parent)
@@ -146,10 +136,7 @@ class Views:
 
     async def close(self) -> None:
         """Close the file."""
-        if self._saving is not None:
-            self._saving.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._saving
+        await self._saving.close()
         for database in (self._changes, self._curves):
             if database is not None:
                 await database.close()
@@ -180,7 +167,7 @@ class Views:
             try:
                 if generation != self._generation or self._changes is None:
                     await self._swap(generation)
-                    self._save(generation)
+                    self._saving.look(self._catalog, generation.path)
                     return
                 known = self._catalog.known
                 changes = await self._changes.run(lambda db: read_changes(db, known))
@@ -190,7 +177,7 @@ class Views:
             if changes is not None:
                 taken = changes
                 await self._find(lambda catalog: catalog.take(taken))
-            self._save(generation)
+            self._saving.look(self._catalog, generation.path)
 
     async def _swap(self, generation: Generation) -> None:
         """Go over to a generation once all of it is read: no answer in between is empty."""
@@ -214,26 +201,6 @@ class Views:
         for database in old:
             if database is not None:
                 await database.close()
-
-    def _save(self, generation: Generation) -> None:
-        """Write a snapshot in a while, if one is due and none is being written."""
-        if is_due(self._catalog) and (self._saving is None or self._saving.done()):
-            self._saving = asyncio.create_task(self._written(generation, self._catalog))
-
-    async def _written(self, generation: Generation, catalog: Catalog) -> None:
-        await anyio.sleep(max(SAVED_AFTER_S, self._saved_at + SAVED_EVERY_S - time.monotonic()))
-        if catalog is not self._catalog:
-            return
-        self._saved_at = time.monotonic()
-        draft = await self._find(Draft)
-        try:
-            path = path_beside(generation.path)
-            file = await anyio.to_thread.run_sync(draft.write, path)
-        except (OSError, ViewDamaged) as error:
-            log.info("no snapshot of the catalog was written: %s", error)
-            return
-        if file is not None:
-            await self._find(lambda _: catalog.states.settle(file, draft.states))
 
     async def _find(self, question: Callable[[Catalog], T]) -> T:
         """Return what a question finds in the catalog, which nobody else has meanwhile."""
