@@ -236,6 +236,16 @@ def test_a_wrong_or_cut_address_is_a_page_too(page: Page, served: Served) -> Non
         page.wait_for("[role=row]", "calm-wren")
 
 
+def test_a_page_that_breaks_is_never_blank(page: Page, served: Served) -> None:
+    """An answer that makes no sense breaks its page, which says so; all others still work."""
+    page.reply("*/api/v1/home?*", 200, b"{}")
+    page.goto(served.url)
+    page.wait_for("main [role=alert]", "Try again")
+    page.click('nav a[href="runs"]')
+    page.wait_for("[role=row]", "calm-wren")
+    page.errors.clear()  # the page logs what was thrown
+
+
 def test_a_server_that_goes_and_comes_is_told(
     page: Page, served: Served, tmp_path: Path, processes: ExitStack
 ) -> None:

@@ -45,6 +45,10 @@ describe.each(['light', 'dark'] as const)('%s theme', (name) => {
     expect(ratio('on-accent', 'accent')).toBeGreaterThanOrEqual(TEXT);
   });
 
+  it('shows words that were searched for', () => {
+    expect(ratio('tx', 'mark')).toBeGreaterThanOrEqual(TEXT);
+  });
+
   it.each(['kw', 'str', 'num', 'accent'])('shows query syntax --%s on the query line', (part) => {
     expect(ratio(part, 'surface')).toBeGreaterThanOrEqual(TEXT);
   });
