@@ -1,4 +1,4 @@
-"""Many levels at once are what each would be by itself."""
+"""Many levels at once are as each alone."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from math import isnan
 from typing import Any, NamedTuple
 
 import msgspec
@@ -81,7 +82,7 @@ def places_of(db: sqlite3.Connection, slots: Sequence[int]) -> tuple[int, Floats
     place = _read(db, "place", wanted).reshape(-1, overview.PLACE)
     first, apart = place[:, overview.X0], place[:, overview.DX]
     kinds = set(zip(first.tolist(), apart.tolist(), counts.tolist(), strict=True))
-    regular = [x0 + dx * np.arange(count) for x0, dx, count in kinds if x0 == x0]  # noqa: PLR0124  # not NaN
+    regular = [x0 + dx * np.arange(count) for x0, dx, count in kinds if not isnan(x0)]
     width = int(widths.max(initial=buckets.WIDTH_MIN))
     return width, np.concatenate([*regular, _read(db, "step", wanted)])
 
