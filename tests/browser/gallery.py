@@ -33,7 +33,9 @@ SIZES = {1440: 900, 390: 844}
 START_S = 300.0  # the demo trains before its pictures are taken
 STOP_S = 15.0
 QUIET_MS = 350  # a page that has not changed for so long has settled
-QUIET_MS_MAX = 6000  # a page that changes for ever is taken as it is
+QUIET_MS_MAX = 1500  # a page that changes for ever is looked at again
+SETTLE_S = 8.0  # for the answers that a page waits for, on a busy machine
+HELD_S = 0.5  # where they are held back for the picture
 # What a page asks of the server, but not how the server is nor the stream of changes.
 ASKED = "*/api/v1/*"
 STREAM = "*/api/v1/events*"
@@ -128,16 +130,21 @@ def main(names: list[str]) -> int:
     return 0
 
 
-def _settled(page: Page) -> None:
-    page.evaluate(
-        "new Promise(done => {"
-        f"let timer = setTimeout(done, {QUIET_MS});"
-        "new MutationObserver(() => {"
-        f"  clearTimeout(timer); timer = setTimeout(done, {QUIET_MS});"
-        "}).observe(document, {subtree: true, childList: true, attributes: true});"
-        f"setTimeout(done, {QUIET_MS_MAX});"
-        "})"
-    )
+def _settle(page: Page, patience_s: float) -> None:
+    """Wait until every request is answered, and the page has not changed for a moment."""
+    end = time.monotonic() + patience_s
+    while True:
+        page.evaluate(
+            "new Promise(done => {"
+            "let timer;"
+            f"const wait = () => {{ clearTimeout(timer); timer = setTimeout(done, {QUIET_MS}); }};"
+            "new MutationObserver(wait)"
+            ".observe(document, {subtree: true, childList: true, attributes: true});"
+            f"wait(); setTimeout(done, {QUIET_MS_MAX});"
+            "})"
+        )
+        if not page.waiting or time.monotonic() > end:
+            return
 
 
 def _hold(page: Page) -> None:
@@ -178,10 +185,10 @@ def _take(chromium: Chromium, screen: Screen, state: str, server: Address) -> in
                 stage(page)
             page.goto(server.url + screen.path.format(run=server.run))
             page.wait_for("main")
-            _settled(page)
+            _settle(page, HELD_S if state == "loading" else SETTLE_S)
             if screen.prepare:
                 screen.prepare(page)
-                _settled(page)
+                _settle(page, SETTLE_S)
             page.screenshot(OUT / f"{screen.name}-{state}-{theme}-{width}.png")
             page.close()
             taken += 1

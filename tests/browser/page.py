@@ -42,7 +42,8 @@ class Page:
     """A tab with storage of its own.
 
     What the page reports as an error, whether thrown, logged or refused by the server, is kept in
-    `errors`; the hosts it asked anything of, in `hosts`.
+    `errors`; the hosts it asked anything of, in `hosts`; the requests that are not answered yet,
+    but for streams of events, in `waiting`.
     """
 
     def __init__(self, chromium: Chromium) -> None:
@@ -55,6 +56,7 @@ class Page:
         self._session: str = attached["sessionId"]
         self.errors: list[str] = []
         self.hosts: set[str] = set()
+        self.waiting: set[str] = set()
         self._stubs: list[tuple[str, Stub]] = []
         chromium.listen(self._session, self._hear)
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -279,7 +281,11 @@ class Page:
                     stub(number)
                     return
             self._send("Fetch.continueRequest", requestId=number)
+        elif method in {"Network.loadingFinished", "Network.loadingFailed"}:
+            self.waiting.discard(event["requestId"])
         elif method == "Network.requestWillBeSent":
+            if event.get("type") != "EventSource":
+                self.waiting.add(event["requestId"])
             url = urlsplit(event["request"]["url"])
             if url.scheme in {"http", "https", "ws", "wss"}:
                 self.hosts.add(url.netloc)

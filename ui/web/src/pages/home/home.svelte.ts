@@ -58,7 +58,7 @@ export class HomeState {
     this.asking = true;
     try {
       this.home = await getHome(LISTED, this.abort.signal);
-      this.newest = new Map();
+      this.newest = this.ahead();
       this.error = null;
       // A run more is a day that has changed.
       if (this.hasPoints && this.home.total !== this.counted) void this.loadActivity();
@@ -88,9 +88,22 @@ export class HomeState {
       false,
   );
 
-  private follow(change: Change): void {
+  /** Points of each series that is shown, as they were told with its run. */
+  private counts(): Map<number, number> {
     const runs = [...(this.home?.running ?? []), ...(this.home?.recent ?? [])];
-    const shown = new Set(runs.flatMap((run) => run.metrics.map((metric) => metric.series)));
+    const metrics = runs.flatMap((run) => run.metrics);
+    return new Map(metrics.map((metric) => [metric.series, metric.count]));
+  }
+
+  /** What came while the lists were under way, and they don't have. */
+  private ahead(): Map<number, SeriesDelta> {
+    const counts = this.counts();
+    const isAhead = (delta: SeriesDelta) => delta.count > (counts.get(delta.id) ?? Infinity);
+    return new Map([...this.newest].filter(([, delta]) => isAhead(delta)));
+  }
+
+  private follow(change: Change): void {
+    const shown = this.counts();
     const grown = change.series.filter((delta) => shown.has(delta.id));
     if (grown.length > 0) {
       this.newest = new Map([...this.newest, ...grown.map((delta) => [delta.id, delta] as const)]);
