@@ -30,6 +30,7 @@ from foldline_views.answers import (
     SeriesRow,
     Totals,
 )
+from foldline_views.artifacts import VersionsPage
 from foldline_views.captured import ArtifactsPage, CapturedPage
 from foldline_views.column import column_of
 from foldline_views.contents import (
@@ -248,6 +249,9 @@ class FakeViews(Views):
     async def artifacts(self, run: str, asked: Any) -> ArtifactsPage:
         self._ask("", (run, asked))
         return ArtifactsPage([], 0, None, self.watermark)
+
+    async def versions(self, name: str | None, limit: int, cursor: str | None) -> VersionsPage:
+        return VersionsPage([], 0, None, self.watermark)
 
     async def home(self, limit: int) -> HomePage:
         return HomePage([], 0, [], 1, [], [], self.watermark)

@@ -22,6 +22,7 @@ from foldline.events import (
     StoredFile,
 )
 from foldline.layout import Layout, SegmentName
+from foldline_views.artifacts import RUNS_SHOWN, VersionsPage
 from foldline_views.captured import FILES_SHOWN, ArtifactsPage, ArtifactsRequest, CapturedPage
 from foldline_views.folding import catch_up
 from foldline_views.lineage import RELATIVES_MAX, LineagePage
@@ -157,6 +158,30 @@ def test_files_of_artifacts_come_by_pages(store: Path) -> None:
     assert [one.digest for one in more.artifacts] == ["e3", "e4"] and more.cursor is None
     with pytest.raises(QueryError):
         artifacts(store, "one", ArtifactsRequest(cursor="x"))
+
+
+def test_versions_of_the_store_come_by_pages(store: Path) -> None:
+    """A version is told once, with the runs that made and used it, and of many runs the first."""
+    net = ArtifactLogged("net", "d1", [StoredFile("m.pt", BLOB, 3)])
+    for at in range(RUNS_SHOWN + 5):
+        log(store, f"run{at}", net, start=1000.0 + at)
+    log(store, "late", ArtifactLogged("net", "d2"), ArtifactUsed("net", "d1"), start=9000.0)
+
+    async def ask(name: str | None, limit: int, cursor: str | None) -> VersionsPage:
+        await catch_up(Layout(store))
+        views = await Views.open(Layout(store).views)
+        try:
+            return await views.versions(name, limit, cursor)
+        finally:
+            await views.close()
+
+    page = anyio.run(ask, None, 1, None)
+    (first,) = page.versions
+    assert (first.digest, first.number, page.total) == ("d1", 0, 2)
+    assert (len(first.made_by), first.makers, first.used_by) == (RUNS_SHOWN, 105, ["late"])
+    rest = anyio.run(ask, None, 1, page.cursor)
+    assert [one.digest for one in rest.versions] == ["d2"] and rest.cursor is None
+    assert anyio.run(ask, "other", 10, None).versions == []
 
 
 def test_captures_of_a_real_run_are_there(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ __all__ = [
     "StepsAsked",
     "TimeAsked",
     "ValuesAsked",
+    "VersionsAsked",
 ]
 
 LINES_MAX = 5000  # lines of an answer: a hundred screens, and half a MB
@@ -259,6 +260,14 @@ class ArtifactsAsked(Request, frozen=True):
     def request(self) -> ArtifactsRequest:
         """Return what the views are asked."""
         return ArtifactsRequest(**msgspec.structs.asdict(self))
+
+
+class VersionsAsked(Request, frozen=True):
+    """Which versions of the store's artifacts."""
+
+    name: Word | None = None
+    limit: Annotated[int, Meta(ge=1, le=ARTIFACTS_MAX)] = 100
+    cursor: Cursor | None = None
 
 
 class HomeAsked(Request, frozen=True):

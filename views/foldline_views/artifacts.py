@@ -16,8 +16,9 @@ from foldline.events import ArtifactLogged, ArtifactUsed
 from foldline_ingest.batch import Fact
 
 from .answers import Artifact, ArtifactVersion
+from .placemark import read_placemark, write_placemark
 
-__all__ = ["SCHEMA", "of_run", "save", "versions"]
+__all__ = ["SCHEMA", "VersionRow", "VersionsPage", "of_run", "save", "versions", "versions_page"]
 
 SCHEMA = """
     CREATE TABLE artifact (
@@ -30,6 +31,23 @@ SCHEMA = """
 
 # Rows of one run's answer; a page shows the newest, and the log has all of them.
 ROWS_MAX = 1000
+RUNS_SHOWN = 100  # of those that made a version, and of those that used it
+
+
+class VersionRow(ArtifactVersion, kw_only=True):
+    """A version, with the first RUNS_SHOWN of the runs that made and used it."""
+
+    makers: int  # runs that made it
+    users: int
+
+
+class VersionsPage(msgspec.Struct):
+    """Versions of the store's artifacts, by name and number."""
+
+    versions: list[VersionRow]
+    total: int
+    cursor: str | None
+    watermark: int
 
 
 def save(db: sqlite3.Connection, run: int, new: Iterable[Fact]) -> None:
@@ -105,6 +123,22 @@ def versions(db: sqlite3.Connection, name: str | None = None) -> list[ArtifactVe
     for version in found.values():
         version.made_by, version.used_by = _once(version.made_by), _once(version.used_by)
     return sorted(found.values(), key=lambda v: (v.name, v.number is None, v.number or 0, v.digest))
+
+
+def versions_page(
+    db: sqlite3.Connection, name: str | None, limit: int, cursor: str | None, watermark: int
+) -> VersionsPage:
+    """Return some versions of the store's artifacts. Raises QueryError for a wrong cursor."""
+    (start,) = (0,) if cursor is None else read_placemark(cursor, tuple[int])
+    found = versions(db, name)
+    rows = []
+    for one in found[max(0, start) :][:limit]:
+        said = msgspec.structs.asdict(one)
+        said["made_by"], said["used_by"] = one.made_by[:RUNS_SHOWN], one.used_by[:RUNS_SHOWN]
+        rows.append(VersionRow(**said, makers=len(one.made_by), users=len(one.used_by)))
+    end = start + len(rows)
+    following = write_placemark((end,)) if end < len(found) else None
+    return VersionsPage(rows, len(found), following, watermark)
 
 
 def _once(runs: list[str]) -> list[str]:

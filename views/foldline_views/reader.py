@@ -21,7 +21,7 @@ import anyio.to_thread
 from foldline.errors import ViewDamaged
 from foldline.layout import Layout, SegmentName
 
-from . import artifacts, tagwords
+from . import artifacts, contents, portions, tagwords
 from .activity import ActivityPage
 from .answers import (
     Best,
@@ -39,25 +39,11 @@ from .answers import (
     Sort,
     Totals,
 )
+from .artifacts import VersionsPage
 from .captured import ArtifactsPage, ArtifactsRequest, CapturedPage
 from .catalog import Catalog
 from .changes import read_changes
 from .charts import chart
-from .contents import (
-    HitsPage,
-    HitsRequest,
-    LinesPage,
-    LinesRequest,
-    MessagesPage,
-    MessagesRequest,
-    RunsValuesPage,
-    StepAt,
-    StepsPage,
-    StepsRequest,
-    TimeAt,
-    ValuesPage,
-    ValuesRequest,
-)
 from .database import Database
 from .discovery import columns_page
 from .edits import edit_runs, is_folded
@@ -71,16 +57,6 @@ from .home import HomePage, home_page
 from .lineage import LineagePage, lineage_page
 from .pages import ordered, runs_page, series_page
 from .pointsource import PointsSource
-from .portions import (
-    ParamsPage,
-    ParamsRequest,
-    RunPortion,
-    RunSeriesPage,
-    RunSeriesRequest,
-    params_page,
-    run_portion,
-    run_series_page,
-)
 from .saving import Saving
 from .searches import Searches, Shown, understood
 from .searchpages import SearchPage, search_page, shown_of
@@ -328,13 +304,15 @@ class Views:
         created = await self._find(lambda catalog: created_at(catalog)[~flags(catalog, "deleted")])
         return await self._holdings.activity(created, days, offset_s)
 
-    async def params(self, run: str, asked: ParamsRequest) -> ParamsPage:
+    async def params(self, run: str, asked: portions.ParamsRequest) -> portions.ParamsPage:
         """Return some of a run's params or results. Raises RunNotFound and QueryError."""
-        return await self._find(lambda catalog: params_page(catalog, run, asked))
+        return await self._find(lambda catalog: portions.params_page(catalog, run, asked))
 
-    async def run_series(self, run: str, asked: RunSeriesRequest) -> RunSeriesPage:
+    async def run_series(
+        self, run: str, asked: portions.RunSeriesRequest
+    ) -> portions.RunSeriesPage:
         """Return some of a run's series. Raises RunNotFound and QueryError."""
-        return await self._find(lambda catalog: run_series_page(catalog, run, asked))
+        return await self._find(lambda catalog: portions.run_series_page(catalog, run, asked))
 
     async def lineage(self, run: str) -> LineagePage:
         """Return what a run goes on from, and what goes on from it. Raises RunNotFound."""
@@ -349,6 +327,15 @@ class Views:
         """Return what a run made and used, with files. Raises RunNotFound and QueryError."""
         self._catalog.find(run)
         return await self._holdings.artifacts(run, asked)
+
+    async def versions(self, name: str | None, limit: int, cursor: str | None) -> VersionsPage:
+        """Return versions of the store's artifacts, all or of a name. Raises QueryError."""
+        if self._changes is None:
+            return VersionsPage([], 0, None, self.watermark)
+        mark = self.watermark
+        return await self._read(
+            self._changes, lambda db: artifacts.versions_page(db, name, limit, cursor, mark)
+        )
 
     async def tags(self) -> TagsPage:
         """Return every tag, with how many runs have it. Raises WordsRejected."""
@@ -371,9 +358,9 @@ class Views:
             await anyio.to_thread.run_sync(tagwords.move, self._layout, old, to)
         return TagsEdited(len(changes), left, edited.folded, edited.watermark)
 
-    async def run(self, run: str) -> RunPortion:
+    async def run(self, run: str) -> portions.RunPortion:
         """Return one run, of what is large a part. Raises RunNotFound."""
-        detail = await self._find(lambda catalog: run_portion(catalog, run))
+        detail = await self._find(lambda catalog: portions.run_portion(catalog, run))
         row = self._catalog.find(run)
         if self._changes is not None:
             detail.artifacts = await self._read(
@@ -381,44 +368,46 @@ class Views:
             )
         return detail
 
-    async def lines(self, run: str, asked: LinesRequest) -> LinesPage:
+    async def lines(self, run: str, asked: contents.LinesRequest) -> contents.LinesPage:
         """Return what a run's processes printed, from any place on. Raises RunNotFound."""
         self._catalog.find(run)
         return await self._holdings.lines(run, asked)
 
-    async def hits(self, run: str, asked: HitsRequest) -> HitsPage:
+    async def hits(self, run: str, asked: contents.HitsRequest) -> contents.HitsPage:
         """Return lines of a run that hold a text. Raises RunNotFound and QueryError."""
         self._catalog.find(run)
         return await self._holdings.hits(run, asked)
 
-    async def messages(self, run: str, asked: MessagesRequest) -> MessagesPage:
+    async def messages(self, run: str, asked: contents.MessagesRequest) -> contents.MessagesPage:
         """Return messages of a run. Raises RunNotFound and QueryError."""
         self._catalog.find(run)
         return await self._holdings.messages(run, asked)
 
-    async def step(self, run: str, at: float, series: int | None) -> StepAt:
+    async def step(self, run: str, at: float, series: int | None) -> contents.StepAt:
         """Return the step of a series that was current at a time. Raises RunNotFound."""
         chosen = await self._find(lambda catalog: chosen_series(catalog, run, series))
         ask = partial(step_at, self._layout, run, at, chosen)
         return await anyio.to_thread.run_sync(ask, limiter=self._steps)
 
-    async def time(self, run: str, step: float, series: int | None) -> TimeAt:
+    async def time(self, run: str, step: float, series: int | None) -> contents.TimeAt:
         """Return when a step of a series was tracked. Raises RunNotFound."""
         chosen = await self._find(lambda catalog: chosen_series(catalog, run, series))
         ask = partial(time_at, self._layout, run, step, chosen)
         return await anyio.to_thread.run_sync(ask, limiter=self._steps)
 
-    async def steps(self, run: str, asked: StepsRequest) -> StepsPage:
+    async def steps(self, run: str, asked: contents.StepsRequest) -> contents.StepsPage:
         """Return at which steps a sequence of a run has values. Raises RunNotFound."""
         self._catalog.find(run)
         return await self._holdings.steps(run, asked)
 
-    async def values(self, run: str, asked: ValuesRequest) -> ValuesPage:
+    async def values(self, run: str, asked: contents.ValuesRequest) -> contents.ValuesPage:
         """Return values of a run that are no numbers. Raises RunNotFound and QueryError."""
         self._catalog.find(run)
         return await self._holdings.values(run, asked)
 
-    async def runs_values(self, query: str, asked: ValuesRequest) -> RunsValuesPage:
+    async def runs_values(
+        self, query: str, asked: contents.ValuesRequest
+    ) -> contents.RunsValuesPage:
         """Return such values of the runs that match, newest first. Raises QueryError."""
         searched = await self._searches.searched(query)
 
@@ -432,7 +421,7 @@ class Views:
         runs = await self._find(
             lambda catalog: {run: catalog.heads[catalog.find(run)] for run in named}
         )
-        return RunsValuesPage(entries, runs, cursor, watermark, warnings)
+        return contents.RunsValuesPage(entries, runs, cursor, watermark, warnings)
 
     async def series(self, query: str = "", *, limit: int = 2000) -> SeriesPage:
         """Return the series that match, newest runs first. Raises QueryError."""

@@ -1,4 +1,4 @@
-"""Which step of a run was current at a time, and back.
+"""From times to steps of a run, and back.
 
 A line, a message and an alert have a time, and a chart has steps: this is the way from the one to
 the other.

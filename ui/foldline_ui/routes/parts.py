@@ -5,12 +5,13 @@ from __future__ import annotations
 from aiohttp import web
 
 from foldline.ids import run_id
+from foldline_views.artifacts import VersionsPage
 from foldline_views.captured import ArtifactsPage, CapturedPage
 from foldline_views.lineage import LineagePage
 from foldline_views.portions import ParamsPage, RunSeriesPage
 
 from ..parts import READER
-from ..questions import ArtifactsAsked, ParamsAsked, RunSeriesAsked
+from ..questions import ArtifactsAsked, ParamsAsked, RunSeriesAsked, VersionsAsked
 from ..route import RouteTable
 from ..wire import Nothing
 
@@ -85,3 +86,16 @@ async def get_artifacts(request: web.Request, asked: ArtifactsAsked) -> Artifact
     """Answer versions of artifacts."""
     run = run_id(request.match_info["id"])
     return await request.app[READER].artifacts(run, asked.request())
+
+
+@ROUTES.add(
+    "GET",
+    "/artifacts",
+    scope="read",
+    summary="The versions of the store's artifacts, and which runs made and used them.",
+    request=VersionsAsked,
+    response=VersionsPage,
+)
+async def get_versions(request: web.Request, asked: VersionsAsked) -> VersionsPage:
+    """Answer versions by name and number."""
+    return await request.app[READER].versions(asked.name, asked.limit, asked.cursor)
