@@ -95,8 +95,6 @@ export interface LineRow {
   writer: string;
   /** From 0, over both streams of the writer. */
   number: number;
-  /** Where it stands among the lines that were asked for. */
-  place?: number;
   stream: 'stdout' | 'stderr' | 'both';
   time: number;
   text: string;
@@ -343,16 +341,14 @@ export function getLineage(id: string, signal?: AbortSignal): Promise<Lineage> {
   return ask<Lineage>(id, 'lineage', {}, signal);
 }
 
-export interface ArtifactFiles {
-  name: string;
-  digest: string;
-  files: StoredFile[];
-  files_total: number;
+export interface ArtifactWhole extends Artifact {
+  /** Its files, the first of them. */
+  stored: StoredFile[];
   params: Params;
 }
 
 export interface ArtifactsPage {
-  artifacts: (Omit<Artifact, 'files'> & ArtifactFiles)[];
+  artifacts: ArtifactWhole[];
   total: number;
   cursor: string | null;
   watermark: number;

@@ -82,10 +82,7 @@ export class Hits {
   }
 
   private knownPlace(line: LineRow): number | null {
-    if (line.place !== undefined) return line.place;
-    // With one writer the place of a line is its number.
-    const alone = this.choice.writer !== undefined || this.lines.writers.length === 1;
-    return alone ? line.number : null;
+    return this.lines.isAlone() ? line.number : null;
   }
 
   /** Among many writers a line is found by its time, and then by its number. */

@@ -155,7 +155,8 @@ export class Lines {
     do {
       answer = await getLines(this.run, { ...this.choice, from, limit: end - from }, signal);
       const { start } = answer;
-      answer.lines.forEach((line, index) => lines.set(line.place ?? start + index, line));
+      const alone = this.isAlone(answer.writers);
+      answer.lines.forEach((line, index) => lines.set(alone ? line.number : start + index, line));
       from = Math.max(answer.next, from + 1);
     } while (answer.next < Math.min(end, answer.total));
     const ended = [...lines.values()].every((line) => line.ended);
@@ -166,6 +167,11 @@ export class Lines {
     this.writers = answer.writers;
     this.known = true;
     this.version += 1;
+  }
+
+  /** Of one writer a line's place is its number, also behind lines that damage has taken. */
+  isAlone(writers: readonly LineWriter[] = this.writers): boolean {
+    return this.choice.writer !== undefined || writers.length === 1;
   }
 
   private isWanted(number: number): boolean {

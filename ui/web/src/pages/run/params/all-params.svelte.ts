@@ -18,6 +18,8 @@ export class AllParams {
   total = $state(0);
   error = $state.raw<ApiError | null>(null);
   loading = $state(false);
+  /** False until all that is to be shown is here. */
+  known = $state(false);
 
   private abort = new AbortController();
 
@@ -28,6 +30,7 @@ export class AllParams {
       this.leaves = leavesOf(run.params);
       this.total = this.leaves.length;
       this.error = null;
+      this.known = true;
       return;
     }
     await this.read(run.id, run.params_total ?? 0);
@@ -35,7 +38,7 @@ export class AllParams {
 
   /** Shows the params of a run that is known by its id alone. */
   async showOther(id: string): Promise<void> {
-    this.stop();
+    this.clear();
     const abort = this.abort;
     this.loading = true;
     try {
@@ -53,6 +56,7 @@ export class AllParams {
     this.leaves = [];
     this.total = 0;
     this.error = null;
+    this.known = false;
   }
 
   stop(): void {
@@ -78,6 +82,7 @@ export class AllParams {
       } while (cursor !== undefined && found.length < LEAVES_MAX);
       this.leaves = found;
       this.error = null;
+      this.known = true;
     } catch (reason) {
       if (!isAbort(reason)) this.error = asApiError(reason);
     } finally {
