@@ -1,4 +1,4 @@
-"""A start from the catalog's snapshot sees what a start from the rows sees."""
+"""A start from a snapshot sees what the rows say."""
 
 from __future__ import annotations
 

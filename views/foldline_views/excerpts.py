@@ -33,8 +33,8 @@ def excerpts(
 ) -> list[RunRow]:
     """Return runs with a cell for each of the columns, and the figures of these metrics alone.
 
-    Params, results, git and other words are left out. A text, list or dict of more than CELL_CHARS_MAX
-    characters is cut, and ends with "…". Raises QueryError.
+    Params, results, git and other words are left out. A text, list or dict of more than
+    CELL_CHARS_MAX characters is cut, and ends with "…". Raises QueryError.
     """
     cells = [sort_key(word).column(table, search=searched).take(rows) for word in columns]
     wanted = {(one.name, _key(one.context)) for one in metrics}

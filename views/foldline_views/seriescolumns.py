@@ -1,4 +1,4 @@
-"""All series in memory: whose they are, which, and their summaries."""
+"""All series in memory, and their summaries."""
 
 from __future__ import annotations
 
