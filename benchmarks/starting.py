@@ -1,4 +1,4 @@
-"""How soon a store of many runs answers."""
+"""How soon a store of many runs answers.
 
 The views of stores are written as the fold writes them: runs of fifty params and two metrics in two
 contexts. A process of its own opens them and asks for the first page, first without the catalog's

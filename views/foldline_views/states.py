@@ -1,4 +1,4 @@
-"""The states of all runs, as bytes until asked for."""
+"""The states of all runs, as bytes until asked for.
 
 A decoded state takes ten times the memory of its bytes. What a snapshot holds is left in its file,
 and read from there: pages that are shown again and again are in the kernel's cache. The file stays
