@@ -28,6 +28,8 @@ export interface PlotView {
   /** How the y axis says a value; plainly where it is not set. */
   readonly yText?: ((value: number) => string) | undefined;
   readonly palette: Palette;
+  /** Moments on the x axis are told in UTC, not in the reader's zone. */
+  readonly utc?: boolean;
 }
 
 /** A point in focus, in CSS pixels from the plot's own corner. */
@@ -117,6 +119,8 @@ export class Plot implements Follower {
       width: Math.max(80, host.clientWidth),
       height: Math.max(60, host.clientHeight),
       legend: { show: false },
+      ...(this.#view.utc
+        ? { tzDate: (time) => uPlot.tzDate(new Date(time * 1000), 'UTC') } : {}),
       padding: [8, 14, 0, 0],
       scales: {
         x: {
@@ -196,7 +200,7 @@ export class Plot implements Follower {
     });
   }
 
-  /** Show something else. Only a change of x kind or of a scale needs a new plot instead. */
+  /** Show something else. A change of x kind, scale or zone needs a new plot instead. */
   update(view: PlotView): void {
     const changed = view.lines !== this.#view.lines || view.bands !== this.#view.bands;
     this.#view = view;

@@ -37,7 +37,7 @@ const POINTS_MOST = 1_024;
 /** The address is rewritten when the wheel rests: browsers refuse hundreds of changes at once. */
 const ZOOM_COMMIT_MS = 250;
 /** Figures beside the charts change at most this often: faster than this nobody reads them. */
-const AIM_MS = 60;
+const AIM_MS = 80;
 /** Metrics offered: a longer list is no list. */
 const METRICS_MAX = 2_000;
 /** The narrowest part of the x domain that a wheel may reach. */
