@@ -15,7 +15,7 @@ import numpy as np
 
 import foldline
 from foldline.layout import Layout
-from foldline_views.answers import Best, Edit, ExportRequest, GroupSort, Sort
+from foldline_views.asked import Best, Edit, ExportRequest, GroupSort, Sort
 from foldline_views.catalog import Catalog
 from foldline_views.discovery import columns_page
 from foldline_views.edits import edit_runs

@@ -17,7 +17,7 @@ import numpy as np
 
 from foldline.events import WriterClosed
 from foldline_views import summaries
-from foldline_views.answers import Sort
+from foldline_views.asked import Sort
 from foldline_views.catalog import Catalog, RunTable
 from foldline_views.changes import Changes, NewSeries
 from foldline_views.pages import runs_page

@@ -80,11 +80,15 @@ class Server:
             return json.loads(answer.read())
 
     def wait_until_live(self) -> None:
-        """Wait until all that was logged is folded."""
+        """Wait until all that was logged is folded, and the server answers with it."""
         wait_for(
             lambda: (
                 (health := self.ask("health"))["fold"]["state"] == "live"
                 and health["lag_bytes"] == 0
+                and any(
+                    shelf["name"] == "catalog" and shelf["watermark"] == health["watermark"]
+                    for shelf in health["shelves"]
+                )
             ),
             "the fold to be live",
         )

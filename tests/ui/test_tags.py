@@ -13,6 +13,7 @@ from foldline.layout import Layout
 from foldline_views import tagwords
 from foldline_views.register import replace
 from foldline_views.tagwords import TAG_WORDS_MAX, TagWord, TagWords
+from tests.patience import wait_for
 from tests.ui.fakes import Fake, serving
 from tests.ui.processes import Server, up
 from tests.ui.test_edits import send
@@ -40,7 +41,8 @@ def test_tags_are_counted_renamed_merged_and_removed(tmp_path: Path) -> None:
         server.wait_until_live()
         send(server, "PATCH", "runs/two", {"archived": True})
         send(server, "PATCH", "runs/four", {"deleted": True})
-        assert shown(server) == {"<b>": (1, 0), "a": (1, 1), "b": (1, 0)}
+        known = {"<b>": (1, 0), "a": (1, 1), "b": (1, 0)}
+        wait_for(lambda: shown(server) == known, "the changes to be folded")
         newest: Any = server.ask("runs/two")
         row = next(row for row in server.ask("tags")["tags"] if row["tag"] == "a")
         assert row["last_used"] == newest["created_at"]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foldline.errors import QueryError
-from foldline_views.answers import Sort
+from foldline_views.asked import Sort
 from foldline_views.catalog import Catalog
 from foldline_views.pages import runs_page
 from tests.views.catalogs import START, catalog_of, put, state_of

@@ -17,7 +17,7 @@ from foldline.layout import Layout
 from foldline_ingest import statement
 from foldline_ingest.amendment import amend
 from foldline_ingest.verify import verify
-from foldline_views.answers import Edit
+from foldline_views.asked import Edit
 from foldline_views.folding import catch_up, rebuild
 from foldline_views.reader import Views
 from tests.views.catalogs import START

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from foldline.errors import QueryError, ValueRejected
 from foldline_views import export
-from foldline_views.answers import Best, ExportRequest, GroupSort, Sort, plain
+from foldline_views.answers import plain
+from foldline_views.asked import Best, ExportRequest, GroupSort, Sort
 from foldline_views.catalog import Catalog
 from foldline_views.export import Format, encoded, table_of
 from tests.views.catalogs import catalog_of

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from foldline.errors import QueryError
 from foldline.layout import Layout, SegmentName
-from foldline_views.answers import FramesRequest
+from foldline_views.asked import FramesRequest
 from foldline_views.buckets import CHUNK
 from foldline_views.folding import catch_up
 from foldline_views.reader import Views

@@ -12,15 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foldline.errors import QueryError
-from foldline_views.answers import (
-    Best,
-    ColumnFigures,
-    ColumnFound,
-    GroupOf,
-    GroupRow,
-    GroupSort,
-    plain,
-)
+from foldline_views.answers import ColumnFigures, ColumnFound, GroupRow, plain
+from foldline_views.asked import Best, GroupOf, GroupSort
 from foldline_views.catalog import Catalog
 from foldline_views.discovery import candidates, examined
 from foldline_views.factors import digest, same

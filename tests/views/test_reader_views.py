@@ -14,7 +14,7 @@ import foldline
 from foldline.errors import QueryError, RunNotFound
 from foldline.layout import Layout
 from foldline_views import discovery
-from foldline_views.answers import FramesRequest, Sort
+from foldline_views.asked import FramesRequest, Sort
 from foldline_views.folding import catch_up, rebuild
 from foldline_views.reader import Views
 

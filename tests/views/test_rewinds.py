@@ -11,7 +11,7 @@ import pytest
 
 import foldline
 from foldline.layout import Layout
-from foldline_views.answers import FramesRequest
+from foldline_views.asked import FramesRequest
 from foldline_views.folding import catch_up, rebuild
 from foldline_views.reader import Views
 from tests.canonical import dump_of

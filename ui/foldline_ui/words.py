@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 
 from foldline.errors import QueryError
-from foldline_views.answers import GroupSort, Sort
+from foldline_views.asked import GroupSort, Sort
 from foldline_views.query import sort_key
 
 from .errors import ApiFailure

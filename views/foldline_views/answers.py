@@ -7,36 +7,27 @@ Each struct encodes to JSON as it stands. A value of a point that is not finite 
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
-
-from .styles import OtherSeries, Style
 
 __all__ = [
     "Alert",
     "Artifact",
     "ArtifactVersion",
-    "Best",
     "BestRun",
     "ColumnFigures",
     "ColumnFound",
     "ColumnsFound",
     "ColumnsPage",
-    "Edit",
     "EditedRuns",
-    "ExportRequest",
     "Extreme",
-    "FramesRequest",
     "Git",
-    "GroupOf",
     "GroupRow",
-    "GroupSort",
     "GroupsPage",
     "Machine",
     "MetricColumn",
     "MetricDefinition",
-    "MetricOf",
     "ParamColumn",
     "Parent",
     "Point",
@@ -48,7 +39,6 @@ __all__ = [
     "RunsPage",
     "SeriesPage",
     "SeriesRow",
-    "Sort",
     "Summary",
     "Totals",
     "ValueCount",
@@ -329,47 +319,6 @@ class SeriesPage(msgspec.Struct):
     warnings: list[str]
 
 
-class Sort(msgspec.Struct, forbid_unknown_fields=True):
-    """One sort key, in the words of the query language."""
-
-    by: str
-    desc: bool = False
-
-
-class MetricOf(msgspec.Struct, frozen=True):
-    """A metric of a run: its name and its whole context."""
-
-    name: str
-    context: Context = {}
-
-
-class GroupOf(msgspec.Struct, forbid_unknown_fields=True):
-    """One group of runs: what they were grouped by, and the id that the group was given."""
-
-    by: list[str]
-    id: str
-
-
-class GroupSort(msgspec.Struct, forbid_unknown_fields=True):
-    """One key to sort groups by: `key`, `runs`, or a figure of a column."""
-
-    by: str
-    figure: Literal["count", "mean", "std", "min", "max", "median", "distinct"] = "mean"
-    desc: bool = False
-
-    @property
-    def is_column(self) -> bool:
-        """Whether `by` names a column of the runs."""
-        return self.by not in {"key", "runs"}
-
-
-class Best(msgspec.Struct, forbid_unknown_fields=True):
-    """What makes a run the best one of its group."""
-
-    by: str
-    goal: Literal["minimize", "maximize"] = "minimize"
-
-
 class BestRun(msgspec.Struct):
     """The best run of a group, and the number that makes it so."""
 
@@ -418,39 +367,12 @@ class GroupsPage(msgspec.Struct):
     warnings: list[str]
 
 
-class Edit(msgspec.Struct, forbid_unknown_fields=True):
-    """What a person changes of a run: only what is named.
-
-    `fields` are of name, experiment, description and notes (texts; None takes one away), archived
-    and deleted (bools).
-    """
-
-    fields: dict[str, str | bool | None] = {}
-    tags_added: list[str] = []
-    tags_removed: list[str] = []
-
-
 class EditedRuns(msgspec.Struct):
     """Runs as they are after a change; `folded` is false if they do not show it yet."""
 
     runs: list[RunHead]
     folded: bool
     watermark: int
-
-
-class ExportRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """Which runs as a table, in which order, and with which columns; all of them if none is named.
-
-    With `group_by` the rows are groups, with figures of the columns over all their members, in the
-    order of `group_sort`.
-    """
-
-    query: str = ""
-    sort: list[Sort] = []
-    columns: list[str] = []
-    group_by: list[str] = []
-    best: Best | None = None
-    group_sort: list[GroupSort] = []
 
 
 class ValueCount(msgspec.Struct):
@@ -495,14 +417,3 @@ class Totals(msgspec.Struct):
 
     total: int
     running: int
-
-
-class FramesRequest(Style, forbid_unknown_fields=True):
-    """Which curves, and how: see `charts`."""
-
-    query: str | None = None
-    ids: list[int] | None = None
-    x: Literal["step", "time", "relative", "epoch", "auto"] | OtherSeries = "step"
-    points: int = 256
-    range: tuple[float, float] | None = None
-    columns: tuple[Literal["last", "min", "max", "mean"], ...] = ("last", "min", "max")

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import aggregate, frames, overview, overviews
-from .answers import FramesRequest, plain
+from .answers import plain
+from .asked import FramesRequest
 from .catalog import Catalog, RunTable, SeriesTable
 from .column import Rows
 from .curves import NONE, Axis

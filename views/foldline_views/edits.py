@@ -12,7 +12,7 @@ from foldline.events import Event, FieldsSet, TagsChanged
 from foldline.layout import Layout, SegmentName
 from foldline_ingest.amendment import amend
 
-from .answers import Edit
+from .asked import Edit
 from .catalog import Catalog
 from .runs import RunState
 

@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 
 from . import heads
-from .answers import MetricOf, RunRow, plain
+from .answers import RunRow, plain
+from .asked import MetricOf
 from .catalog import Catalog, RunTable
 from .column import Rows
 from .query import SearchRuns, sort_key

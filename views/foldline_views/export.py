@@ -16,7 +16,8 @@ import numpy as np
 
 from foldline.errors import QueryError, ValueRejected
 
-from .answers import ExportRequest, plain
+from .answers import plain
+from .asked import ExportRequest
 from .catalog import Catalog
 from .column import BOOL, FLOAT, INT, Column, Numbers, Texts, column_of
 from .discovery import candidates, examined

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from foldline.errors import QueryError
 
-from .answers import Best, BestRun, ColumnFigures, GroupRow, GroupSort, GroupsPage, plain
+from .answers import BestRun, ColumnFigures, GroupRow, GroupsPage, plain
+from .asked import Best, GroupSort
 from .catalog import Catalog
 from .column import Column, Numbers, Rows, column_of
 from .cursor import Cursor, after, belonging, places, read_cursor, write_cursor

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from foldline.errors import QueryError
 
 from .alignment import Part, part_of
-from .answers import FramesRequest
+from .asked import FramesRequest
 from .catalog import Catalog
 from .column import Rows
 from .expressions import Expression, Operand, unknown_series

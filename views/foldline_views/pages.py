@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .answers import ColumnsFound, GroupOf, MetricOf, RunsPage, SeriesPage, Sort
+from .answers import ColumnsFound, RunsPage, SeriesPage
+from .asked import GroupOf, MetricOf, Sort
 from .catalog import Catalog, SeriesTable
 from .column import Rows
 from .cursor import Cursor, after, belonging, places, read_cursor, write_cursor

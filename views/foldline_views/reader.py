@@ -23,23 +23,9 @@ from foldline.layout import Layout, SegmentName
 
 from . import artifacts, contents, portions, tagwords
 from .activity import ActivityPage
-from .answers import (
-    Best,
-    ColumnsPage,
-    Edit,
-    EditedRuns,
-    ExportRequest,
-    FramesRequest,
-    GroupOf,
-    GroupSort,
-    GroupsPage,
-    MetricOf,
-    RunsPage,
-    SeriesPage,
-    Sort,
-    Totals,
-)
+from .answers import ColumnsPage, EditedRuns, GroupsPage, RunsPage, SeriesPage, Totals
 from .artifacts import VersionsPage
+from .asked import Best, Edit, ExportRequest, FramesRequest, GroupOf, GroupSort, MetricOf, Sort
 from .captured import ArtifactsPage, ArtifactsRequest, CapturedPage
 from .catalog import Catalog
 from .changes import read_changes

@@ -9,7 +9,8 @@ import anyio
 import foldline
 from foldline.layout import Layout
 from foldline_views import searches
-from foldline_views.answers import ExportRequest, RunsPage, Sort
+from foldline_views.answers import RunsPage
+from foldline_views.asked import ExportRequest, Sort
 from foldline_views.folding import catch_up
 from foldline_views.reader import Views
 from foldline_views.shelves import CATALOG, TEXT

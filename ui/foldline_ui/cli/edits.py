@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import anyio
 
 from foldline.ids import run_id
-from foldline_views.answers import Edit
+from foldline_views.asked import Edit
 from foldline_views.catalog import Catalog
 from foldline_views.edits import edit_runs
 from foldline_views.selection import Selection

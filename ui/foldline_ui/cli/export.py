@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from foldline.errors import QueryError, StoreUnwritable
-from foldline_views.answers import Best, ExportRequest, Sort
+from foldline_views.asked import Best, ExportRequest, Sort
 from foldline_views.export import Format, encoded, table_of, words_of
 from foldline_views.query import sort_key
 from foldline_views.store import open_store

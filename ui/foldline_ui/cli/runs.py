@@ -12,7 +12,7 @@ import msgspec
 from foldline.errors import QueryError, ViewDamaged
 from foldline.ids import run_id
 from foldline.layout import Layout, store_path
-from foldline_views.answers import Sort
+from foldline_views.asked import Sort
 from foldline_views.folding import catch_up
 from foldline_views.query import parse, sort_key
 from foldline_views.reader import Views

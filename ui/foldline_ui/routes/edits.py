@@ -9,7 +9,8 @@ import msgspec
 from aiohttp import web
 
 from foldline.ids import run_id
-from foldline_views.answers import Edit, EditedRuns
+from foldline_views.answers import EditedRuns
+from foldline_views.asked import Edit
 from foldline_views.portions import RunPortion
 
 from ..parts import LAYOUT, READER

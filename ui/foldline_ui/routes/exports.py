@@ -8,7 +8,7 @@ import anyio.to_thread
 from aiohttp import hdrs, web
 
 from foldline.errors import ValueRejected
-from foldline_views.answers import Best, ExportRequest
+from foldline_views.asked import Best, ExportRequest
 from foldline_views.export import MEDIA_TYPES, encoded
 
 from ..errors import ApiFailure

@@ -6,14 +6,8 @@ import msgspec
 from aiohttp import hdrs, web
 
 from foldline.ids import run_id
-from foldline_views.answers import (
-    Best,
-    ColumnsPage,
-    GroupOf,
-    GroupsPage,
-    MetricOf,
-    RunsPage,
-)
+from foldline_views.answers import ColumnsPage, GroupsPage, RunsPage
+from foldline_views.asked import Best, GroupOf, MetricOf
 from foldline_views.portions import RunPortion
 
 from ..parts import HUB, READER

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from foldline_views.answers import FramesRequest, SeriesPage
+from foldline_views.answers import SeriesPage
+from foldline_views.asked import FramesRequest
 
 from ..parts import READER
 from ..route import RouteTable
