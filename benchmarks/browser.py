@@ -1,8 +1,9 @@
-"""How long a person waits for pages, in Chromium that renders in software.
+"""How long a person waits for pages in a browser.
 
-Two stores are written from real curves: 5,000 runs of 10 metrics and 200 params, and 50 runs of 30
-metrics. Pages are opened cold, each in a profile of its own; times count from navigation, by the
-page's own clock. `--minutes 60` watches the heap for an hour of live points.
+Chromium renders in software, on the machine that serves. Two stores are written from real curves:
+5,000 runs of 10 metrics and 200 params, and 50 runs of 30 metrics. Pages are opened cold, each in a
+profile of its own; times count from navigation, by the page's own clock. `--minutes 60` watches the
+heap for an hour of live points.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Curves as a person works with them: panels, groups, zoom, crosshair, comparison, exports."""
+"""Curves as a person works with them."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ function shortest(value: number): string {
   return String(Number(value.toPrecision(FLOAT32_DIGITS)));
 }
 
-/** A point as it is exported: the value as logged, its bucket's extremes, and what smoothing made. */
+/** A point as it is exported: the value as logged, its bucket's extremes, the smoothed value. */
 interface ExportPoint {
   readonly x: number;
   readonly value: number;

@@ -135,7 +135,10 @@ export class Plot implements Follower {
           range: (_u, low, high) => [low, high],
         },
       },
-      axes: [xAxis(xKind, () => this.#scales.x, palette), yAxis(() => this.#scales.y, palette, this.#view.yText)],
+      axes: [
+        xAxis(xKind, () => this.#scales.x, palette),
+        yAxis(() => this.#scales.y, palette, this.#view.yText),
+      ],
       cursor: {
         sync: { key: 'foldline-charts', scales: ['x', null] },
         points: { show: false },

@@ -25,8 +25,11 @@ export interface Suggestion {
   readonly from: number;
 }
 
-const SUBJECT = String.raw`(?:run|metric)(?:\.[\p{L}_][\p{L}\p{N}_]*|\["[^"]*"(?:, ?\{[^}]*\})?\])*`;
-const VALUE = new RegExp(String.raw`(${SUBJECT})\s*(?:==|!=|in\s*[(\[](?:[^)\]]*,)?)\s*("[^"]*|[\w.+-]*)$`, 'u');
+const KEY = String.raw`\.[\p{L}_][\p{L}\p{N}_]*|\["[^"]*"(?:, ?\{[^}]*\})?\]`;
+const COMPARED = String.raw`\s*(?:==|!=|in\s*[(\[](?:[^)\]]*,)?)\s*`;
+const VALUE = new RegExp(
+  String.raw`((?:run|metric)(?:${KEY})*)${COMPARED}("[^"]*|[\w.+-]*)$`, 'u',
+);
 const RUN = /(?<![\p{L}\p{N}_.])run(?:\.[\p{L}\p{N}_.]*|\.metrics\["[^"]*)$/u;
 const METRIC = /(?<![\p{L}\p{N}_.])metric\.[\p{L}\p{N}_.]*$/u;
 const WORD = /(?<![\p{L}\p{N}_.")\]])[\p{L}_]+$/u;

@@ -91,7 +91,8 @@ export class MetricsPage {
   /** The groups on screen: those of another grouping than this one would be misread. */
   readonly #spreads: Spreads | null = $derived.by(() => {
     const { value } = this.spreads;
-    const fits = value?.asked.by.join() === this.#by.join() && value.asked.axis === this.loader.axis;
+    const asked = value?.asked;
+    const fits = asked?.by.join() === this.#by.join() && asked.axis === this.loader.axis;
     return fits ? value : null;
   });
   readonly #input: FacetInput = $derived({

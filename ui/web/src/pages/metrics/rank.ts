@@ -45,7 +45,8 @@ export function isHeldBack(stroke: string): boolean {
 }
 
 /** A band's centre and edges at x; at its last bucket with any value where no crosshair stands. */
-export function bandAt({ x: xs, mid, low, high }: GroupBand, x: number | null): Omit<StrokeCentre, 'label'> {
+export function bandAt(band: GroupBand, x: number | null): Omit<StrokeCentre, 'label'> {
+  const { x: xs, mid, low, high } = band;
   let at = x === null ? mid.length - 1 : nearestIndex(xs, x);
   while (x === null && at > 0 && Number.isNaN(mid[at])) at--;
   return { centre: mid[at] ?? NaN, low: low[at] ?? NaN, high: high[at] ?? NaN };

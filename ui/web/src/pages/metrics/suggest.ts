@@ -22,7 +22,9 @@ export function risesWhenGood(name: string): boolean {
 }
 
 /** Each name once, with the most runs that any of its contexts has; the machine's own come last. */
-export function metricNames(columns: readonly Pick<FoundColumn, 'column' | 'runs'>[]): MetricName[] {
+export function metricNames(
+  columns: readonly Pick<FoundColumn, 'column' | 'runs'>[],
+): MetricName[] {
   const runs = new Map<string, number>();
   for (const { column, runs: count } of columns) {
     const name = metricName(column);

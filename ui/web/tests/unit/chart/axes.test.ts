@@ -1,7 +1,9 @@
 /** Ticks are round numbers, and ranges show all there is. */
 
 import { describe, expect, it } from 'vitest';
-import { fromPositive, fromZero, xExtent, yRange, type YChoice } from '../../../src/lib/chart/extent';
+import {
+  fromPositive, fromZero, xExtent, yRange, type YChoice,
+} from '../../../src/lib/chart/extent';
 import { marksOf } from '../../../src/lib/chart/marks';
 import {
   durationText, durationTicks, linearTicks, logTicks, stepTicks, symlogTicks, tickText,

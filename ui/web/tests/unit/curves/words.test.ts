@@ -11,7 +11,8 @@ describe('axes', () => {
   it('are plain words, or name another metric', () => {
     const word = metricAxis('a:b');
     expect(axisOf(axisWord(word))).toEqual({ metric: 'a:b' });
-    expect([axisOf('epoch'), axisKind('epoch'), axisTitle(word)]).toEqual(['epoch', 'value', 'a:b']);
+    expect([axisOf('epoch'), axisKind('epoch')]).toEqual(['epoch', 'value']);
+    expect(axisTitle(word)).toBe('a:b');
   });
 
   it('are steps where a word means none', () => {
@@ -27,7 +28,8 @@ describe('smoothing', () => {
   });
 
   it('goes through an address and back', () => {
-    for (const smoothing of [{ by: 'ema', amount: 0.5 }, { by: 'gaussian', amount: 120 }] as const) {
+    const both = [{ by: 'ema', amount: 0.5 }, { by: 'gaussian', amount: 120 }] as const;
+    for (const smoothing of both) {
       expect(readSmoothing(smoothingText(smoothing), 0)).toEqual(smoothing);
     }
     expect(readSmoothing('x:mean', 0)).toEqual({ by: 'mean', amount: 0 });
@@ -35,7 +37,8 @@ describe('smoothing', () => {
 
   it('has a place on a slider for each amount', () => {
     expect(placeOf({ by: 'ema', amount: amountAt('ema', 0.5, 1) }, 1)).toBeCloseTo(0.5, 1);
-    expect(placeOf({ by: 'mean', amount: amountAt('mean', 0.5, 4_000) }, 4_000)).toBeCloseTo(0.5, 2);
+    const amount = amountAt('mean', 0.5, 4_000);
+    expect(placeOf({ by: 'mean', amount }, 4_000)).toBeCloseTo(0.5, 2);
   });
 });
 

@@ -106,7 +106,8 @@ describe('groups of the server', () => {
     ));
     const stroke = 'metric.context.subset';
     const own = spreadsOf(['metric.name', stroke], [
-      { by: ['loss', 'train'], members: 2, mid: [1] }, { by: ['loss', 'val'], members: 2, mid: [2] },
+      { by: ['loss', 'train'], members: 2, mid: [1] },
+      { by: ['loss', 'val'], members: 2, mid: [2] },
     ]);
     const { bands } = build(inputOf({ heads, color: 'none', stroke, spreads: own })).facets[0]!;
     expect(bands).toHaveLength(2);

@@ -78,7 +78,8 @@ export function spreadsOf(
 ): Spreads {
   return {
     asked: {
-      query: '', by, expressions: [], line: 'mean', band: 'min-max', axis: 'step', points: 256, smooth: null,
+      query: '', by, expressions: [], line: 'mean', band: 'min-max', axis: 'step', points: 256,
+      smooth: null,
     },
     groups: groups.map((group): Spread => ({
       by: group.by,
