@@ -6,12 +6,13 @@ import base64
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from .chromium import Chromium
+from .chromium import Chromium, DevToolsError
 
 __all__ = ["Page"]
 
@@ -125,6 +126,13 @@ class Page:
     def _stub(self, pattern: str, stub: Stub) -> None:
         self._stubs.append((pattern, stub))
         self._send("Fetch.enable", patterns=[{"urlPattern": "*/api/*"}])
+
+    def _answer(self, url: str, request: str) -> None:
+        for pattern, stub in self._stubs:
+            if fnmatch(url, pattern):
+                stub(request)
+                return
+        self._send("Fetch.continueRequest", requestId=request)
 
     def unstub(self) -> None:
         """Let all requests pass again; those that were held stay so."""
@@ -275,12 +283,8 @@ class Page:
             entry = event["entry"]
             self.errors.append(f"{entry['source']}: {entry['text']} {entry.get('url', '')}")
         elif method == "Fetch.requestPaused":
-            asked, number = event["request"]["url"], event["requestId"]
-            for pattern, stub in self._stubs:
-                if fnmatch(asked, pattern):
-                    stub(number)
-                    return
-            self._send("Fetch.continueRequest", requestId=number)
+            with suppress(DevToolsError):  # the page gave the request up meanwhile
+                self._answer(event["request"]["url"], event["requestId"])
         elif method in {"Network.loadingFinished", "Network.loadingFailed"}:
             self.waiting.discard(event["requestId"])
         elif method == "Network.requestWillBeSent":
