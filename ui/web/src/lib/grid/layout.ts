@@ -174,7 +174,7 @@ export function place(
   let pinnedWidth = 0;
   const placed = columns.map(({ column, pick }, index) => {
     const most = column.kind === 'name' ? windowWidth * NAME_SHARE : Number.POSITIVE_INFINITY;
-    const fitting = widths.get(column.id) ?? LIMITS[column.kind][0];
+    const fitting = widths.get(column.id) ?? fittingWidth(column, [], 0);
     const width = Math.min(most, pick.width ?? fitting);
     const one = { column, pick, left, width };
     left += width;

@@ -52,7 +52,7 @@ export class RunsAnswer {
   outdated = $state(false);
   /** How many more runs match than are shown; less than none if some went. */
   newer = $state(0);
-  /** A series came that nobody had: there may be a new column. */
+  /** Runs changed, or a series came that nobody had: there may be a new column. */
   novelties = $state(0);
 
   private question: Question = { query: '', sort: [], by: [], best: null, open: [] };
@@ -187,6 +187,7 @@ export class RunsAnswer {
     let touched = false;
     for (const delta of change.series) touched = this.applyDelta(delta) || touched;
     if (touched) this.version += 1;
+    if (change.runs.length > 0) this.novelties += 1;
     for (const id of change.runs) {
       if (this.find(id) !== undefined) this.dirty.add(id);
       else this.strangers = true;

@@ -11,6 +11,8 @@ import { metricKey, placeOf } from '../../lib/grid/words';
 const COLUMNS_MAX = 10_000;
 /** While new columns pour in they are asked for at most this often. */
 const REFRESH_MS = 5_000;
+/** And rest so many times as long as the last answer took. */
+const REST = 10;
 
 export class FoundColumns {
   list = $state.raw<readonly ColumnFound[]>([]);
@@ -33,6 +35,7 @@ export class FoundColumns {
   private query = '';
   private abort = new AbortController();
   private askedAt = 0;
+  private took = 0;
   private timer: ReturnType<typeof setTimeout> | null = null;
   private columns = new Map<string, { found: ColumnFound | null; column: Column }>();
 
@@ -49,6 +52,7 @@ export class FoundColumns {
       this.list = answer.columns;
       this.total = answer.total;
       this.ready = true;
+      this.took = Date.now() - this.askedAt;
       this.error = null;
     } catch (reason) {
       // A query that is wrong is told by the table; which columns there are is not known then.
@@ -56,12 +60,13 @@ export class FoundColumns {
     }
   }
 
-  /** Asks anew before long, because a metric came that no column shows. */
+  /** Asks anew before long, because something came that no column may show. */
   refreshSoon(): void {
+    const wait = Math.max(REFRESH_MS, REST * this.took);
     this.timer ??= setTimeout(() => {
       this.timer = null;
       void this.load(this.query);
-    }, Math.max(0, this.askedAt + REFRESH_MS - Date.now()));
+    }, Math.max(0, this.askedAt + wait - Date.now()));
   }
 
   stop(): void {
