@@ -11,6 +11,9 @@ import type { Change } from '../../lib/api/types';
 /** A running run changes all the time; figures that move faster than this cannot be read. */
 export const REREAD_MS = 1_000;
 
+/** What was captured changes at the beginning and at the end, whatever else is tracked between. */
+export const CAPTURED_REREAD_MS = 15_000;
+
 /** Which views a part comes from, in the words of the event stream; '' for the run itself. */
 export type Shelf = '' | 'lines' | 'values' | 'text';
 
@@ -30,6 +33,8 @@ export class Part<T> {
     private readonly run: string,
     private readonly shelf: Shelf,
     private readonly ask: (signal: AbortSignal) => Promise<T>,
+    /** It is read anew no more often than this. */
+    private readonly everyMs = REREAD_MS,
   ) {}
 
   /** Reads the part and follows it. Returns the way to stop. */
@@ -69,6 +74,6 @@ export class Part<T> {
     this.timer ??= setTimeout(() => {
       this.timer = null;
       void this.load();
-    }, REREAD_MS);
+    }, this.everyMs);
   }
 }
