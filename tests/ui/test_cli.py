@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from foldline.layout import Layout, SegmentName
 from foldline_ui.cli.exits import Exit
 from foldline_ui.cli.terminal import table, term
+from tests.canonical import dump_of
 from tests.ui.processes import Done, command, foldline_command, log_run, up
 
 
@@ -242,6 +244,17 @@ def test_views_are_rebuilt(store: Path) -> None:
     check(wrong, Exit.USAGE, "no views called pints", "points")
     after = foldline_command("runs", "ls", "--store", str(store), "--json").output
     assert json.loads(after) == json.loads(before)
+
+
+def test_views_that_were_deleted_are_rebuilt_whole(store: Path) -> None:
+    """With no views left, a rebuild is done when all of the log is folded."""
+    foldline_command("runs", "ls", "--store", str(store))
+    shutil.rmtree(store / "views")
+    done = foldline_command("rebuild", "--store", str(store), "--json")
+    assert json.loads(done.output)["log_bytes"] > 0
+    runs = dump_of(store)
+    check(foldline_command("runs", "ls", "--store", str(store)), Exit.DONE, "second")
+    assert dump_of(store) == runs
 
 
 def test_commands_work_beside_a_server(store: Path) -> None:

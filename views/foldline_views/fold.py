@@ -77,9 +77,8 @@ class Fold:
             await store.close()
 
     async def rebuild(self, shelf: Shelf) -> None:
-        """Make a shelf again, beside its old self if it has one."""
-        beside = current(shelf.folder(self._layout.views)) is not None
-        store = await self._rebuilt(shelf, beside=beside)
+        """Make a shelf again, beside its old self if it has one, and put it in use when whole."""
+        store = await self._rebuilt(shelf, beside=True)
         await store.close()
 
     async def keep(self, shelf: Shelf) -> None:

@@ -36,16 +36,19 @@ async def health(request: web.Request, _: Nothing) -> Health:
     counts = await reader.totals()
     free_bytes, views_bytes = await anyio.to_thread.run_sync(_measure, layout.views)
     blobs_bytes = request.app[USAGE].blobs_bytes()
+    log_bytes = vitals.watermark + vitals.lag_bytes
     return Health(
         version=VERSION,
         store=StoreName(_name(layout.root), str(layout.root)),
         watermark=reader.watermark,
-        lag_bytes=vitals.lag_bytes,
+        # What answers do not show: what is committed and not read yet is of it. While views are
+        # made again they show more than those that are being made.
+        lag_bytes=max(log_bytes - reader.watermark, 0),
         fold=vitals.fold,
         shelves=vitals.shelves,
         runs=RunCounts(counts.total, counts.running),
         # What is folded and what is not yet: the size of the log without a walk through it.
-        disk=Disk(free_bytes, vitals.watermark + vitals.lag_bytes, views_bytes, blobs_bytes),
+        disk=Disk(free_bytes, log_bytes, views_bytes, blobs_bytes),
         damage=vitals.damage,
     )
 
