@@ -74,8 +74,8 @@ def test_examples_are_what_a_route_takes_and_gives(route: Route) -> None:
         return
     section = sections(HTTP)[f"{route.method} {route.path}"]
     shown = examples(section)
-    if route.request is not Nothing and route.method == "GET":
-        (address,) = re.findall(r"^    GET (\S+)$", section, re.MULTILINE)
+    if route.request is not Nothing and route.asks_by_address:
+        (address,) = re.findall(r"^    (?:GET|POST) (\S+)$", section, re.MULTILINE)
         asked = dict(parse_qsl(urlsplit(address).query, strict_parsing=True))
         msgspec.convert(asked, route.request, strict=False)
     elif route.request is not Nothing:

@@ -24,7 +24,7 @@ from .layout import Layout
 if TYPE_CHECKING:
     from _hashlib import HASH
 
-__all__ = ["CHUNK_BYTES", "is_digest", "opened", "put", "put_chunks", "read"]
+__all__ = ["CHUNK_BYTES", "adopt", "is_digest", "opened", "put", "put_chunks", "read"]
 
 CHUNK_BYTES = 1 << 20  # read, hashed and written in one go: enough that calls cost nothing
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -42,7 +42,7 @@ def put(layout: Layout, data: bytes | memoryview) -> str:
         draft = _draft(layout)
         try:
             _write(draft, (data,))
-            _name(layout, draft, digest)
+            adopt(layout, draft, digest)
         finally:
             draft.unlink(missing_ok=True)
     return digest
@@ -59,7 +59,7 @@ def put_chunks(layout: Layout, chunks: Iterator[bytes]) -> tuple[str, int]:
         size = _write(draft, _hashing(chunks, hashed))
         digest = hashed.hexdigest()
         if not layout.blob(digest).exists():
-            _name(layout, draft, digest)
+            adopt(layout, draft, digest)
     finally:
         draft.unlink(missing_ok=True)
     return digest, size
@@ -137,7 +137,8 @@ def _hashing(chunks: Iterator[bytes], hashed: HASH) -> Iterator[bytes]:
         yield chunk
 
 
-def _name(layout: Layout, draft: Path, digest: str) -> None:
+def adopt(layout: Layout, draft: Path, digest: str) -> None:
+    """Give a file its name, whole and synced as it is, which lies in `blobs/`. Raises OSError."""
     path = layout.blob(digest)
     fresh = not path.parent.exists()
     path.parent.mkdir(mode=0o700, exist_ok=True)

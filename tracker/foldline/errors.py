@@ -18,6 +18,8 @@ __all__ = [
     "RuleRejected",
     "RuleUnknown",
     "RunNotFound",
+    "SegmentConflict",
+    "SegmentRejected",
     "StoreBusy",
     "StoreNotFound",
     "StoreTooNew",
@@ -63,6 +65,14 @@ class StoreTooNew(FoldlineError):
 
 class StoreBusy(FoldlineError):
     """Another process serves or folds the store and can't be shared with."""
+
+
+class SegmentRejected(FoldlineError):
+    """What was shipped is no segment or blob of the name that it was shipped under."""
+
+
+class SegmentConflict(FoldlineError):
+    """What was shipped differs from what is there under the same name; neither was changed."""
 
 
 class RunNotFound(FoldlineError):

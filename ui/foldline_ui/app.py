@@ -15,20 +15,34 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 import anyio
+import anyio.to_thread
 from aiohttp import web
 
 from foldline.layout import Layout
 from foldline_ingest.announce import LIVE_SHELF
+from foldline_ingest.receiving import Receiver
 from foldline_views.reader import Views
 
 from . import routes
+from .cargo import Cargo
 from .delivery import Delivery
 from .events import Hub
 from .failure import failures
 from .guard import add_headers, guard, names_of
 from .notices import Notices
 from .pages import Bundle
-from .parts import HUB, LAYOUT, NOTICES, READER, ROUTES, USAGE, VITALS, Announcements
+from .parts import (
+    CARGO,
+    HUB,
+    LAYOUT,
+    NOTICES,
+    READER,
+    RECEIVER,
+    ROUTES,
+    USAGE,
+    VITALS,
+    Announcements,
+)
 from .route import BODY_BYTES_MAX
 from .usage import Usage
 from .vitals import Vitals
@@ -37,6 +51,7 @@ __all__ = ["Composition", "compose"]
 
 log = logging.getLogger(__name__)
 
+SYNC_INTERVAL_S = 1.0  # between two rounds of making durable what others shipped: one sync for many
 STATE_POLL_S = 1.0  # how soon a fold process that died is seen, when nothing else moves
 
 
@@ -59,6 +74,8 @@ def compose(parts: Composition) -> web.Application:
     )
     app[LAYOUT] = parts.layout
     app[HUB] = Hub()
+    app[RECEIVER] = Receiver(parts.layout)
+    app[CARGO] = Cargo()
     app[USAGE] = Usage(parts.layout)
     app[NOTICES] = Notices(parts.layout, app[HUB])
     app[ROUTES] = routes.table()
@@ -93,6 +110,7 @@ def _engine(parts: Composition) -> Callable[[web.Application], AsyncIterator[Non
                 asyncio.create_task(_watch(app)),
                 asyncio.create_task(app[USAGE].run()),
                 asyncio.create_task(Delivery(parts.layout).run()),
+                asyncio.create_task(_sync(app)),
             ]
             try:
                 yield
@@ -128,6 +146,17 @@ async def _watch(app: web.Application) -> None:
         _tell_health(app)
         app[NOTICES].look()
         await asyncio.sleep(STATE_POLL_S)
+
+
+async def _sync(app: web.Application) -> None:
+    """Make what others ship durable, by and by."""
+    while True:
+        try:
+            await anyio.to_thread.run_sync(app[RECEIVER].sync)
+        except Exception:
+            # The senders keep what they have; the next round tries again.
+            log.exception("what was shipped could not be made durable")
+        await asyncio.sleep(SYNC_INTERVAL_S)
 
 
 def _tell_health(app: web.Application) -> None:

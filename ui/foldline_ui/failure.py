@@ -23,9 +23,12 @@ from foldline.errors import (
     RuleRejected,
     RuleUnknown,
     RunNotFound,
+    SegmentConflict,
+    SegmentRejected,
     StoreBusy,
     StoreNotFound,
     StoreTooNew,
+    StoreUnwritable,
     ViewDamaged,
     WordsRejected,
 )
@@ -38,6 +41,8 @@ __all__ = ["answered", "failed", "failures"]
 
 log = logging.getLogger(__name__)
 
+RETRY_S = 5  # seconds after which what is unavailable may be asked for again
+
 # The first class that fits counts; what is not listed is a failure of ours.
 STATUS_OF: tuple[tuple[type[FoldlineError], HTTPStatus, str], ...] = (
     (QuestionError, HTTPStatus.BAD_REQUEST, "bad_question"),
@@ -48,9 +53,12 @@ STATUS_OF: tuple[tuple[type[FoldlineError], HTTPStatus, str], ...] = (
     (BookmarkUnknown, HTTPStatus.NOT_FOUND, "bookmark_not_found"),
     (RuleUnknown, HTTPStatus.NOT_FOUND, "rule_not_found"),
     (BlobMissing, HTTPStatus.NOT_FOUND, "blob_not_found"),
+    (SegmentConflict, HTTPStatus.CONFLICT, "segment_conflict"),
+    (SegmentRejected, HTTPStatus.BAD_REQUEST, "bad_segment"),
     (StoreBusy, HTTPStatus.SERVICE_UNAVAILABLE, "store_busy"),
     (StoreNotFound, HTTPStatus.SERVICE_UNAVAILABLE, "store_not_found"),
     (StoreTooNew, HTTPStatus.SERVICE_UNAVAILABLE, "store_too_new"),
+    (StoreUnwritable, HTTPStatus.SERVICE_UNAVAILABLE, "store_unwritable"),
     (ViewDamaged, HTTPStatus.SERVICE_UNAVAILABLE, "view_damaged"),
     (FoldlineError, HTTPStatus.INTERNAL_SERVER_ERROR, "failed"),
 )
@@ -115,7 +123,8 @@ def _foreseen(error: FoldlineError) -> web.Response:
     status, body = answered(error)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("%s", error)
-    return failed(status, body)
+    again = {"Retry-After": str(RETRY_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    return failed(status, body, again)
 
 
 def _http(request: web.Request, error: web.HTTPException) -> web.Response:

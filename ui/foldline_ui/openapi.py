@@ -22,12 +22,14 @@ PARAMETER = re.compile(r"\{(\w+)\}")
 
 Json = dict[str, Any]
 
+BYTES: Json = {"type": "string", "format": "binary"}
+
 
 def document(routes: RouteTable, version: str) -> Json:
     """Return the document for `routes`, as JSON values."""
     types: list[type] = [ErrorBody]
     for route in routes:
-        asked = Nothing if route.method == "GET" else route.request
+        asked = Nothing if route.asks_by_address else route.request
         types += [kind for kind in (asked, route.response) if kind not in {Nothing, bytes}]
     schemas, components = msgspec.json.schema_components(types, ref_template=REF)
     schema_of = dict(zip(types, schemas, strict=True))
@@ -64,11 +66,13 @@ def _operation(route: Route, schema_of: dict[type, Json]) -> Json:
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in PARAMETER.findall(route.path)
     ]
-    if route.method == "GET":
+    if route.asks_by_address:
         parameters += _parameters(route.request)
     if parameters:
         operation["parameters"] = parameters
-    if route.request is not Nothing and route.method != "GET":
+    if route.takes != JSON:
+        operation["requestBody"] = {"required": True, "content": {route.takes: {"schema": BYTES}}}
+    elif route.request is not Nothing and route.method != "GET":
         operation["requestBody"] = {
             "required": True,
             "content": {JSON: {"schema": schema_of[route.request]}},
@@ -89,7 +93,7 @@ def _parameters(kind: type[Request]) -> list[Json]:
 
 def _answer(route: Route, schema_of: dict[type, Json]) -> Json:
     if route.response is bytes:
-        return {"type": "string", "format": "binary"}
+        return BYTES
     if route.media != JSON:
         # The types of OpenAPI 3.1 end at the body; this is what each event's `data` holds.
         return {"type": "string", "x-event-data": schema_of[route.response]}

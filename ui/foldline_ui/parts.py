@@ -14,15 +14,28 @@ from aiohttp import web
 
 from foldline.layout import Layout
 from foldline_ingest.announce import Announcement
+from foldline_ingest.receiving import Receiver
 from foldline_views.reader import Views
 
+from .cargo import Cargo
 from .events import Hub
 from .notices import Notices
 from .route import RouteTable
 from .usage import Usage
 from .vitals import Vitals
 
-__all__ = ["HUB", "LAYOUT", "NOTICES", "READER", "ROUTES", "USAGE", "VITALS", "Announcements"]
+__all__ = [
+    "CARGO",
+    "HUB",
+    "LAYOUT",
+    "NOTICES",
+    "READER",
+    "RECEIVER",
+    "ROUTES",
+    "USAGE",
+    "VITALS",
+    "Announcements",
+]
 
 
 class Announcements(Protocol):
@@ -41,5 +54,7 @@ HUB = web.AppKey("HUB", Hub)
 NOTICES = web.AppKey("NOTICES", Notices)
 VITALS = web.AppKey("VITALS", Vitals)
 LAYOUT = web.AppKey("LAYOUT", Layout)
+RECEIVER = web.AppKey("RECEIVER", Receiver)
+CARGO = web.AppKey("CARGO", Cargo)
 USAGE = web.AppKey("USAGE", Usage)
 ROUTES = web.AppKey("ROUTES", RouteTable)

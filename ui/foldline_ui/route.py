@@ -49,6 +49,7 @@ class Route:
     response: type
     media: str
     answer: Answer
+    takes: str = JSON  # the media type of the body; if it is another, the address asks
 
     def __post_init__(self) -> None:
         """Refuse a route that does not say what it is."""
@@ -67,11 +68,16 @@ class Route:
         """The name of the answering function: the operation's id."""
         return getattr(self.answer, "__name__", self.path)
 
+    @property
+    def asks_by_address(self) -> bool:
+        """Whether what is asked stands behind the question mark, and not in the body."""
+        return self.method == "GET" or self.takes != JSON
+
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Read what is asked, let the route answer, and write the answer."""
         if self.request is Nothing:
             asked: Request = Nothing()
-        elif self.method == "GET":
+        elif self.asks_by_address:
             asked = _query(request, self.request)
         else:
             asked = await _body(request, self.request)
@@ -100,6 +106,7 @@ class RouteTable:
         request: type[Request],
         response: type,
         media: str = JSON,
+        takes: str = JSON,
     ) -> Callable[[Answer], Answer]:
         """Register the decorated coroutine; `path` is below /api/v1.
 
@@ -111,7 +118,7 @@ class RouteTable:
             if key in self._routes:
                 raise ValueError(f"{method} {path} is registered twice")
             self._routes[key] = Route(
-                method, path, scope, summary, request, response, media, answer
+                method, path, scope, summary, request, response, media, answer, takes
             )
             return answer
 
@@ -128,6 +135,7 @@ class RouteTable:
                 response=route.response,
                 request=route.request,
                 media=route.media,
+                takes=route.takes,
             )(route.answer)
 
     def install(self, router: web.UrlDispatcher, prefix: str = "") -> None:

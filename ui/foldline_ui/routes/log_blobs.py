@@ -1,0 +1,51 @@
+"""The routes by which other machines ship their blobs."""
+
+from __future__ import annotations
+
+import anyio.to_thread
+from aiohttp import web
+
+from foldline_ingest.incoming import lacking, take_blob
+
+from ..cargo import BINARY
+from ..parts import CARGO, LAYOUT
+from ..route import RouteTable
+from ..shipments import BlobPiece, BlobReceipt, Digests, Lacking
+
+__all__ = ["ROUTES"]
+
+ROUTES = RouteTable()
+
+
+@ROUTES.add(
+    "POST",
+    "/blobs/lacking",
+    scope="write",
+    summary="Which blobs out of a list are not here.",
+    request=Digests,
+    response=Lacking,
+)
+async def which_are_lacking(request: web.Request, asked: Digests) -> Lacking:
+    """Answer what is to be sent before the events that name it."""
+    layout = request.app[LAYOUT]
+    return Lacking(await anyio.to_thread.run_sync(lacking, layout, asked.digests))
+
+
+@ROUTES.add(
+    "POST",
+    "/blobs/{sha256}",
+    scope="write",
+    summary="Ship bytes of a blob, from an offset on.",
+    request=BlobPiece,
+    response=BlobReceipt,
+    takes=BINARY,
+)
+async def ship_blob(request: web.Request, asked: BlobPiece) -> BlobReceipt:
+    """Keep them; the last ones are checked against the name, with all others."""
+    data = await request.app[CARGO].read(request, asked)
+    digest = request.match_info["sha256"]
+    layout = request.app[LAYOUT]
+    received = await anyio.to_thread.run_sync(
+        take_blob, layout, digest, asked.offset, data, asked.whole
+    )
+    return BlobReceipt(received)
