@@ -7,6 +7,7 @@
 import type { Group } from '../api/tables';
 import type { Run, Summary } from '../api/types';
 import { formatCount } from '../format/number';
+import { tags as known } from '../state/tags.svelte';
 import { barPart, groupCell, type Cell, type CellKind, type Column } from './columns';
 import { CURVE_HEIGHT, CURVE_WIDTH } from './curves.svelte';
 import type { PlacedColumn } from './layout';
@@ -267,6 +268,8 @@ function tagElements(tags: readonly string[]): HTMLElement[] {
   return [...shown, ...(more > 0 ? [`+${more}`] : [])].map((tag) => {
     const element = span('tag');
     element.textContent = tag;
+    const color = known.color(tag);
+    if (color !== '') element.style.setProperty('--tag', color);
     return element;
   });
 }

@@ -13,6 +13,11 @@ export interface Stretch {
   marked: boolean;
 }
 
+/** Control characters as blanks: they draw nothing, and a terminal's would be read as words. */
+export function seen(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ');
+}
+
 /** The text cut at its marks. They count code points, as the server does. */
 export function stretches(hit: Pick<Hit, 'text' | 'marks'>): Stretch[] {
   const points = [...hit.text];

@@ -13,6 +13,16 @@ const GATHER_MS = 30;
 
 type Ask = (request: SearchRequest, signal: AbortSignal) => Promise<SearchResponse>;
 
+/** What is asked beside the words. */
+export interface Beside {
+  /** The runs that are looked at. */
+  query?: string;
+  /** Runs that are shown, where it is not what the question began with. */
+  limit?: number;
+  /** What the words become before they are sent, such as words of one field. */
+  compose?: (words: string) => string;
+}
+
 export class Question {
   /** The last answer; while another one is awaited it stands, and `asking` says so. */
   answer = $state.raw<SearchResponse | null>(null);
@@ -32,7 +42,7 @@ export class Question {
   }
 
   /** Takes the text as it stands. An empty one has no answer. */
-  type(text: string): void {
+  type(text: string, beside: Beside = {}): void {
     clearTimeout(this.timer);
     this.abort?.abort();
     this.abort = null;
@@ -41,7 +51,7 @@ export class Question {
       return;
     }
     this.asking = true;
-    this.timer = setTimeout(() => void this.send(typedQuestion(text)), GATHER_MS);
+    this.timer = setTimeout(() => void this.send(typedQuestion(text), beside), GATHER_MS);
   }
 
   /** Forgets question and answer. */
@@ -58,11 +68,17 @@ export class Question {
     this.asking = false;
   }
 
-  private async send(q: string): Promise<void> {
+  private async send(words: string, beside: Beside): Promise<void> {
     const abort = new AbortController();
     this.abort = abort;
+    const request: SearchRequest = {
+      q: beside.compose?.(words) ?? words,
+      limit: beside.limit ?? this.limit,
+      hits: this.hits,
+    };
+    if (beside.query) request.query = beside.query;
     try {
-      const answer = await this.ask({ q, limit: this.limit, hits: this.hits }, abort.signal);
+      const answer = await this.ask(request, abort.signal);
       if (this.abort !== abort) return;
       this.answer = answer;
       this.error = null;
