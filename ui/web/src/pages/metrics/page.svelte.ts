@@ -38,6 +38,8 @@ const POINTS_MOST = 1_024;
 const ZOOM_COMMIT_MS = 250;
 /** Figures beside the charts change at most this often: faster than this nobody reads them. */
 const AIM_MS = 80;
+/** Groups up to which the best under the crosshair comes first. */
+const RANKED_MAX = 12;
 /** Metrics offered: a longer list is no list. */
 const METRICS_MAX = 2_000;
 /** The narrowest part of the x domain that a wheel may reach. */
@@ -128,7 +130,17 @@ export class MetricsPage {
   readonly active = $derived(
     this.facets.find((facet) => facet.key === this.activeKey) ?? this.facets[0],
   );
-  readonly ranks = $derived(rankGroups(this.active, this.groups, this.hairX));
+  /** Many groups keep the places of their last values: rows that jump cannot be read. */
+  readonly #places = $derived(
+    this.groups.length > RANKED_MAX
+      ? rankGroups(this.active, this.groups, null).map(({ group }) => group.label) : null,
+  );
+  readonly ranks = $derived.by(() => {
+    const ranks = rankGroups(this.active, this.groups, this.hairX);
+    if (!this.#places) return ranks;
+    const byLabel = new Map(ranks.map((rank) => [rank.group.label, rank]));
+    return this.#places.flatMap((label) => byLabel.get(label) ?? []);
+  });
   readonly rows = $derived(
     runRows(this.facets, this.active, this.groups, this.#hiddenRuns, this.view.baseline),
   );
