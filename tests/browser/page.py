@@ -75,6 +75,18 @@ class Page:
         assert not result.get("errorText"), f"{url}: {result['errorText']}"
         self.wait_until("document.readyState === 'complete'")
 
+    def reload(self) -> None:
+        """Load the address again, and wait until its document and scripts are loaded."""
+        self.evaluate("window.isOld = true")
+        self._send("Page.reload")
+        self._wait(self._is_new, "the page to be loaded again", DEADLINE_S)
+
+    def _is_new(self) -> bool:
+        try:
+            return bool(self.evaluate("!window.isOld && document.readyState === 'complete'"))
+        except DevToolsError:
+            return False  # asked between the two documents
+
     def resize(self, width: int, height: int) -> None:
         """Make the window `width` x `height` CSS pixels."""
         self._send(

@@ -1,4 +1,4 @@
-"""The Runs page, used as a person would: a real server, a real store, a browser."""
+"""The Runs page, used as a person would."""
 
 from __future__ import annotations
 
@@ -59,13 +59,6 @@ def opened(page: Page, server: Served, query: str = "") -> None:
     page.wait_for(".grid-row", "run-")
 
 
-def reload(page: Page) -> None:
-    """Load the address again, and wait until it is another page."""
-    page.evaluate("window.stale = true")
-    page.evaluate("location.reload()")
-    page.wait_until("!window.stale && document.readyState === 'complete'")
-
-
 def address(page: Page) -> dict[str, list[str]]:
     """Return the parts of the address's query string."""
     return parse_qs(urlsplit(page.evaluate("location.href")).query)
@@ -104,7 +97,7 @@ def test_a_click_on_a_heading_sorts_and_another_turns_it(page: Page, shop: Serve
     assert address(page)["sort"] == ["-run.name"]
     page.evaluate("history.back()")
     page.wait_until(f"{NAMES}[0] === 'run-00'")
-    reload(page)
+    page.reload()
     page.wait_until(f"{NAMES}[0] === 'run-00'")
 
 
@@ -129,7 +122,7 @@ def test_groups_have_figures_over_all_members_and_open(page: Page, shop: Served)
     page.click(".grid-row.group", at=(0.4, 0.5))
     page.wait_for(".grid-row.member", "run-27")
     assert page.count(".grid-row.member:not([hidden])") == 10
-    reload(page)
+    page.reload()
     page.wait_for(".grid-row.member", "run-27")
 
 
@@ -156,6 +149,27 @@ def test_a_name_and_tags_are_changed_in_place_and_back(page: Page, shop: Served)
     page.wait_until(f"{cell(1, 'Tags')} === 'goodpaper'")
     page.wait_for("body", "Tagged")
     assert told(shop, "run-01", lambda run: run["tags"] == ["good", "paper"])
+
+
+def test_a_long_note_is_whole_where_it_is_changed(page: Page, serve: Serve, tmp_path: Path) -> None:
+    """A cell shows a note's beginning; who changes it there has all of it, and loses nothing."""
+    note = "word " * 400 + "end"
+    with foldline.Run(name="run-00", store=tmp_path / "store", params={"lr": 0.1}) as run:
+        run.notes = note
+    shop = serve(tmp_path / "store")
+    opened(page, shop, "?col=run.notes")
+    page.wait_until(f"({cell(0, 'Notes')} ?? '').endsWith('…')")
+    page.click("#cell-0-1", count=1)
+    page.press("F2")
+    page.wait_for(".editor textarea")
+    page.wait_until(f"document.querySelector('.editor textarea').value === {json.dumps(note)}")
+    page.press("End")
+    page.type(" more")
+    page.press("Enter")
+    page.wait_for("body", "Noted on")
+    (uid,) = [path.name for path in (tmp_path / "store" / "runs").iterdir()]
+    with urlopen(f"{shop.url}api/v1/runs/{uid}", timeout=30) as answer:
+        assert json.loads(answer.read())["notes"] == f"{note} more"
 
 
 def test_rows_are_selected_by_keys_and_clicks(page: Page, shop: Served) -> None:
@@ -211,7 +225,7 @@ def test_two_runs_are_compared_by_what_differs(page: Page, shop: Served) -> None
     page.click(".compare label input")
     page.wait_for(".compare tbody th", "fixed")
     assert len(address(page)["compare"]) == 2
-    reload(page)
+    page.reload()
     page.wait_for(".compare td", "sgd")
     page.press("Escape")
     page.wait_until("!document.querySelector('.compare')")
@@ -237,7 +251,7 @@ def test_columns_are_picked_moved_pinned_hidden_and_made_wider(page: Page, shop:
     page.press("Escape")
     page.wait_until(f"{HEADINGS}.includes('fixed')")
     before = page.evaluate(HEADINGS)
-    reload(page)
+    page.reload()
     page.wait_until(f"{HEADINGS}.includes('fixed')")
     assert page.evaluate(HEADINGS) == before
 

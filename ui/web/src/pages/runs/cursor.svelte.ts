@@ -10,7 +10,7 @@ import type { RunRow } from '../../lib/grid/rows';
 import { route, runHref } from '../../lib/state/route.svelte';
 import { toasts } from '../../lib/ui/toasts.svelte';
 import type { RunsAnswer } from './answer.svelte';
-import { editField } from './edits';
+import { editField, uncut } from './edits';
 import { idsOf, type Selection } from './selection.svelte';
 import type { TableView } from './view.svelte';
 
@@ -79,7 +79,15 @@ export class Cursor {
     const run = this.answer.run(row);
     const column = this.view.shown[index]?.column;
     const at = this.grid?.cellAt(row, index);
-    if (run !== undefined && column?.editable && at) this.editing = { run, column, at };
+    if (run !== undefined && column?.editable && at) void this.openEditor(run, column, at);
+  }
+
+  private async openEditor(run: RunRow, column: Column, at: DOMRect): Promise<void> {
+    try {
+      this.editing = { run: await uncut(run, column.editable!), column, at };
+    } catch (reason) {
+      toasts.failed(`${column.title} could not be read whole`, reason);
+    }
   }
 
   /** Keeps what was typed; null leaves all as it was. */

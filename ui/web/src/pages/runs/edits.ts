@@ -2,6 +2,7 @@
  * What a person changes of runs here: shown at once, and undone from a toast.
  */
 
+import { getRun } from '../../lib/api/client';
 import { editRuns, searchTable, type RunEdit } from '../../lib/api/tables';
 import { formatCount } from '../../lib/format/number';
 import type { Editable } from '../../lib/grid/columns';
@@ -45,6 +46,17 @@ export function textOf(run: RunRow, field: Editable): string {
   if (field === 'experiment') return run.experiment ?? '';
   const cell = run.values.get(`run.${field}`);
   return typeof cell === 'string' ? cell : '';
+}
+
+/** What a longer text of a cell is cut to, with "…" behind it: as the server does. */
+const CELL_CHARS_MAX = 500;
+
+/** The run with the whole of a field that is to be edited: cells show the beginning of long ones. */
+export async function uncut(run: RunRow, field: Editable): Promise<RunRow> {
+  const text = textOf(run, field);
+  if ((field !== 'notes' && field !== 'description') || [...text].length <= CELL_CHARS_MAX) return run;
+  const whole = await getRun(run.id);
+  return { ...run, values: new Map(run.values).set(`run.${field}`, whole[field]) };
 }
 
 /** What takes an edit of one run back. */
