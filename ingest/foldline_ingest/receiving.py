@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -27,11 +28,12 @@ from foldline.errors import (
 from foldline.ids import is_id
 from foldline.layout import Layout, Marker, SegmentName
 
-from .stored import open_segment
+from .stored import SegmentBytes, open_segment
 
 __all__ = ["Receipt", "Receiver"]
 
 SEGMENTS_MAX = 20_000  # remembered, some 500 bytes each; more are looked up on the disk again
+READ_BYTES = 4 << 20  # of a segment that is checked, at a time
 
 # What a marker's host ends in: no machine has such a name, so its lock is never looked for here.
 SHIPPED = " (shipped)"
@@ -79,24 +81,30 @@ class Receiver:
             return Receipt(0, segment.logged, segment.durable, segment.ended)
 
     def take(
-        self, name: SegmentName, offset: int, data: bytes, *, host: str = "", ended: bool = False
+        self,
+        name: SegmentName,
+        offset: int,
+        data: bytes,
+        *,
+        host: str = "",
+        ended: bool = False,
+        whole: int | None = None,
     ) -> Receipt:
         """Append bytes of a segment from an offset on, as far as they are not there.
 
-        Without bytes it is a sign that the writer lives. `ended` says that it is gone: then all
-        is durable on return, and nothing more will be taken. Bytes behind a gap are not kept:
-        the receipt says where to go on.
+        Without bytes it is a sign that the writer lives. `ended` says that it is gone, and `whole`
+        is the CRC-32 of all its bytes: if that is right here too, all is durable on return, and
+        nothing more will be taken. Bytes behind a gap are not kept: the receipt says where to go
+        on.
 
-        Raises SegmentRejected, SegmentConflict, and StoreUnwritable if there is no room; what fit
-        is kept.
+        Raises SegmentRejected, SegmentConflict, and StoreUnwritable if there is no room.
         """
         with self._turn(name) as segment:
             end = offset + len(data)
             if offset > segment.logged:
                 return Receipt(end, segment.logged, segment.durable, segment.ended)
-            known = data[: segment.logged - offset]
-            self._compare(name, offset, known)
-            fresh = data[len(known) :]
+            self._compare(name, segment, offset, data[: segment.logged - offset])
+            fresh = data[segment.logged - offset :]
             if segment.ended and fresh:
                 raise SegmentConflict(
                     f"the segment {name.run}/{name.writer} ends at {segment.logged}; bytes up to "
@@ -109,8 +117,10 @@ class Receiver:
                 elif not segment.ended:
                     with suppress(FileNotFoundError):  # folded to its end already
                         os.utime(self._layout.marker(name))
-                if ended and not segment.ended and end == segment.logged:
-                    self._end(name, segment)
+                if ended and end == segment.logged > 0:
+                    self._check(name, segment, whole)
+                    if not segment.ended:
+                        self._end(name, segment)
             except OSError as error:
                 raise _full(self._layout, error) from error
             return Receipt(end, segment.logged, segment.durable, segment.ended)
@@ -181,17 +191,41 @@ class Receiver:
             return False
         return told.host.endswith(SHIPPED)
 
-    def _compare(self, name: SegmentName, offset: int, known: bytes) -> None:
+    def _compare(self, name: SegmentName, segment: _Received, offset: int, known: bytes) -> None:
+        """Compare bytes with what is here from an offset on."""
         if not known:
             return
         with closing(open_segment(name, self._layout.segment(name))) as there:
             here = there.pread(len(known), offset)
-        if here != known:
+            if here == known:
+                return
             pairs = enumerate(zip(here, known, strict=False))
             first = next((at for at, (ours, sent) in pairs if ours != sent), len(here))
+            place = offset + first
+            # What a power cut took away reads as zeros: cells that are not written yet.
+            if not segment.ended and _is_blank(there, place):
+                segment.logged = place
+                return
+        raise SegmentConflict(
+            f"the segment {name.run}/{name.writer} has other bytes at {place}",
+            hint="two logs have one name: keep both, and compare them by `foldline verify`",
+        )
+
+    def _check(self, name: SegmentName, segment: _Received, whole: int | None) -> None:
+        """Compare the checksum of all that is here with the sender's."""
+        if whole is None:
+            raise SegmentRejected(
+                "a segment that has ended needs the checksum of all its bytes",
+                hint="send `whole`, the CRC-32 of the segment, beside `ended`",
+            )
+        crc = 0
+        with closing(open_segment(name, self._layout.segment(name))) as there:
+            for at in range(0, segment.logged, READ_BYTES):
+                crc = zlib.crc32(there.pread(READ_BYTES, at), crc)
+        if crc != whole:
             raise SegmentConflict(
-                f"the segment {name.run}/{name.writer} has other bytes at {offset + first}",
-                hint="two logs have one name: keep both, and compare them by `foldline verify`",
+                f"the segment {name.run}/{name.writer} has other bytes here than it was sent with",
+                hint="send it once more from its first byte: the answer says where they differ",
             )
 
     def _append(self, name: SegmentName, segment: _Received, data: bytes, host: str) -> None:
@@ -204,11 +238,12 @@ class Receiver:
             flags |= os.O_CREAT
         file = os.open(path, flags, 0o600)
         try:
+            # Should the disk be full, what fits stays: the same bytes come again.
             write_at(file, data, segment.logged)
         finally:
-            segment.logged = os.fstat(file).st_size
             os.close(file)
-            self._wait(name)
+        segment.logged += len(data)
+        self._wait(name)
         with suppress(FileNotFoundError):
             os.utime(self._layout.marker(name))
 
@@ -219,11 +254,10 @@ class Receiver:
 
     def _end(self, name: SegmentName, segment: _Received) -> None:
         """Make all durable, then let the marker say that nobody writes any more."""
-        if segment.logged:
-            if not self._sync(name, segment):
-                segment.suspect = True
-                return
-            segment.durable = segment.logged
+        if segment.suspect or not self._sync(name, segment):
+            segment.suspect = True
+            return
+        segment.durable = segment.logged
         segment.ended = True
         # Never made anew: whoever has folded the segment to its end has taken it away.
         with suppress(FileNotFoundError):
@@ -257,6 +291,11 @@ class Receiver:
         finally:
             os.close(file)
         return True
+
+
+def _is_blank(there: SegmentBytes, start: int) -> bool:
+    """Say whether a segment has only zeros from an offset on."""
+    return not any(any(there.pread(READ_BYTES, at)) for at in range(start, there.size, READ_BYTES))
 
 
 def _check_header(name: SegmentName, data: bytes) -> None:

@@ -15,6 +15,7 @@ import zstandard
 import foldline
 from foldline.layout import Layout
 from foldline_ui import cargo
+from foldline_ui.shipments import PIECE_BYTES_MAX
 from tests.ui.fakes import Client, Fake, serving
 
 pytestmark = pytest.mark.anyio
@@ -60,7 +61,9 @@ async def test_pieces_are_taken_however_they_are_packed(
         status, told = await post(client, path, gzip.compress(half), half, coding="gzip")
         assert (status, told["logged"]) == (200, 128)
         packed = zstandard.compress(data)
-        status, told = await post(client, path, packed, data, coding="zstd", ended="true")
+        status, told = await post(
+            client, path, packed, data, coding="zstd", ended="true", whole=zlib.crc32(data)
+        )
         assert (status, told["durable"], told["ended"]) == (200, len(data), True)
         status, told = await post(client, path, data, data)
         assert (status, told["logged"]) == (200, len(data))
@@ -89,7 +92,7 @@ async def test_what_the_way_changed_is_not_logged(tmp_path: Path, sent: tuple[st
         await check(data, "bad_request", coding="brotli")
         await check(data, "bad_request", offset=-1)
         await check(data, "bad_request", size=1 << 30)
-        await check(bytes(cargo.PIECE_BYTES_MAX + 1), "too_large", 413)
+        await check(bytes(PIECE_BYTES_MAX + 1), "too_large", 413)
         status, told = await post(client, "/api/v1/log/%2e%2e/x", data, data)
         assert (status, told["error"]["code"]) in {(400, "bad_segment"), (404, "not_found")}
         status, told = await post(client, "/api/v1/log/a%2Fb/x", data, data)

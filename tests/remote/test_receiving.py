@@ -54,7 +54,7 @@ def test_pieces_become_the_same_segment(tmp_path: Path, sent: tuple[SegmentName,
     assert marker.host == "lab1 (shipped)"
     receiver.sync()
     assert receiver.receipt(name).durable == half
-    told = receiver.take(name, half, data[half:], ended=True)
+    told = receiver.take(name, half, data[half:], ended=True, whole=zlib.crc32(data))
     assert (told.logged, told.durable, told.ended) == (len(data), len(data), True)
     assert here.segment(name).read_bytes() == data
     report = verify(here)
@@ -102,7 +102,7 @@ def test_what_differs_is_refused_and_changes_nothing(
     with pytest.raises(SegmentConflict, match="other bytes at 100"):
         receiver.take(name, 0, data[:100] + b"?" + data[101:8192])
     assert here.segment(name).read_bytes() == data[:4096]
-    receiver.take(name, 4096, data[4096:], ended=True)
+    receiver.take(name, 4096, data[4096:], ended=True, whole=zlib.crc32(data))
     with pytest.raises(SegmentConflict, match="ends at"):
         receiver.take(name, len(data), b"more")
     assert receiver.take(name, 0, data[:4096]).ended  # what is equal is no conflict
@@ -157,6 +157,40 @@ def test_a_segment_that_was_packed_is_there(tmp_path: Path) -> None:
     assert receiver.receipt(name).durable == len(data)
     with pytest.raises(SegmentConflict):
         receiver.take(name, 64, b"\xff" + data[65:])
+
+
+def test_an_end_is_taken_only_of_the_same_bytes(
+    tmp_path: Path, sent: tuple[SegmentName, bytes]
+) -> None:
+    """Whatever came in between, an end with another checksum of the whole is a conflict."""
+    (name, data), here = sent, store(tmp_path)
+    receiver = Receiver(here)
+    receiver.take(name, 0, data[:8192])
+    changed = bytearray(data[:8192])
+    changed[300] ^= 1
+    here.segment(name).write_bytes(changed)  # a disk that forgets
+    whole = zlib.crc32(data)
+    with pytest.raises(SegmentConflict, match="other bytes here"):
+        receiver.take(name, 8192, data[8192:], ended=True, whole=whole)
+    with pytest.raises(SegmentRejected):
+        receiver.take(name, len(data), b"", ended=True)
+    assert not receiver.receipt(name).ended
+    with pytest.raises(SegmentConflict, match="other bytes at 300"):
+        receiver.take(name, 0, data)
+
+
+def test_what_a_power_cut_made_zeros_is_sent_again(
+    tmp_path: Path, sent: tuple[SegmentName, bytes]
+) -> None:
+    """Cells that are blank to the end of the file count as not written yet, and are filled."""
+    (name, data), here = sent, store(tmp_path)
+    Receiver(here).take(name, 0, data[:40_960])
+    here.segment(name).write_bytes(data[:20_000] + bytes(20_960))
+    receiver = Receiver(here)
+    assert receiver.receipt(name).logged == 40_960
+    told = receiver.take(name, 10_000, data[10_000:], ended=True, whole=zlib.crc32(data))
+    assert (told.durable, told.ended) == (len(data), True)
+    assert here.segment(name).read_bytes() == data
 
 
 def test_a_failed_sync_is_never_tried_again(

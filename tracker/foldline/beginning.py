@@ -15,7 +15,7 @@ from . import origin, packs
 from .errors import FoldlineError, RunNotFound, ValueRejected
 from .events import RunForked
 from .ids import new_id, run_id
-from .layout import Layout, store_path
+from .layout import STORE_DEFAULT, Layout, store_path
 from .notices import Notices, shown
 from .scalars import step_of
 from .series import series_key
@@ -60,22 +60,31 @@ def begin(
 
 
 def _folder(notices: Notices, store: Any) -> Any:
-    """Return the store's folder; `store` may be Aim's Repo, which has a path."""
+    """Return the store's folder; `store` may be Aim's Repo, which has a path.
+
+    That of a store which is an address is on this machine too: see `shipper.hold`.
+    """
     try:
         if not isinstance(store, str | os.PathLike):
             store = getattr(store, "path", store)
-        if store is not None and "://" in os.fspath(store):
-            raise ValueError("a store is a folder, not an address")
+        named = os.fspath(store or os.environ.get("FOLDLINE_STORE") or "")
+        if "://" in named:
+            from .shipper.hold import hold_of, remote_of  # a store on this machine needs neither
+
+            return hold_of(remote_of(named)).root
         path = store_path(store)
         with suppress(OSError):  # it is not there, or can't be read: the writer says so
             path.lstat()  # raises ValueError at what no path can hold
     except Exception as error:  # noqa: BLE001  # whatever was passed: there is a run afterwards
-        path = store_path()
+        named = os.environ.get("FOLDLINE_STORE", "")
+        path = store_path(STORE_DEFAULT if "://" in named else None)
+        reason = error.message if isinstance(error, FoldlineError) else error
         notices.give(
             "store",
             ValueRejected(
-                f"store={shown(store)} is no folder: {error}; this run goes to {path}",
-                hint='foldline.Run(store="/data/experiments") or FOLDLINE_STORE',
+                f"store={shown(store)} is no folder: {reason}; this run goes to {path}",
+                hint='foldline.Run(store="/data/experiments") or "https://lab.example", or '
+                "FOLDLINE_STORE",
             ),
         )
     return path

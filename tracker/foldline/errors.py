@@ -20,6 +20,8 @@ __all__ = [
     "RunNotFound",
     "SegmentConflict",
     "SegmentRejected",
+    "ServerRefused",
+    "ServerUnreachable",
     "StoreBusy",
     "StoreNotFound",
     "StoreTooNew",
@@ -73,6 +75,28 @@ class SegmentRejected(FoldlineError):
 
 class SegmentConflict(FoldlineError):
     """What was shipped differs from what is there under the same name; neither was changed."""
+
+
+class ServerUnreachable(FoldlineError):
+    """A server that can't be reached just now, or says itself to come again.
+
+    `after_s` is how many seconds it asked to be left alone, 0 if it said nothing.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", after_s: float = 0.0) -> None:
+        super().__init__(message, hint=hint)
+        self.after_s = after_s
+
+
+class ServerRefused(FoldlineError):
+    """A server does not take what it is sent, and will not another time.
+
+    `status` is that of its answer, 0 if it was not even asked.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", status: int = 0) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
 
 
 class RunNotFound(FoldlineError):

@@ -10,6 +10,8 @@ bookmarks.json                 people's bookmarks, and
 tags.json                      what they say of tags: likewise
 outbox/<alert>                 an alert that waits to be sent to a webhook
 spool/<run>.<writer>.<n>       a value that was tracked and waits to be encoded
+remote.json                    whose hold this is: the server that its runs are shipped to, and
+shipped/<run>.<writer>         a note that the server has all of a segment, durable
 trash/                         what `foldline gc` is about to free, while it works
 views/                         derived from the log; may be deleted at any time
 """
@@ -109,6 +111,15 @@ class Layout(NamedTuple):
         return self.blobs / digest[:2] / digest
 
     @property
+    def remote(self) -> Path:
+        """The file that says which server the store is a hold of, if it is one."""
+        return self.root / "remote.json"
+
+    def shipped(self, name: SegmentName) -> Path:
+        """The note that a segment is durable at the server, to its end."""
+        return self.root / "shipped" / f"{name.run}.{name.writer}"
+
+    @property
     def views(self) -> Path:
         """The folder of everything derived."""
         return self.root / "views"
@@ -170,5 +181,14 @@ class Layout(NamedTuple):
 
 
 def store_path(store: str | os.PathLike[str] | None = None) -> Path:
-    """Return the store's folder: the argument, else FOLDLINE_STORE, else ./.foldline."""
-    return Path(store or os.environ.get("FOLDLINE_STORE") or STORE_DEFAULT).absolute()
+    """Return the store's folder: the argument, else FOLDLINE_STORE, else ./.foldline.
+
+    Raises StoreNotFound if that is the address of a server.
+    """
+    named = os.fspath(store or os.environ.get("FOLDLINE_STORE") or STORE_DEFAULT)
+    if named.startswith(("http://", "https://")):
+        raise StoreNotFound(
+            f"{named} is the address of a server, and this needs the store's folder",
+            hint="open that address in a browser, or name a folder with --store",
+        )
+    return Path(named).absolute()

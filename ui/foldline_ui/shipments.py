@@ -45,6 +45,7 @@ class Place(Piece, frozen=True):
 
     host: Annotated[str, Meta(max_length=HOST_CHARS_MAX)] = ""
     ended: bool = False  # the writer is gone, and nothing follows these bytes
+    whole: Annotated[int, Meta(ge=0, le=0xFFFF_FFFF)] | None = None  # then, the CRC-32 of all
 
 
 class BlobPiece(Piece, frozen=True):

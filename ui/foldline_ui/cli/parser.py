@@ -7,6 +7,7 @@ import re
 from importlib.metadata import version
 
 from foldline.layout import STORE_DEFAULT
+from foldline.shipper.pace import PATIENCE_S
 
 from .verbs import add_gc, add_verbs
 
@@ -251,6 +252,26 @@ def _add_upkeep(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--now", action="store_true", help="also what ended within the last ten minutes"
     )
     packing.set_defaults(module="pack", function="run")
+    shipping = _add(
+        commands,
+        "sync",
+        "ship what waits on this machine to its servers",
+        "foldline sync https://lab.example --store /data/.foldline",
+    )
+    shipping.add_argument(
+        "server", metavar="URL", nargs="?", default="", help="only to this server"
+    )
+    shipping.add_argument(
+        "--free", action="store_true", help="keep nothing here that is durable there"
+    )
+    shipping.add_argument(
+        "--patience",
+        type=float,
+        default=PATIENCE_S,
+        metavar="SECONDS",
+        help="how long a server may be away (%(default)g)",
+    )
+    shipping.set_defaults(module="sync", function="run")
     examining = _add(
         commands,
         "doctor",

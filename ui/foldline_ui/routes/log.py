@@ -47,7 +47,12 @@ async def ship(request: web.Request, asked: Place) -> Receipt:
 
     def take() -> Receipt:
         return request.app[RECEIVER].take(
-            _name(request), asked.offset, data, host=asked.host, ended=asked.ended
+            _name(request),
+            asked.offset,
+            data,
+            host=asked.host,
+            ended=asked.ended,
+            whole=asked.whole,
         )
 
     # Not given up halfway, should the sender go away: what is logged is logged whole.

@@ -1,0 +1,144 @@
+"""The connection over which a server is asked.
+
+One at a time, kept open. What fails is one of two errors: try again later, or never like this.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import zlib
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from ..errors import ServerRefused, ServerUnreachable
+from .hold import Remote
+
+__all__ = ["Link", "token_for"]
+
+ANSWER_S_MAX = 30.0  # for each step of an answer; a half-open connection is found out by it
+ANSWER_BYTES_MAX = 1 << 20  # receipts have a hundred bytes; a list of 10,000 digests 700 KB
+RETRY_S_MAX = 300.0  # whatever a server says: longer than that nobody waits
+PACK_BYTES_MIN = 1024  # less is hardly made smaller
+BINARY = "application/octet-stream"
+_LATER = frozenset({408, 425, 429})
+
+
+class Link:
+    """Asks one server. Not for several threads at once."""
+
+    def __init__(self, remote: Remote, *, answer_s: float = ANSWER_S_MAX) -> None:
+        self.remote = remote
+        self._answer_s = answer_s
+        self._connection: http.client.HTTPConnection | None = None
+        self._packer = None if remote.is_here else _packer()
+
+    def get(self, path: str) -> Any:
+        """Return the JSON that the server answers to a GET of a path below /api/v1.
+
+        Raises ServerUnreachable if it may do so later, and ServerRefused.
+        """
+        return self._ask("GET", path, None, {})
+
+    def post(self, path: str, value: Any) -> Any:
+        """Return the answer to a POST of JSON; errors as for `get`."""
+        headers = {"Content-Type": "application/json"}
+        return self._ask("POST", path, msgspec.json.encode(value), headers)
+
+    def ship(self, path: str, data: bytes, asked: Mapping[str, str | int]) -> Any:
+        """Return the answer to a piece; errors as for `get`."""
+        words: dict[str, str | int] = {**asked, "size": len(data), "crc": zlib.crc32(data)}
+        if self._packer is not None and len(data) >= PACK_BYTES_MIN:
+            words["coding"], data = self._packer[0], self._packer[1](data)
+        return self._ask("POST", f"{path}?{urlencode(words)}", data, {"Content-Type": BINARY})
+
+    def close(self) -> None:
+        """Let go of the connection; the next question makes another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _ask(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Any:
+        if token := token_for(self.remote):
+            headers["Authorization"] = f"Bearer {token}"
+        try:
+            connection = self._connected()
+            address = f"{self.remote.prefix}/api/v1/{path}"
+            connection.request(method, address, body=body, headers=headers)
+            answer = connection.getresponse()
+            said = answer.read(ANSWER_BYTES_MAX)
+            if not answer.isclosed():
+                self.close()  # more than is ever said: the rest would be taken for the next answer
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise ServerUnreachable(
+                f"{self.remote.url} can't be reached: {reason}",
+                hint="what is logged waits on this machine, and `foldline sync` ships it",
+            ) from error
+        if answer.status == 200:
+            return self._decoded(said)
+        raise self._error(answer.status, said, answer.getheader("Retry-After", ""))
+
+    def _connected(self) -> http.client.HTTPConnection:
+        if self._connection is None:
+            remote = self.remote
+            kind: Any = http.client.HTTPConnection
+            if remote.scheme == "https":
+                kind = http.client.HTTPSConnection  # checks the certificate and the name
+            self._connection = kind(remote.host, remote.port, timeout=self._answer_s)
+        return self._connection
+
+    def _decoded(self, said: bytes) -> Any:
+        try:
+            return msgspec.json.decode(said)
+        except msgspec.MsgspecError as error:
+            raise ServerUnreachable(
+                f"{self.remote.url} answers, but not as Foldline does",
+                hint="check the address; something may stand between",
+            ) from error
+
+    def _error(self, status: int, said: bytes, after: str) -> ServerUnreachable | ServerRefused:
+        message, hint = f"status {status}", "check the address, and what the server's terminal says"
+        try:
+            told = msgspec.json.decode(said)["error"]
+            message, hint = str(told["message"]), str(told["hint"] or "")
+        except (msgspec.MsgspecError, TypeError, KeyError):
+            pass  # a proxy's page
+        text = f"{self.remote.url} refuses: {message}"
+        if status in _LATER or status >= 500:
+            wait = float(after) if after.isascii() and after.isdecimal() else 0.0
+            return ServerUnreachable(text, hint=hint, after_s=min(wait, RETRY_S_MAX))
+        return ServerRefused(text, hint=hint, status=status)
+
+
+def token_for(remote: Remote) -> str:
+    """Return the token that a server is to be sent, "" for none.
+
+    Raises ServerRefused where anybody on the way could read it.
+    """
+    token = os.environ.get("FOLDLINE_TOKEN", "").strip()
+    allowed = os.environ.get("FOLDLINE_TOKEN_OVER_HTTP") == "allow"
+    if token and not remote.is_private and not allowed:
+        raise ServerRefused(
+            f"FOLDLINE_TOKEN is not sent to {remote.url}: anybody on the way could read it",
+            hint="use https, or if the way is safe, FOLDLINE_TOKEN_OVER_HTTP=allow",
+        )
+    return token
+
+
+def _packer() -> tuple[str, Any]:
+    """Return the coding that pieces are packed by, and what packs them."""
+    try:
+        import zstandard
+    except ImportError:
+        return "gzip", _gzipped
+    return "zstd", zstandard.ZstdCompressor(level=1).compress
+
+
+def _gzipped(data: bytes) -> bytes:
+    packing = zlib.compressobj(1, wbits=31)
+    return packing.compress(data) + packing.flush()
