@@ -128,8 +128,10 @@ class RowSlot {
     classList.toggle('member', line?.kind === 'run' && line.depth > 0);
     classList.toggle('archived', line?.kind === 'run' && line.run.archived);
     this.element.ariaExpanded = line?.kind === 'group' ? String(line.open) : null;
-    const level = line === undefined || line.kind === 'group' ? 1 : line.depth + 1;
-    this.element.ariaLevel = String(level);
+    // Only rows of a tree have a level: those below a group, and the groups themselves.
+    const depth = line?.kind === 'group' ? 0 : (line?.depth ?? 0);
+    const isOfTree = line?.kind === 'group' || depth > 0;
+    this.element.ariaLevel = isOfTree ? String(depth + 1) : null;
     const selected = line?.kind === 'run' && scene.isSelected(line.run.id);
     this.element.ariaSelected = String(selected);
   }
