@@ -9,13 +9,18 @@ import foldline
 from foldline.layout import Layout
 from foldline_ingest.verify import verify
 
-__all__ = ["assert_same", "segments", "views"]
+__all__ = ["assert_same", "has_more", "segments", "views"]
 
 
 def segments(store: Path) -> dict[str, bytes]:
     """Return the bytes of every segment by its run and file."""
     files = (store / "runs").glob("*/log/*.fold")
     return {f"{file.parents[1].name}/{file.name}": file.read_bytes() for file in files}
+
+
+def has_more(store: Path, size: int) -> bool:
+    """Say whether a store's log has more bytes than `size`."""
+    return sum(map(len, segments(store).values())) > size
 
 
 def views(store: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +20,14 @@ from foldline.layout import Layout
 from foldline.shipper.hold import hold_of, remote_of
 from foldline_ingest.packing import pack
 from tests.patience import wait_for
-from tests.remote.oracle import assert_same, segments
+from tests.remote.oracle import assert_same, has_more, segments
+from tests.remote.servers import free_port
 from tests.ui.processes import command, foldline_command, log_run, up
 
 SCRIPT = """
 import sys, foldline
-from foldline.capture import choice
+from foldline.capture import launch
+launch._can_launch = lambda: False  # nothing is shipped but by the command
 run = foldline.Run(id=sys.argv[1], capture=False)
 for step in range(int(sys.argv[2])):
     run.track(step / 3, name=sys.argv[3], step=step)
@@ -41,6 +44,7 @@ def hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Runs of this test wait in a folder of its own."""
     monkeypatch.setenv("FOLDLINE_HOLD", str(tmp_path / "hold"))
     monkeypatch.delenv("FOLDLINE_TOKEN", raising=False)
+    monkeypatch.setattr("foldline.capture.launch._can_launch", lambda: False)
     return tmp_path / "hold"
 
 
@@ -49,19 +53,13 @@ def train(url: str, run: str, points: int, name: str = "loss", *words: str) -> N
     subprocess.run(line, env={**os.environ, "FOLDLINE_STORE": url}, check=not words, timeout=60)
 
 
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def test_a_run_for_a_server_that_is_away_waits_and_is_shipped(tmp_path: Path) -> None:
     """With nobody there the training notices nothing; later all of it is at the server, once."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    with foldline.Run(id="run1", store=url, params={"lr": 0.1}, capture=False) as run:
+    with pytest.warns(FoldlineWarning, match="nothing ships this run by itself"):
+        run = foldline.Run(id="run1", store=url, params={"lr": 0.1}, capture=False)
+    with run:
         for step in range(5000):
             run.track(step / 7, name="loss", step=step)
         run.track(foldline.Image(np.zeros((64, 64, 3), "uint8")), name="sample", step=1)
@@ -138,13 +136,10 @@ def test_a_killed_shipper_and_a_killed_server_lose_nothing(tmp_path: Path) -> No
     slow = {**os.environ, "FOLDLINE_SHIP_BYTES_S": "4000000"}
     there = tmp_path / "there"
 
-    def grown(size: int) -> bool:
-        return sum(map(len, segments(there).values())) > size
-
     for turn in range(3):
         before = sum(map(len, segments(there).values())) if there.exists() else 0
         with up(there, port=port) as server, subprocess.Popen(shipper, env=slow) as process:
-            wait_for(lambda: grown(before), "some bytes to arrive")  # noqa: B023  # called here
+            wait_for(partial(has_more, there, before), "some bytes to arrive")
             (server.process if turn % 2 else process).send_signal(signal.SIGKILL)
             process.kill()
             if turn % 2:

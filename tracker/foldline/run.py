@@ -33,8 +33,8 @@ class Run(Rows, Artifacts):
     """One run of an experiment, and this process's part in it.
 
     `run_hash` or `id` joins a run that exists, or names a new one; so does FOLDLINE_RUN, which
-    lets many processes write one run. Without any of them a new run begins. `store` is a folder:
-    FOLDLINE_STORE, else `./.foldline`.
+    lets many processes write one run. Without any of them a new run begins. `store` is a folder,
+    or the address of a server that the run is shipped to: FOLDLINE_STORE, else `./.foldline`.
 
     No call raises into a training, and none waits for the disk. What can't be kept is counted and
     warned about once. FOLDLINE_MODE=strict makes it an error, FOLDLINE_MODE=disabled makes every

@@ -89,12 +89,16 @@ def begin(
             from ..messages import Messages
 
             begun.messages = Messages(writer.event)
-        if choice.needs_companion:
+        is_remote = writer.layout.remote.exists()  # whose run the companion ships
+        if choice.needs_companion or is_remote:
             from .beside import Beside
 
             begun.beside = Beside(choice, writer, notices)
             if not begun.beside.launched:
                 begun.beside = None
+                if is_remote:
+                    what = "no companion can be started here, so nothing ships this run by itself"
+                    notices.give("shipping", FoldlineError(what, hint="run foldline sync later"))
                 if choice.console:
                     from .heard import Heard
 

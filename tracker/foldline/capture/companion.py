@@ -13,6 +13,7 @@ import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -29,6 +30,9 @@ from .lines import Count, Lines
 from .orders import ANSWER_DONE, ANSWER_HERE, Begin, End, Order, Orders, Ping
 from .rounds import Rounds
 from .tee import DRAIN_BYTES_MAX, Tee
+
+if TYPE_CHECKING:
+    from ..shipper.live import Live
 
 __all__ = ["Companion", "main"]
 
@@ -59,6 +63,7 @@ class Companion:
             buffered=begin.buffered,
         )
         self._writer.open()
+        self._live = self._ship()
         count = Count()
         for tee in self._tees:
             tee.lines = Lines(tee.stream, count, secrets.mask_text)
@@ -241,6 +246,19 @@ class Companion:
             origin.opened(VERSION), command=[], role="companion", beside=self._subject.writer
         )
 
+    def _ship(self) -> Live | None:
+        """Ship the run, if it is one for a server."""
+        if not self._writer.layout.remote.exists():
+            return None
+        from ..shipper.live import begin  # loads an HTTP client, which other runs do without
+
+        return begin(self._writer.layout, self._subject.run, self.fail)
+
+    def see_off(self) -> None:
+        """Stay until a run for a server is there, or there is little hope; nobody waits for it."""
+        if self._live is not None:
+            self._live.end()
+
     def fail(self, what: str) -> None:
         """Say in the log what went wrong here; never raises."""
         with suppress(Exception):
@@ -264,6 +282,7 @@ def main(words: str) -> None:
         companion = Companion(post, orders, found[0])
         companion.obey(found[1:])
         companion.serve()
+        companion.see_off()
     except BaseException:  # noqa: BLE001  # the shell copies on; the run is told why
         if companion is not None:
             companion.fail(traceback.format_exc())

@@ -21,6 +21,7 @@ from .turn import turn
 
 __all__ = ["Dispatched", "dispatch"]
 
+BUSY_S = 3.0  # a companion that waits for its server lets others try meanwhile
 DURABLE_POLL_S = 0.2  # until the server has synced the last of what it has
 
 Hear = Callable[[float], None]
@@ -60,7 +61,7 @@ def dispatch(
     runs = _runs(layout)
     try:
         for at, run in enumerate(runs):
-            with turn(layout, run) as mine:
+            with turn(layout, run, wait_s=BUSY_S, wait=wait) as mine:
                 if not mine:
                     told.busy.append(run)
                     continue

@@ -71,6 +71,12 @@ class Shipment:
         return any(one.ended and not one.is_done and one.refused is None for one in parcels)
 
     @property
+    def is_behind(self) -> bool:
+        """Whether there are bytes that could be sent by now."""
+        parcels = self._parcels.values()
+        return any(one.logged < one.end and one.refused is None for one in parcels)
+
+    @property
     def left_bytes(self) -> int:
         """How much of the segments that were found is not durable at the server."""
         return sum(parcel.left_bytes for parcel in self._parcels.values())
@@ -142,6 +148,9 @@ class Shipment:
         """Ship what follows, as much as goes at once or nothing; return how much that was."""
         offset = parcel.logged
         data = parcel.read(min(self._pieces.size, parcel.end - offset), offset)
+        if not data and offset < parcel.end:
+            parcel.is_done = True  # another shipper had it all, and freed it
+            return TURN_BYTES_MAX
         end = offset + len(data)
         last = parcel.ended and end == parcel.end
         asked: dict[str, str | int] = {"offset": offset, "host": parcel.host}

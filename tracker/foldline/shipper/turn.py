@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..layout import Layout
 
 __all__ = ["turn"]
 
+POLL_S = 0.05  # between two tries at a lock
+
 
 @contextmanager
-def turn(layout: Layout, run: str) -> Iterator[bool]:
+def turn(
+    layout: Layout, run: str, *, wait_s: float = 0.0, wait: Callable[[float], None] = time.sleep
+) -> Iterator[bool]:
     """Say whether this process is to ship a run now, which no other one does until the end.
 
-    Two at a time would do no harm, and send everything twice. Raises OSError.
+    Waits up to `wait_s` for its turn. Two at a time would do no harm, and send everything twice.
+    Raises OSError.
     """
     folder = layout.root / "shipped"
     folder.mkdir(mode=0o700, exist_ok=True)
     file = os.open(folder / f".{run}", os.O_CREAT | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), 0o600)
     try:
-        yield _locked(file)
+        mine = _locked(file)
+        deadline = time.monotonic() + wait_s
+        while not mine and time.monotonic() < deadline:
+            wait(POLL_S)
+            mine = _locked(file)
+        yield mine
     finally:
         os.close(file)
 
