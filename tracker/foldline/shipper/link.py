@@ -30,9 +30,8 @@ _LATER = frozenset({408, 425, 429})
 class Link:
     """Asks one server. Not for several threads at once."""
 
-    def __init__(self, remote: Remote, *, answer_s: float = ANSWER_S_MAX) -> None:
+    def __init__(self, remote: Remote) -> None:
         self.remote = remote
-        self._answer_s = answer_s
         self._connection: http.client.HTTPConnection | None = None
         self._packer = None if remote.is_here else _packer()
 
@@ -89,7 +88,7 @@ class Link:
             kind: Any = http.client.HTTPConnection
             if remote.scheme == "https":
                 kind = http.client.HTTPSConnection  # checks the certificate and the name
-            self._connection = kind(remote.host, remote.port, timeout=self._answer_s)
+            self._connection = kind(remote.host, remote.port, timeout=ANSWER_S_MAX)
         return self._connection
 
     def _decoded(self, said: bytes) -> Any:
