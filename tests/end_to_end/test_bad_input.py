@@ -19,6 +19,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 import foldline
+from foldline.errors import FoldlineWarning
 from tests.browser.chromium import Chromium
 from tests.browser.page import Page
 from tests.patience import wait_for
@@ -33,7 +34,8 @@ SCRIPT = "</script></style><script>window.__pwned=1</script>{{constructor}}${ale
 ODD = "\u202egnp.exe\u2066 \x1b[31mred\x1b]0;title\x07 \x00\x08\x7f z̸̢̛͇a\ufeffl\u200bgo 👩‍👩‍👧 \ud7ff"
 EVIL = f"{MARKUP}{SCRIPT} {ODD}"
 LINK = "[press](javascript:window.__pwned=1) ![x](x 'onerror=window.__pwned=1') <b onclick=1>b</b>"
-LONG_NAME = "deep/" * 399 + "loss!"  # 2,000 characters
+LONG_NAME = "deep/" * 203 + "loss"  # 1,019 characters, near the most that a name may have
+TOO_LONG_NAME = "deep/" * 399 + "loss!"  # 2,000 characters
 BIG = "x" * (1 << 20)
 COLUMNS = 10_000
 PAGES = ("", "runs", "metrics", "search?q=pwned", "search", "bookmarks", "tags", "settings")
@@ -101,7 +103,10 @@ def log_evil(store: Path) -> None:
         run.alert(MARKUP, EVIL, level="error")
         run.summary[EVIL] = SCRIPT
     with foldline.Run(id="wide000001", name="wide", store=store) as run:
-        run["big"] = BIG
+        with pytest.warns(FoldlineWarning, match="not kept whole"):
+            run["big"] = BIG
+        with pytest.warns(FoldlineWarning, match="no name of a metric"):
+            run.track(1.0, name=TOO_LONG_NAME, step=0)
         run["many"] = {f"column {number}": number for number in range(COLUMNS)}
         run.track(1.0, name=LONG_NAME, step=0)
         run.track(2.0, name=LONG_NAME, step=1)
@@ -159,6 +164,10 @@ def looked(page: Page, url: str) -> None:
     settle(page)
     assert page.evaluate("window.__pwned") is None, url
     assert str(page.evaluate("document.querySelector('main').innerText")).strip(), f"{url} is blank"
+    wide = page.evaluate(
+        "(main => main.scrollWidth - main.clientWidth)(document.querySelector('main'))"
+    )
+    assert wide <= 0, f"{url}: something is {wide} px too wide"
     thrown = [error for error in page.errors if not error.startswith("network: ")]
     assert not thrown, f"{url}: {thrown}"
     assert "ParseError" not in str(page.evaluate("document.title"))
@@ -202,7 +211,7 @@ def _quiet(server: Served, path: str) -> bytes:
 
 
 def test_what_is_huge_is_shown_in_part(evil: Served, page: Page) -> None:
-    """A param of 1 MB, ten thousand columns and a name of 2,000 characters leave pages usable."""
+    """A param of 1 MB, ten thousand columns and a name of 1,000 characters leave pages usable."""
     for tab in ("", "params", "metrics"):
         looked(page, f"{evil.url}runs/wide000001/{tab}".rstrip("/"))
         assert page.evaluate("document.documentElement.scrollWidth") <= 1440, tab
