@@ -63,6 +63,7 @@ def canonical_dump(db: sqlite3.Connection) -> bytes:
                 waiting.points[:, waiting.owner == place].tobytes(),
                 _rows(db, "level", slot[0]),
                 _rows(db, "overview", slot[0]),
+                _rows(db, "figures", slot[0]),
             )
             for place, slot in enumerate(slots)
         ],

@@ -5,15 +5,15 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
-import msgspec
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from foldline_views import buckets, bundles, overview
+from foldline.errors import ViewDamaged
+from foldline_views import buckets, bundles, compressed, overview
 from foldline_views.buckets import Level
-from foldline_views.series import SeriesView
 from tests.properties.test_folds import points_from
 
 Floats = NDArray[np.float64]
@@ -69,22 +69,56 @@ def test_levels_together_are_as_each_alone(asked: list[tuple[int, int, int]], li
 def test_an_overview_is_its_levels_in_fewer_buckets(asked: list[tuple[int, int, int]]) -> None:
     """Written many at a time, each overview has its own series' buckets, ready to be drawn."""
     bundle = bundles.absorb_each(*zip(*(made(*one) for one in asked), strict=True))
-    rows, columns = overview.rows(bundle)
     with closing(sqlite3.connect(":memory:")) as db:
-        db.executescript("".join(SeriesView.schema.partition("CREATE TABLE overview")[1:]))
-        told = [(slot, *row) for slot, row in enumerate(rows)]
-        db.execute(overview.INSERT, {"rows": msgspec.json.encode(told).decode(), **columns})
+        db.executescript(overview.SCHEMA)
+        overview.save(db, range(len(asked)), bundle)
         for slot, level in enumerate(bundle.levels()):
-            width, count, place, step, *figures, time = db.execute(
-                "SELECT * FROM overview WHERE slot = ?", (slot,)
-            ).fetchone()[1:]
+            width, count, place, step, last = db.execute(
+                "SELECT width, count, place, step, last FROM overview WHERE slot = ?", (slot,)
+            ).fetchone()
             fits = buckets.fit(level.buckets, level.width, overview.OVERVIEW_MAX)
             few = buckets.coarsen(level.buckets, fits)
             assert (width, count) == (fits, few.shape[1])
-            first, apart, last = np.frombuffer(place)
+            first, apart, highest = np.frombuffer(place)
             drawn = first + apart * np.arange(count) if step is None else np.frombuffer(step)
             assert np.array_equal(drawn, buckets.shown_at(few, width))
-            assert (step is None) == (not np.isnan(first)) and last == few[buckets.STEP_LAST, -1]
-            shown = np.stack([np.frombuffer(figure, np.float32) for figure in figures], axis=1)
+            assert (step is None) == (not np.isnan(first)) and highest == few[buckets.STEP_LAST, -1]
+            *figures, weight, time = db.execute(
+                "SELECT low, high, mean, weight, time FROM figures WHERE slot = ?", (slot,)
+            ).fetchone()
+            assert (figures == [None] * 3) == buckets.are_points(few)
+            weights = b"".join(compressed.unpack(weight, [len(weight)], [4 * count]))
+            columns = [last, *(figure or last for figure in figures), weights]
+            shown = np.stack([np.frombuffer(column, np.float32) for column in columns], axis=1)
             assert np.array_equal(shown, overview.values(few), equal_nan=True)
-            assert np.array_equal(np.frombuffer(time), few[buckets.TIME])
+            times = compressed.unpack_times(time, [len(time)], [count])
+            assert np.array_equal(times, few[buckets.TIME])
+
+
+any_times = st.lists(st.lists(st.floats(width=64), min_size=1, max_size=9), max_size=6)
+
+
+@SETTINGS
+@given(slots=any_times)
+def test_times_come_back_to_the_bit(slots: list[list[float]]) -> None:
+    """Whatever the times are, columns packed one by one are unpacked together as they were."""
+    packed = [compressed.pack_times(np.array(times)) for times in slots]
+    counts = list(map(len, slots))
+    again = compressed.unpack_times(b"".join(packed), list(map(len, packed)), counts)
+    assert again.tobytes() == np.array([time for times in slots for time in times]).tobytes()
+
+
+@SETTINGS
+@given(slots=any_times.filter(bool), data=st.data())
+def test_damaged_times_are_views_that_are_damaged(
+    slots: list[list[float]], data: st.DataObject
+) -> None:
+    """A column that was cut, or is of another size than its row says, is reported as damage."""
+    packed = [compressed.pack_times(np.array(times)) for times in slots]
+    sizes, counts = list(map(len, packed)), list(map(len, slots))
+    whole = b"".join(packed)
+    cut = data.draw(st.integers(0, len(whole) - 1))
+    with pytest.raises(ViewDamaged):
+        compressed.unpack_times(whole[:cut], sizes, counts)
+    with pytest.raises(ViewDamaged):
+        compressed.unpack_times(whole, sizes, [counts[0] + 1, *counts[1:]])

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from foldline.errors import ViewDamaged
-from foldline.layout import Layout
+from foldline.layout import Layout, SegmentName
 from foldline_ingest.batch import Batch, Points
 from foldline_ingest.replay import replay
 from foldline_views import pieces, points, viewstore
@@ -29,6 +29,7 @@ from foldline_views.shelves import POINTS
 from foldline_views.viewstore import SqliteViewStore
 from tests.properties.test_folds import batches_of, interleaved
 from tests.properties.test_rewinds import SYSTEM, Made, in_sight, make
+from tests.segment_build import SegmentBuild
 
 SETTINGS = settings(
     max_examples=40,
@@ -88,12 +89,33 @@ def test_the_view_says_what_the_log_says(tmp_path: Path, seed: int) -> None:
     kept = chance.randint(0, len(commits))
     with (
         patch.object(points, "STRETCH_POINTS", chance.choice([1, 7, 40])),
+        patch.object(points, "ENDED_POINTS_MIN", chance.choice([1, 10, 100])),
         patch.object(points, "HELD_POINTS_MAX", chance.choice([0, 10, 10_000])),
         patch.object(pieces, "PIECE_POINTS", chance.choice([1, 5, 1000])),
     ):
         fold(Layout(tmp_path), commits[:kept], chance)
         check_all(Layout(tmp_path), made)
         check_parts(Layout(tmp_path), commits, chance)
+
+
+@pytest.mark.parametrize(("least", "stretches"), [(40, 1), (41, 0)])
+def test_a_small_segment_has_no_pieces(tmp_path: Path, least: int, stretches: int) -> None:
+    """Once it is finished, its points are found in the log; a larger one has pieces of all."""
+    name = SegmentName("r", "w")
+    build = SegmentBuild(*name, window=4096, block=1024)
+    build.define(1, "loss")
+    for step in range(40):
+        build.point(1, step, step / 4)
+    path = Layout(tmp_path).segment(name)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(build.close())
+    with patch.object(points, "ENDED_POINTS_MIN", least):
+        commits = [[batch] for batch in batches_of([(name, path)], lambda: 512)[0]]
+        fold(Layout(tmp_path), commits, random.Random(1))
+    views = database_path(POINTS.folder(Layout(tmp_path).views), 1)
+    with closing(connect(views, write=False)) as db:
+        assert db.execute("SELECT count(*) FROM piece").fetchone() == (stretches,)
+    assert PointsSource(Layout(tmp_path)).points(("r", "loss", {})).steps.tolist() == [*range(40)]
 
 
 def fold(layout: Layout, commits: list[list[Batch]], chance: random.Random) -> None:

@@ -13,7 +13,7 @@ from foldline.events import StepsRewound
 from foldline.layout import Layout, SegmentName
 from foldline_ingest.batch import NO_POINTS, Batch
 from foldline_ingest.reader import SegmentReader
-from foldline_views import newest, overview
+from foldline_views import compressed, newest, overview
 from foldline_views.buckets import CHUNK
 from tests.canonical import canonical_dump
 from tests.segment_build import SegmentBuild
@@ -53,8 +53,12 @@ def drawn(bench: Bench) -> list[tuple[int, int, int]]:
     waits = np.bincount(held.owner, minlength=len(ids)).tolist()
     found = []
     for slot, wait, total in zip(ids, waits, newest.summaries_of(bench.db, ids)[0], strict=True):
-        row = bench.db.execute("SELECT weight FROM overview WHERE slot = ?", (slot,)).fetchone()
-        weight = np.frombuffer(row[0], np.float32).sum() if row else 0
+        row = bench.db.execute(
+            "SELECT weight, 4 * count FROM figures JOIN overview USING (slot) WHERE slot = ?",
+            (slot,),
+        ).fetchone()
+        data = b"".join(compressed.unpack(row[0], [len(row[0])], row[1:])) if row else b""
+        weight = np.frombuffer(data, np.float32).sum()
         found.append((wait, int(total), int(weight)))
     return found
 

@@ -12,25 +12,20 @@ from numpy.typing import NDArray
 from . import buckets, overview
 from .buckets import CHUNK, Level
 from .bundles import Bundle, absorb_each, bundled
-from .levels import BLOCK_SLOTS
+from .levels import BLOCK_SLOTS, raw_levels
 
 __all__ = ["Levels"]
 
 Floats = NDArray[np.float64]
-_Row = tuple[int, int, bytes]  # width, count, data
-
-NO_ROW: _Row = (buckets.EMPTY.width, 0, b"")
-
 # Levels held in memory: 80 KB each at most.
 LEVELS_MAX = 256
 
-READ = """
-    SELECT slot, width, count, level.data FROM json_each(?) AS list JOIN level ON slot = list.value
-"""
 # See database.BULK_INSERT.
 INSERT = """
     INSERT OR REPLACE INTO level
-    SELECT value->>0, value->>1, value->>2, substr(:data, 1 + (value->>3), value->>4)
+    SELECT value->>0, value->>1, value->>2, substr(:data, 1 + (value->>3), value->>4),
+           substr(:data, 1 + (value->>3) + (value->>4), value->>5),
+           substr(:data, 1 + (value->>3) + (value->>4) + (value->>5), value->>6)
     FROM json_each(:rows)
 """
 
@@ -39,7 +34,7 @@ class Levels:
     """The levels of slots, each with its overview; those that moved last are held in memory."""
 
     def __init__(self) -> None:
-        self._held: dict[int, _Row] = {}  # by slot; the oldest first
+        self._held: dict[int, Level] = {}  # by slot; the oldest first
 
     def absorb(
         self,
@@ -55,37 +50,38 @@ class Levels:
         """
         for begin in range(0, len(slots), BLOCK_SLOTS):
             block = slice(begin, begin + BLOCK_SLOTS)
-            levels = [buckets.unpack(*row) for row in self._rows(db, slots[block])]
-            bundle = _absorbed(levels, points[block], due[block])
+            bundle = _absorbed(self._read(db, slots[block]), points[block], due[block])
             self._write(db, slots[block], bundle)
 
     def remove(self, db: sqlite3.Connection, slots: Sequence[int]) -> None:
         """Take the levels of slots away."""
         for slot in slots:
             self._held.pop(slot, None)
-        db.executemany("DELETE FROM level WHERE slot = ?", [(slot,) for slot in slots])
-        db.executemany("DELETE FROM overview WHERE slot = ?", [(slot,) for slot in slots])
+        gone = [(slot,) for slot in slots]
+        db.executemany("DELETE FROM level WHERE slot = ?", gone)
+        db.executemany("DELETE FROM overview WHERE slot = ?", gone)
+        db.executemany("DELETE FROM figures WHERE slot = ?", gone)
 
-    def _rows(self, db: sqlite3.Connection, slots: Sequence[int]) -> list[_Row]:
+    def _read(self, db: sqlite3.Connection, slots: Sequence[int]) -> list[Level]:
         missing = [slot for slot in slots if slot not in self._held]
-        read = db.execute(READ, (msgspec.json.encode(missing).decode(),)).fetchall()
-        known: dict[int, _Row] = {slot: (width, count, data) for slot, width, count, data in read}
-        return [known.get(slot) or self._held.pop(slot, NO_ROW) for slot in slots]
+        stored = (raw for block in raw_levels(db, missing, times=True) for raw in block)
+        known = {missing[raw.place]: raw.level() for raw in stored}
+        return [known.get(slot) or self._held.pop(slot, buckets.EMPTY) for slot in slots]
 
     def _write(self, db: sqlite3.Connection, slots: Sequence[int], bundle: Bundle) -> None:
-        rows = [
-            (level.width, level.buckets.shape[1], buckets.pack(level)) for level in bundle.levels()
-        ]
         places, at = [], 0
-        for slot, (width, count, data) in zip(slots, rows, strict=True):
-            places.append((slot, width, count, at, len(data)))
-            at += len(data)
-        whole = b"".join(data for _, _, data in rows)
-        db.execute(INSERT, {"rows": msgspec.json.encode(places).decode(), "data": whole})
-        which, columns = overview.rows(bundle)
-        told = [(slot, *row) for slot, row in zip(slots, which, strict=True)]
-        db.execute(overview.INSERT, {"rows": msgspec.json.encode(told).decode(), **columns})
-        self._held.update(zip(slots, rows, strict=True))
+        whole: list[bytes] = []
+        for slot, level in zip(slots, bundle.levels(), strict=True):
+            packed = buckets.pack(level)
+            sizes = list(map(len, packed))
+            places.append((slot, level.width, level.buckets.shape[1], at, *sizes))
+            whole += packed
+            at += sum(sizes)
+            # A copy: what the bundle has is in the memory of all of it.
+            self._held[slot] = Level(level.width, level.buckets.copy())
+        rows = msgspec.json.encode(places).decode()
+        db.execute(INSERT, {"rows": rows, "data": b"".join(whole)})
+        overview.save(db, slots, bundle)
         while len(self._held) > LEVELS_MAX:
             del self._held[next(iter(self._held))]
 

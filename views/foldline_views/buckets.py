@@ -19,11 +19,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from . import compressed
+
 __all__ = [
     "BUCKETS_MAX",
     "CHUNK",
     "COUNT",
     "EMPTY",
+    "FIGURES",
     "FIRST",
     "LAST",
     "MAX",
@@ -35,16 +38,20 @@ __all__ = [
     "SUM",
     "TIME",
     "Level",
+    "Packed",
     "absorb",
+    "are_points",
     "coarsen",
     "fit",
     "fit_each",
+    "joined",
     "keys_of",
     "merged",
     "of_points",
     "pack",
     "shown_at",
-    "unpack",
+    "unpack_steps",
+    "unpack_values",
 ]
 
 Floats = NDArray[np.float64]
@@ -76,6 +83,12 @@ LAST = 7  # the value at the highest step; the latest, of repeated ones
 COUNT = 8  # of the finite values
 NONFINITE = 9  # how many values are NaN or infinite
 ROWS = 10
+# What is stored of a bucket of several points beside its lowest step and its time.
+FIGURES = [STEP_LAST, MIN, MAX, SUM, FIRST, LAST, COUNT, NONFINITE]
+
+# Steps that are equally far apart are told by the first ones.
+REGULAR = 2
+SHORT_BYTES = 4  # of a value that float32 holds as well
 
 
 class Level(NamedTuple):
@@ -83,6 +96,14 @@ class Level(NamedTuple):
 
     width: int
     buckets: Floats
+
+
+class Packed(NamedTuple):
+    """A level as it is stored, of how ever many buckets."""
+
+    step: bytes
+    value: bytes
+    time: bytes
 
 
 EMPTY = Level(WIDTH_MIN, np.empty((ROWS, 0)))
@@ -223,20 +244,52 @@ def shown_at(buckets: Floats, width: int | Ints) -> Floats:
         return np.where(single, buckets[STEP], np.ldexp(keys_of(buckets[STEP], width), width))
 
 
-def pack(level: Level) -> bytes:
+def pack(level: Level) -> Packed:
     """Return the stored form of a level; see LEVELS.md."""
     buckets = level.buckets
-    if np.all(buckets[COUNT] + buckets[NONFINITE] == 1):
-        return np.ascontiguousarray(buckets[[STEP, LAST, TIME]]).tobytes()
-    return np.ascontiguousarray(buckets).tobytes()
+    values = buckets[LAST] if are_points(buckets) else buckets[FIGURES]
+    with np.errstate(over="ignore", invalid="ignore"):
+        short = values.astype(np.float32) if values.ndim == 1 else values
+        if short.astype(np.float64).tobytes() == values.tobytes():
+            values = short
+        step = buckets[STEP]
+        if len(step) > REGULAR and np.array_equal(_even(step, len(step)), step):
+            step = step[:REGULAR]
+    return Packed(step.tobytes(), values.tobytes(), compressed.pack_times(buckets[TIME]))
 
 
-def unpack(width: int, count: int, data: bytes) -> Level:
-    """Return the level of `count` buckets that `pack` stored."""
-    if not count:
-        return Level(width, EMPTY.buckets)
-    rows = np.frombuffer(data, dtype=np.float64).reshape(-1, count)
-    return Level(width, of_points(rows[0], rows[1], rows[2]) if len(rows) == 3 else rows)
+def are_points(buckets: Floats) -> bool:
+    """Say whether each bucket holds one point."""
+    return bool(np.all(buckets[COUNT] + buckets[NONFINITE] == 1))
+
+
+def unpack_steps(count: int, data: memoryview) -> Floats:
+    """Return the lowest steps of `count` buckets that `pack` stored."""
+    steps: Floats = np.frombuffer(data)
+    if len(steps) == count:
+        return steps
+    return _even(steps, count)
+
+
+def _even(steps: Floats, count: int) -> Floats:
+    """Return so many steps that are as far apart as the first two."""
+    return np.asarray(steps[0] + (steps[1] - steps[0]) * np.arange(count))
+
+
+def unpack_values(count: int, data: memoryview) -> Floats:
+    """Return the values of `count` buckets that `pack` stored: a row of points, or FIGURES."""
+    if len(data) == SHORT_BYTES * count:
+        return np.frombuffer(data, dtype=np.float32).astype(np.float64)[None]
+    return np.frombuffer(data).reshape(-1, count)
+
+
+def joined(step: Floats, values: Floats, time: Floats) -> Floats:
+    """Return buckets of what was unpacked."""
+    if len(values) == 1:
+        return of_points(step, values[0], time)
+    whole = np.empty((ROWS, len(step)))
+    whole[STEP], whole[FIGURES], whole[TIME] = step, values, time
+    return whole
 
 
 def keys_of(step: Floats, width: int | Ints) -> Floats:

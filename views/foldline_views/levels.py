@@ -12,55 +12,93 @@ from numpy.typing import NDArray
 
 from . import buckets, newest
 from .buckets import Level
+from .compressed import unpack_times
 
 __all__ = ["BLOCK_SLOTS", "Raw", "raw_levels", "whole_levels", "widths_of"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-# One row with everything in it: see database.BULK_INSERT, and `overviews` on why there are two.
+# One row with everything in it: see database.BULK_INSERT, and `overviews` on why there is one
+# statement for each column.
 READ_KEYS = """
-    SELECT json_group_array(json_array(list.key, width, count, length(level.data)))
+    SELECT json_group_array(json_array(list.key, width, count,
+           length(level.step), length(level.value), length(level.time)))
     FROM json_each(?) AS list CROSS JOIN level ON slot = list.value
 """
-READ_DATA = """
-    SELECT CAST(group_concat({data}, '') AS BLOB)
+READ_COLUMN = """
+    SELECT CAST(group_concat(level.{column}, '') AS BLOB)
     FROM json_each(?) AS list CROSS JOIN level ON slot = list.value
 """
 # Slots that one statement reads: 5 MB at most. Memory of that size is used again for the next
 # ones; to get fresh memory for all of 2,000 levels was measured at eight times the time.
 BLOCK_SLOTS = 64
 
+NOTHING = np.empty((0, 0))
+
 
 class Raw(NamedTuple):
-    """A level as it is stored: 3 rows if each bucket is a point, else buckets.ROWS."""
+    """A level as it is stored: one row of values if each bucket is a point, else FIGURES."""
 
     place: int  # of its slot in the request
     width: int
-    rows: Floats
+    step: Floats
+    values: Floats  # no row if only steps were asked for
+    time: Floats  # empty unless it was asked for
+
+    @property
+    def are_points(self) -> bool:
+        """Whether each bucket holds one point."""
+        return len(self.values) == 1
+
+    @property
+    def last_step(self) -> Floats:
+        """The highest step of each bucket."""
+        return self.step if self.are_points else self.values[0]
+
+    def level(self) -> Level:
+        """Return the whole level; times must have been asked for."""
+        return Level(self.width, buckets.joined(self.step, self.values, self.time))
 
 
 def raw_levels(
-    db: sqlite3.Connection, slots: Sequence[int], *, steps_only: bool = False
+    db: sqlite3.Connection, slots: Sequence[int], *, values: bool = True, times: bool = False
 ) -> Iterator[list[Raw]]:
     """Yield the levels of slots, block by block; slots without a level are left out.
 
-    With `steps_only` there is only the first row. The arrays are read-only, and hold the memory
-    of their whole block.
+    The arrays are read-only, and hold the memory of their whole block. Raises ViewDamaged.
     """
-    sql = READ_DATA.format(data="substr(level.data, 1, 8 * count)" if steps_only else "level.data")
     for begin in range(0, len(slots), BLOCK_SLOTS):
-        block = slots[begin : begin + BLOCK_SLOTS]
-        wanted = (msgspec.json.encode(block).decode(),)
-        (asked,) = db.execute(READ_KEYS, wanted).fetchone()
-        (data,) = db.execute(sql, wanted).fetchone()
-        flat = np.frombuffer(data or b"")
+        wanted = msgspec.json.encode(slots[begin : begin + BLOCK_SLOTS]).decode()
+        (asked,) = db.execute(READ_KEYS, (wanted,)).fetchone()
+        keys = msgspec.json.decode(asked)
+        steps = _columns(db, "step", wanted, [key[3] for key in keys])
+        figures = _columns(db, "value", wanted, [key[4] for key in keys]) if values else None
+        time = np.empty(0)
+        if times:
+            packed = _read(db, "time", wanted)
+            time = unpack_times(packed, [key[5] for key in keys], [key[2] for key in keys])
         found, at = [], 0
-        for key, width, count, size in msgspec.json.decode(asked):
-            end = at + (count if steps_only else size // 8)
-            found.append(Raw(begin + key, width, flat[at:end].reshape(-1, count)))
-            at = end
+        for key, width, count, *_ in keys:
+            step = buckets.unpack_steps(count, next(steps))
+            rows = NOTHING if figures is None else buckets.unpack_values(count, next(figures))
+            found.append(Raw(begin + key, width, step, rows, time[at : at + count]))
+            at += count
         yield found
+
+
+def _read(db: sqlite3.Connection, column: str, wanted: str) -> bytes:
+    (data,) = db.execute(READ_COLUMN.format(column=column), (wanted,)).fetchone()
+    return data or b""
+
+
+def _columns(
+    db: sqlite3.Connection, column: str, wanted: str, sizes: Sequence[int]
+) -> Iterator[memoryview]:
+    whole, at = memoryview(_read(db, column, wanted)), 0
+    for size in sizes:
+        yield whole[at : at + size]
+        at += size
 
 
 def widths_of(db: sqlite3.Connection, slots: Sequence[int]) -> tuple[Ints, Ints]:
@@ -82,16 +120,14 @@ def whole_levels(db: sqlite3.Connection, slots_of: Sequence[Sequence[int]]) -> I
     slots = [slot for slots in slots_of for slot in slots]
     fresh = newest.waiting(db, slots)
     ends = np.searchsorted(fresh.owner, np.arange(len(slots)), side="right").tolist()
-    stored = (raw for block in raw_levels(db, slots) for raw in block)
+    stored = (raw for block in raw_levels(db, slots, times=True) for raw in block)
     raw = next(stored, None)
     place = begin = 0
     for own in slots_of:
         levels = []
         for at in range(place, place + len(own)):
             if raw is not None and raw.place == at:
-                rows = raw.rows
-                whole = buckets.of_points(*rows) if len(rows) == 3 else rows
-                levels.append(Level(raw.width, whole))
+                levels.append(raw.level())
                 raw = next(stored, None)
         place += len(own)
         end = ends[place - 1] if own else begin

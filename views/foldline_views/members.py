@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from . import buckets, newest
 from .aggregate import CELLS_MAX, Block, Grid, grid_of
-from .levels import BLOCK_SLOTS, raw_levels, widths_of
+from .levels import BLOCK_SLOTS, Raw, raw_levels, widths_of
 from .overview import OVERVIEW_MAX
 from .overviews import places_of
 from .reads import Reads, Slots
@@ -78,42 +78,39 @@ class StoredMembers:
         slots = self._slots[begin:stop]
         owner_of = np.repeat(np.arange(end - first), np.diff(self._first[first : end + 1]))
         raws = [
-            raw for block in raw_levels(self._db, slots, steps_only=steps_only) for raw in block
+            raw for block in raw_levels(self._db, slots, values=not steps_only) for raw in block
         ]
         low, high = np.searchsorted(self._fresh.owner, [begin, stop])
         fresh = buckets.of_points(*self._fresh.points[:, low:high])
         fresh_owner = owner_of[self._fresh.owner[low:high] - begin]
-        counts = [raw.rows.shape[1] for raw in raws]
+        counts = [len(raw.step) for raw in raws]
         owner = (
             np.repeat(owner_of[[raw.place for raw in raws]], counts) if raws else fresh_owner[:0]
         )
         owner = np.concatenate((owner, fresh_owner))
         if steps_only:
-            x = np.concatenate([*(raw.rows[0] for raw in raws), fresh[buckets.STEP]])
+            x = np.concatenate([*(raw.step for raw in raws), fresh[buckets.STEP]])
             return Block(first, owner, end - first, x, *[x] * 5)
-        rows = _rows([raw.rows for raw in raws], fresh)
+        rows = _rows(raws, fresh)
         if self._span is not None:
-            last = np.concatenate(
-                [*(raw.rows[0 if len(raw.rows) == 3 else 1] for raw in raws), fresh[1]]
-            )
+            last = np.concatenate([*(raw.last_step for raw in raws), fresh[buckets.STEP_LAST]])
             inside = (last >= self._span[0]) & (rows[0] <= self._span[1])
             owner, rows = owner[inside], [row[inside] for row in rows]
         return Block(first, owner, end - first, *rows)
 
 
-def _rows(levels: list[Floats], fresh: Floats) -> list[Floats]:
+def _rows(levels: list[Raw], fresh: Floats) -> list[Floats]:
     """Return BLOCK_ROWS of all levels, end to end, and of the newest points."""
     tail = fresh[BLOCK_ROWS]
-    if any(len(level) != 3 for level in levels):
-        whole = [buckets.of_points(*rows) if len(rows) == 3 else rows for rows in levels]
+    if not all(level.are_points for level in levels):
+        # No block tells times, so it is no matter which are given.
+        whole = [buckets.joined(level.step, level.values, level.step) for level in levels]
         return [
             np.concatenate([*(rows[row] for rows in whole), tail[at]])
             for at, row in enumerate(BLOCK_ROWS)
         ]
-    step, value = (
-        np.concatenate([*(rows[row] for rows in levels), fresh[of]])
-        for row, of in ((0, buckets.STEP), (1, buckets.LAST))
-    )
+    step = np.concatenate([*(level.step for level in levels), fresh[buckets.STEP]])
+    value = np.concatenate([*(level.values[0] for level in levels), fresh[buckets.LAST]])
     if np.isfinite(value).all():
         # The rule, and several times as fast as to ask each point.
         return [step, value, np.ones(len(value)), value, value, np.zeros(len(value))]

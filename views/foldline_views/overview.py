@@ -6,16 +6,19 @@ a loop over them. LEVELS.md describes the stored form to the byte.
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from . import buckets
+from . import buckets, compressed
 from .bundles import Bundle, few_of
 
 __all__ = [
     "COLUMNS",
     "DX",
-    "INSERT",
     "LAST",
     "LAST_STEP",
     "MAX",
@@ -23,27 +26,41 @@ __all__ = [
     "MIN",
     "OVERVIEW_MAX",
     "PLACE",
+    "SCHEMA",
     "SHOWN",
     "VALUES",
     "WEIGHT",
     "X0",
-    "rows",
+    "save",
     "values",
 ]
 
 OVERVIEW_MAX = 256  # buckets: a chart among many has no more columns of pixels to fill
 
+# A row holds what is drawn unless somebody asks for more: seven of them to a page of the file.
+SCHEMA = """
+    CREATE TABLE overview (
+        slot INTEGER PRIMARY KEY, width INTEGER NOT NULL, count INTEGER NOT NULL,
+        place BLOB, step BLOB, last BLOB);
+    CREATE TABLE figures (
+        slot INTEGER PRIMARY KEY, low BLOB, high BLOB, mean BLOB, weight BLOB, time BLOB);
+"""
 # Many rows in one statement: see database.BULK_INSERT. Each is a slot, and which bytes are its.
 INSERT = """
     INSERT OR REPLACE INTO overview
     SELECT value->>0, value->>1, value->>2, substr(:place, 24 * key + 1, 24),
            CASE value->>4 WHEN 0 THEN substr(:step, 8 * (value->>3) + 1, 8 * (value->>2)) END,
-           substr(:last, 4 * (value->>3) + 1, 4 * (value->>2)),
-           substr(:low, 4 * (value->>3) + 1, 4 * (value->>2)),
-           substr(:high, 4 * (value->>3) + 1, 4 * (value->>2)),
-           substr(:mean, 4 * (value->>3) + 1, 4 * (value->>2)),
-           substr(:weight, 4 * (value->>3) + 1, 4 * (value->>2)),
-           substr(:time, 8 * (value->>3) + 1, 8 * (value->>2))
+           substr(:last, 4 * (value->>3) + 1, 4 * (value->>2))
+    FROM json_each(:rows)
+"""
+INSERT_FIGURES = """
+    INSERT OR REPLACE INTO figures
+    SELECT value->>0,
+           CASE value->>3 WHEN 0 THEN substr(:low, 4 * (value->>1) + 1, 4 * (value->>2)) END,
+           CASE value->>3 WHEN 0 THEN substr(:high, 4 * (value->>1) + 1, 4 * (value->>2)) END,
+           CASE value->>3 WHEN 0 THEN substr(:mean, 4 * (value->>1) + 1, 4 * (value->>2)) END,
+           substr(:packed, 1 + (value->>4), value->>5),
+           substr(:packed, 1 + (value->>4) + (value->>5), value->>6)
     FROM json_each(:rows)
 """
 
@@ -83,11 +100,8 @@ def values(level: NDArray[np.float64]) -> NDArray[np.float32]:
     return shown
 
 
-def rows(bundle: Bundle) -> tuple[list[tuple[object, ...]], dict[str, bytes]]:
-    """Return what INSERT needs for each level: which bytes of the whole, and the whole of each.
-
-    No level is empty.
-    """
+def save(db: sqlite3.Connection, slots: Sequence[int], bundle: Bundle) -> None:
+    """Write the overviews of slots, whose levels are bundled; none of them is empty."""
     few = few_of(bundle, OVERVIEW_MAX)
     owner, starts, counts = few.owner, few.starts, few.counts
     x = buckets.shown_at(few.buckets, few.widths[owner])
@@ -100,13 +114,23 @@ def rows(bundle: Bundle) -> tuple[list[tuple[object, ...]], dict[str, bytes]]:
     last = few.buckets[buckets.STEP_LAST, starts + counts - 1]
     place = np.stack((np.where(regular, x0, np.nan), dx, last), axis=1)
     shown = values(few.buckets)
-    whole = {
-        "place": place.tobytes(),
-        "step": x.tobytes(),
-        **{name: shown[:, at].tobytes() for at, name in enumerate(COLUMNS)},
-        "time": few.buckets[buckets.TIME].tobytes(),
-    }
+    columns = {name: shown[:, at].tobytes() for at, name in enumerate(COLUMNS)}
     which = zip(
-        few.widths.tolist(), counts.tolist(), starts.tolist(), regular.tolist(), strict=True
+        slots, few.widths.tolist(), counts.tolist(), starts.tolist(), regular.tolist(), strict=True
     )
-    return list(which), whole
+    told = {"rows": _json(which), "place": place.tobytes(), "step": x.tobytes()}
+    db.execute(INSERT, {**told, "last": columns["last"]})
+    packed, rows, at = [], [], 0
+    for slot, level, start in zip(slots, few.levels(), starts.tolist(), strict=True):
+        count = level.buckets.shape[1]
+        weight = compressed.pack(shown[start : start + count, WEIGHT])
+        time = compressed.pack_times(level.buckets[buckets.TIME])
+        single = buckets.are_points(level.buckets)
+        rows.append((slot, start, count, single, at, len(weight), len(time)))
+        packed += [weight, time]
+        at += len(weight) + len(time)
+    db.execute(INSERT_FIGURES, {"rows": _json(rows), "packed": b"".join(packed), **columns})
+
+
+def _json(rows: Iterable[tuple[object, ...]]) -> str:
+    return msgspec.json.encode(list(rows)).decode()

@@ -9,13 +9,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from math import isnan
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from . import buckets, newest, overview
+from . import buckets, compressed, newest, overview
 from .curves import Axis, Curves
 from .levels import whole_levels
 
@@ -34,6 +34,17 @@ READ_KEYS = """
 READ_COLUMN = """
     SELECT CAST(group_concat(overview.{column}, '') AS BLOB)
     FROM json_each(?) AS list CROSS JOIN overview ON slot = list.value
+"""
+# Of buckets that hold one point each, the last value is all three.
+READ_FIGURE = """
+    SELECT CAST(group_concat(coalesce(figures.{column}, overview.last), '') AS BLOB)
+    FROM json_each(?) AS list CROSS JOIN figures ON figures.slot = list.value
+    CROSS JOIN overview ON overview.slot = list.value
+"""
+READ_PACKED = """
+    SELECT CAST(group_concat(figures.{column}, '') AS BLOB),
+           json_group_array(length(figures.{column}))
+    FROM json_each(?) AS list CROSS JOIN figures ON slot = list.value
 """
 
 
@@ -128,9 +139,9 @@ def _read_overviews(
     asked, widths, counts = _read_keys(db, wanted)
     place = np.full((len(slots), overview.PLACE), np.nan)
     place[asked] = _read(db, "place", wanted).reshape(-1, overview.PLACE)
-    x = _read(db, "time" if by_time else "step", wanted)
+    x = _read_times(db, wanted, counts) if by_time else _read(db, "step", wanted)
     # A figure is one stretch of memory, and is sent as such.
-    columns = [_read(db, name, wanted, np.float32) for name in overview.COLUMNS[:figures]]
+    columns = [_read_figure(db, name, wanted, counts) for name in overview.COLUMNS[:figures]]
     return _Stored(
         _filled(asked, counts, len(slots), 0),
         _filled(asked, widths, len(slots), buckets.WIDTH_MIN),
@@ -148,11 +159,30 @@ def _read_keys(db: sqlite3.Connection, wanted: str) -> tuple[Ints, Ints, Ints]:
     return rows[:, 0], rows[:, 1], rows[:, 2]
 
 
-def _read(
-    db: sqlite3.Connection, column: str, wanted: str, dtype: type[Any] = np.float64
-) -> NDArray[Any]:
+def _read(db: sqlite3.Connection, column: str, wanted: str) -> Floats:
     (data,) = db.execute(READ_COLUMN.format(column=column), (wanted,)).fetchone()
-    return np.frombuffer(data or b"", dtype=dtype)
+    return np.frombuffer(data or b"")
+
+
+def _read_figure(
+    db: sqlite3.Connection, column: str, wanted: str, counts: Ints
+) -> NDArray[np.float32]:
+    if column == "weight":
+        data, packed = _read_packed(db, column, wanted)
+        data = b"".join(compressed.unpack(data, packed, (4 * counts).tolist()))
+    else:
+        sql = READ_COLUMN if column == "last" else READ_FIGURE
+        (data,) = db.execute(sql.format(column=column), (wanted,)).fetchone()
+    return np.frombuffer(data or b"", dtype=np.float32)
+
+
+def _read_times(db: sqlite3.Connection, wanted: str, counts: Ints) -> Floats:
+    return compressed.unpack_times(*_read_packed(db, "time", wanted), counts.tolist())
+
+
+def _read_packed(db: sqlite3.Connection, column: str, wanted: str) -> tuple[bytes, list[int]]:
+    data, sizes = db.execute(READ_PACKED.format(column=column), (wanted,)).fetchone()
+    return data or b"", msgspec.json.decode(sizes)
 
 
 def _filled(asked: Ints, numbers: Ints, size: int, otherwise: int) -> Ints:

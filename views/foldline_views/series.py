@@ -28,7 +28,7 @@ from foldline_ingest.announce import ANNOUNCED_SERIES_MAX
 from foldline_ingest.batch import Batch, Points, facts
 from foldline_ingest.view import SeriesDelta
 
-from . import buckets, newest, summaries
+from . import buckets, newest, overview, summaries
 from .absorption import Levels
 from .rewinds import Rewind, Rewinds, pass_by, rewinds_of
 from .session import Session
@@ -67,9 +67,10 @@ class SeriesView:
     """Folds points into summaries, levels and overviews."""
 
     name = "series"
-    version = 7
+    version = 8
     schema = (
         newest.SCHEMA
+        + overview.SCHEMA
         + """
         CREATE TABLE series (
             id INTEGER PRIMARY KEY, run INTEGER NOT NULL, name TEXT NOT NULL,
@@ -84,11 +85,8 @@ class SeriesView:
             run INTEGER NOT NULL, writer TEXT NOT NULL, seq INTEGER NOT NULL, time REAL NOT NULL,
             step REAL NOT NULL, PRIMARY KEY (run, writer, seq)) WITHOUT ROWID;
         CREATE TABLE level (
-            slot INTEGER PRIMARY KEY, width INTEGER NOT NULL, count INTEGER NOT NULL, data BLOB);
-        CREATE TABLE overview (
             slot INTEGER PRIMARY KEY, width INTEGER NOT NULL, count INTEGER NOT NULL,
-            place BLOB, step BLOB, last BLOB, low BLOB, high BLOB, mean BLOB, weight BLOB,
-            time BLOB);
+            step BLOB, value BLOB, time BLOB);
     """
     )
 
