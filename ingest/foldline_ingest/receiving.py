@@ -7,8 +7,10 @@ equal, and a segment that another process here wrote is never appended to.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -33,6 +35,7 @@ from .stored import SegmentBytes, open_segment
 __all__ = ["Receipt", "Receiver"]
 
 SEGMENTS_MAX = 20_000  # remembered, some 500 bytes each; more are looked up on the disk again
+TOUCH_S = 5.0  # between two touches of a marker whose segment grows, which is a sign of life too
 READ_BYTES = 4 << 20  # of a segment that is checked, at a time
 
 # What a marker's host ends in: no machine has such a name, so its lock is never looked for here.
@@ -62,6 +65,7 @@ class _Received:
         self.looked = False
         self.logged = self.durable = 0
         self.ended = False
+        self.touched_at = -math.inf  # monotonic; when its marker was
         self.named = False  # whether its name is durable
         self.suspect = False  # a sync failed: what is in the file may never reach the disk
 
@@ -115,8 +119,7 @@ class Receiver:
                 if fresh:
                     self._append(name, segment, fresh, host)
                 elif not segment.ended:
-                    with suppress(FileNotFoundError):  # folded to its end already
-                        os.utime(self._layout.marker(name))
+                    self._touch(name, segment)
                 if ended and end == segment.logged > 0:
                     self._check(name, segment, whole)
                     if not segment.ended:
@@ -129,15 +132,24 @@ class Receiver:
         """Make durable what has been logged. An error is told by offsets that do not move."""
         with self._lock:
             names, self._waiting = self._waiting, set()
+        synced: dict[SegmentName, int] = {}
+        fresh = False
         for name in names:
             with self._turn(name) as segment:
-                logged = segment.logged
+                logged, named = segment.logged, segment.named
             # Not in its turn: what is sent meanwhile need not wait for the disk.
-            done = not segment.suspect and self._sync(name, segment)
+            if not segment.suspect and self._sync_file(name, named=named):
+                synced[name] = logged
+                fresh = fresh or not named
+        # The folders that all share are synced once for all.
+        rooted = not fresh or self._sync_shared()
+        for name in names:
             with self._turn(name) as segment:
-                if done:
-                    segment.durable = max(segment.durable, logged)
-                segment.suspect = segment.suspect or not done
+                if name in synced and (segment.named or rooted):
+                    segment.durable = max(segment.durable, synced[name])
+                    segment.named = True
+                else:
+                    segment.suspect = True
 
     @contextmanager
     def _turn(self, name: SegmentName) -> Iterator[_Received]:
@@ -164,8 +176,9 @@ class Receiver:
                 segment.users -= 1
 
     def _forget(self) -> None:
-        """Forget segments that were not used for long."""
-        for name in list(self._segments)[: max(0, len(self._segments) - SEGMENTS_MAX)]:
+        """Forget the segment that was not used for longest, if there are too many."""
+        if len(self._segments) > SEGMENTS_MAX:
+            name = next(iter(self._segments))
             if not self._segments[name].users and name not in self._waiting:
                 del self._segments[name]
 
@@ -244,6 +257,12 @@ class Receiver:
             os.close(file)
         segment.logged += len(data)
         self._wait(name)
+        if time.monotonic() - segment.touched_at > TOUCH_S:
+            self._touch(name, segment)
+
+    def _touch(self, name: SegmentName, segment: _Received) -> None:
+        """Let the marker say that the writer lives; it is gone if that is folded to its end."""
+        segment.touched_at = time.monotonic()
         with suppress(FileNotFoundError):
             os.utime(self._layout.marker(name))
 
@@ -254,9 +273,11 @@ class Receiver:
 
     def _end(self, name: SegmentName, segment: _Received) -> None:
         """Make all durable, then let the marker say that nobody writes any more."""
-        if segment.suspect or not self._sync(name, segment):
+        done = not segment.suspect and self._sync_file(name, named=segment.named)
+        if not (done and (segment.named or self._sync_shared())):
             segment.suspect = True
             return
+        segment.named = True
         segment.durable = segment.logged
         segment.ended = True
         # Never made anew: whoever has folded the segment to its end has taken it away.
@@ -271,8 +292,8 @@ class Receiver:
         with self._lock:
             self._waiting.add(name)
 
-    def _sync(self, name: SegmentName, segment: _Received) -> bool:
-        """Sync a segment and the folders that lead to it; say whether it is on the disk."""
+    def _sync_file(self, name: SegmentName, *, named: bool) -> bool:
+        """Sync a segment, and its run's folders unless it is `named`; say whether it is done."""
         path = self._layout.segment(name)
         try:
             file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -282,14 +303,21 @@ class Receiver:
             return False
         try:
             sync_file(file)
-            if not segment.named:
-                for folder in (*path.parents[:3], self._layout.root):
-                    sync_folder(folder)
-                segment.named = True
+            for folder in () if named else path.parents[:2]:
+                sync_folder(folder)
         except OSError:
             return False  # a second sync would succeed, and what is lost be lost
         finally:
             os.close(file)
+        return True
+
+    def _sync_shared(self) -> bool:
+        """Sync the folders that lead to all runs; say whether it is done."""
+        try:
+            for folder in (self._layout.runs, self._layout.root):
+                sync_folder(folder)
+        except OSError:
+            return False
         return True
 
 

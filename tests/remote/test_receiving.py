@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import zlib
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import anyio
@@ -18,6 +20,7 @@ import foldline
 from foldline.errors import FoldlineError, SegmentConflict, SegmentRejected
 from foldline.layout import Layout, Marker, SegmentName
 from foldline_ingest.incoming import lacking, take_blob
+from foldline_ingest.log import SILENCE_S, Log
 from foldline_ingest.packing import pack
 from foldline_ingest.receiving import Receiver
 from foldline_ingest.verify import verify
@@ -141,6 +144,32 @@ def test_a_segment_that_is_written_here_is_nobody_elses(tmp_path: Path) -> None:
             Receiver(here).take(name, size, b"\x01" * 32)
         assert Receiver(here).take(name, 0, before[:64]).ended
         assert file.read_bytes() == before
+
+
+def test_a_shipped_run_is_lost_by_its_silence_and_found(
+    tmp_path: Path, sent: tuple[SegmentName, bytes]
+) -> None:
+    """A piece without bytes is a sign of life; after a minute without any the writer is lost."""
+    (name, data), here = sent, store(tmp_path)
+    receiver, now = Receiver(here), 1000.0
+    receiver.take(name, 0, data[:4096], host=os.uname().nodename)  # be it of this very name
+    with closing(Log(here, {}, clock=lambda: now)) as log:
+        assert len(log.poll().batches) == 1
+        for _ in range(12):
+            now += 10
+            receiver.take(name, 4096, b"")
+            assert log.poll().lost == []
+        for _ in range(6):
+            now += 10
+            lost = log.poll().lost
+        assert [(one.segment, one.silent) for one in lost] == [(name, True)]
+        receiver.take(name, 4096, data[4096:8192])
+        told = []
+        for _ in range(2):  # the bytes first, and at the next look what they mean
+            now += SILENCE_S
+            told.append(log.poll())
+        assert [len(one.batches) for one in told] == [1, 0]
+        assert [found for one in told for found in one.found] == [name]
 
 
 def test_a_segment_that_was_packed_is_there(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -147,6 +148,23 @@ def test_a_killed_shipper_and_a_killed_server_lose_nothing(tmp_path: Path) -> No
     with up(there, port=port):
         assert foldline_command("sync", url).status == 0
     assert_same(here, there)
+
+
+def test_a_server_that_is_full_takes_the_rest_later(tmp_path: Path) -> None:
+    """It says so and keeps serving; with room again it gets what it lacks, and nothing twice."""
+    with up(tmp_path / "there") as server:
+        train(server.url, "run1", 100_000)
+        here = hold_of(remote_of(server.url)).root
+        _, hard = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (1 << 20, hard))
+        done = foldline_command("sync", "--patience", "0")
+        assert done.status == 1 and "can't be written" in done.errors
+        assert has_more(tmp_path / "there", (1 << 20) - 1)
+        assert server.ask("health")["version"]
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+        assert foldline_command("sync").status == 0
+        server.wait_until_live()
+    assert_same(here, tmp_path / "there")
 
 
 def test_two_logs_of_one_name_are_told_and_both_are_kept(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ out of its packing, and no more than that is ever read or unpacked.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -21,10 +22,13 @@ from .wire import ApiError
 
 __all__ = ["BINARY", "Cargo"]
 
+Result = TypeVar("Result")
+
 BINARY = "application/octet-stream"
 MEMORY_BYTES_MAX = 256 << 20  # of all bodies that are read at once: eight of the largest
 PIECE_S_MAX = 60.0  # until a body is there: a sender on a slow line makes its pieces smaller
 READ_BYTES = 256 << 10  # taken from the connection at a time
+THREADS_MAX = 4  # that take pieces: more would only wait for the interpreter, and pages with them
 RETRY_S = 1  # seconds until there may be room for another body
 ZSTD_WINDOW_BYTES_MAX = 8 << 20  # what level 19 asks for; a header may ask for gigabytes
 IN_PLACE_BYTES_MAX = 64 << 10  # a smaller body is checked sooner than a thread is woken
@@ -35,6 +39,13 @@ class Cargo:
 
     def __init__(self) -> None:
         self._held = 0
+        self._threads: anyio.CapacityLimiter | None = None
+
+    async def run(self, action: Callable[..., Result], *arguments: Any) -> Result:
+        """Return what an action of the disk returns, on one of few threads."""
+        if self._threads is None:  # it belongs to the loop that runs
+            self._threads = anyio.CapacityLimiter(THREADS_MAX)
+        return await anyio.to_thread.run_sync(action, *arguments, limiter=self._threads)
 
     @contextmanager
     def room(self, size: int) -> Iterator[None]:
@@ -72,7 +83,7 @@ class Cargo:
             body = await _body(request, length)
             if length + piece.size < IN_PLACE_BYTES_MAX:
                 return _checked(body, piece)
-            return await anyio.to_thread.run_sync(_checked, body, piece)
+            return await self.run(_checked, body, piece)
 
 
 async def _body(request: web.Request, length: int) -> bytes:

@@ -24,6 +24,10 @@ __all__ = ["Live", "begin"]
 POLL_S = 0.25  # between two looks at a log that moves: what is logged is at the server in half a s
 IDLE_POLL_S = 1.0  # at one that has not moved for IDLE_AFTER_S
 IDLE_AFTER_S = 5.0
+# How many times as long as a round took it rests: with a thousand trainings a server that is slow
+# to answer is asked less often, and what they log meanwhile goes with one piece.
+EASE = 4.0
+EASE_S_MAX = 5.0  # half of what lies between two signs of life
 REFUSED_WAIT_S = 30.0  # until a server that refuses is asked again: somebody may have changed it
 LINGER_S = 30.0  # without any success, after the run's end; then `foldline sync` has to do it
 
@@ -75,6 +79,7 @@ class Live:
         moved_at = time.monotonic()
         while not self._is_hopeless():
             over = self._over.is_set()  # before the round: what was logged by then is in it
+            began = time.monotonic()
             try:
                 moved = shipment.round()
             except ServerUnreachable as error:
@@ -92,7 +97,9 @@ class Live:
                 return True, 0.0
             if not shipment.is_behind:
                 idle = self._worked_at - moved_at > IDLE_AFTER_S
-                self._wait(IDLE_POLL_S if idle else POLL_S)
+                took_s = self._worked_at - began
+                slow_s = min(took_s * EASE, EASE_S_MAX)
+                self._wait(max(IDLE_POLL_S if idle else POLL_S, slow_s))
         return False, 0.0
 
     def _is_hopeless(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import anyio.to_thread
 from aiohttp import web
 
 from foldline.layout import SegmentName
@@ -29,7 +28,7 @@ ROUTES = RouteTable()
 )
 async def get_receipt(request: web.Request, _: Nothing) -> Receipt:
     """Answer where to go on with a segment that is to be shipped."""
-    return await anyio.to_thread.run_sync(request.app[RECEIVER].receipt, _name(request))
+    return await request.app[CARGO].run(request.app[RECEIVER].receipt, _name(request))
 
 
 @ROUTES.add(
@@ -56,7 +55,7 @@ async def ship(request: web.Request, asked: Place) -> Receipt:
         )
 
     # Not given up halfway, should the sender go away: what is logged is logged whole.
-    return await anyio.to_thread.run_sync(take)
+    return await request.app[CARGO].run(take)
 
 
 def _name(request: web.Request) -> SegmentName:

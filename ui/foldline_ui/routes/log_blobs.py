@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import anyio.to_thread
 from aiohttp import web
 
 from foldline_ingest.incoming import lacking, take_blob
@@ -28,7 +27,7 @@ ROUTES = RouteTable()
 async def which_are_lacking(request: web.Request, asked: Digests) -> Lacking:
     """Answer what is to be sent before the events that name it."""
     layout = request.app[LAYOUT]
-    return Lacking(await anyio.to_thread.run_sync(lacking, layout, asked.digests))
+    return Lacking(await request.app[CARGO].run(lacking, layout, asked.digests))
 
 
 @ROUTES.add(
@@ -45,7 +44,6 @@ async def ship_blob(request: web.Request, asked: BlobPiece) -> BlobReceipt:
     data = await request.app[CARGO].read(request, asked)
     digest = request.match_info["sha256"]
     layout = request.app[LAYOUT]
-    received = await anyio.to_thread.run_sync(
-        take_blob, layout, digest, asked.offset, data, asked.whole
-    )
+    taken = request.app[CARGO].run(take_blob, layout, digest, asked.offset, data, asked.whole)
+    received = await taken
     return BlobReceipt(received)
