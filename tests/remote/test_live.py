@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from foldline.shipper.hold import hold_of, remote_of
@@ -79,6 +80,22 @@ def test_a_killed_training_is_killed_at_the_server(tmp_path: Path) -> None:
         wait_for(lambda: len(list(here.glob("shipped/[!.]*"))) == 2, "all to be durable")
         server.wait_until_live()
     assert_same(here, tmp_path / "there")
+
+
+def test_a_killed_companion_leaves_the_rest_to_the_command(tmp_path: Path) -> None:
+    """The training goes on without it, and `foldline sync` ships what it logged since."""
+    with up(tmp_path / "there") as server:
+        training = begin(server.url, "run1", "1000", "wait")
+        wait_for(lambda: count(server) == 1000, "the points")
+        here = hold_of(remote_of(server.url))
+        told = [msgspec.json.decode(file.read_bytes()) for file in here.active.iterdir()]
+        (companion,) = {one["pid"] for one in told} - {training.process.pid}
+        os.kill(companion, signal.SIGKILL)
+        assert training.end().code == 0
+        assert foldline_command("sync").status == 0
+        wait_for(lambda: head(server)["status"] == "finished", "the end")
+        server.wait_until_live()
+    assert_same(here.root, tmp_path / "there")
 
 
 def test_a_server_that_is_gone_costs_a_training_nothing(tmp_path: Path) -> None:

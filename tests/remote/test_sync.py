@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 from functools import partial
 from pathlib import Path
 
@@ -107,6 +108,34 @@ def test_pieces_of_four_machines_make_one_run(
         sent |= segments(folder)
     found_there = segments(tmp_path / "there")
     assert len(sent) == 4 and {name: found_there[name] for name in sent} == sent
+
+
+def test_values_of_a_killed_training_are_kept_and_shipped(tmp_path: Path) -> None:
+    """An image that was tracked and not encoded when the training was killed gets there too."""
+    script = """
+        import foldline, os, signal
+        from foldline.capture import launch
+        launch._can_launch = lambda: False
+        run = foldline.Run(id="run1", capture=False)
+        for step in range(40):
+            run.track(foldline.Image([[[step, 0, 0]] * 300] * 300), name="seen", step=step)
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    with up(tmp_path / "there") as server:
+        line = [sys.executable, "-c", textwrap.dedent(script)]
+        subprocess.run(line, env={**os.environ, "FOLDLINE_STORE": server.url}, check=False)
+        here = hold_of(remote_of(server.url))
+        assert list(here.spool.iterdir())
+        assert foldline_command("sync").status == 0
+        assert not list(here.spool.iterdir())
+
+        def kept() -> int:
+            found = server.ask("runs/run1/values?kind=image&name=seen")
+            return len(found["entries"])
+
+        wait_for(lambda: kept() == 40, "all images")
+    lacking = {file.name for file in here.blobs.glob("??/*")}
+    assert lacking == {file.name for file in (tmp_path / "there/blobs").glob("??/*")}
 
 
 def test_a_whole_store_is_shipped_packs_and_all(tmp_path: Path) -> None:
