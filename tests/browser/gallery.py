@@ -91,6 +91,8 @@ SCREENS = (
     Screen("run-code", "runs/{run}/code"),
     Screen("run-settings", "runs/{run}/settings", detail=True),
     Screen("search", "search?q=loss"),
+    Screen("search-begun", "search", detail=True),
+    Screen("search-narrowed", "search?q=loss&in=run.seed+%3E+0&where=line", detail=True),
     Screen("bookmarks", "bookmarks"),
     Screen("tags", "tags"),
     Screen("settings", "settings", detail=True),

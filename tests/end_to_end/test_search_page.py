@@ -147,6 +147,18 @@ def test_a_search_is_narrowed_by_what_is_counted(served: Served, page: Page) -> 
     page.wait_for(".count", f"of {RUNS} runs")
 
 
+def test_what_is_said_meanwhile_is_told(served: Served, tmp_path: Path, page: Page) -> None:
+    """Hits stay where they are while more is said; a key or a click shows it as well."""
+    page.goto(f"{served.url}search?q=flamingo")
+    page.wait_for(".count", f"of {RUNS} runs")
+    with foldline.Run(name="late", store=tmp_path / "store") as run:
+        run.log_info("the flamingo sits")
+    page.wait_for(".newer", "There is more by now")
+    assert f"of {RUNS} runs" in page.text(".found > .count")
+    page.click(".newer")
+    page.wait_for(".count", f"of {RUNS + 1} runs")
+
+
 def test_a_query_chooses_the_runs(served: Served, page: Page) -> None:
     """Beside the words a query says in which runs; what is wrong with either is said beside it."""
     page.goto(f"{served.url}search?q=flamingo")

@@ -9,7 +9,7 @@ import type { SearchRequest, SearchResponse } from '../api/types';
 import { typedQuestion } from './hits';
 
 /** Keys of one stroke of the hand share a request; nobody notices so short a wait. */
-const GATHER_MS = 30;
+const GATHER_MS = 15;
 
 type Ask = (request: SearchRequest, signal: AbortSignal) => Promise<SearchResponse>;
 
