@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from . import buckets, overview
 from .buckets import CHUNK, Level
 from .bundles import Bundle, absorb_each, bundled
+from .compressed import pack_times
 from .levels import BLOCK_SLOTS, raw_levels
 
 __all__ = ["Levels"]
@@ -71,8 +72,9 @@ class Levels:
     def _write(self, db: sqlite3.Connection, slots: Sequence[int], bundle: Bundle) -> None:
         places, at = [], 0
         whole: list[bytes] = []
-        for slot, level in zip(slots, bundle.levels(), strict=True):
-            packed = buckets.pack(level)
+        times = pack_times(bundle.buckets[buckets.TIME], bundle.counts.tolist())
+        for slot, level, time in zip(slots, bundle.levels(), times, strict=True):
+            packed = buckets.pack(level.buckets, time)
             sizes = list(map(len, packed))
             places.append((slot, level.width, level.buckets.shape[1], at, *sizes))
             whole += packed

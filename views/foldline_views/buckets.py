@@ -19,8 +19,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import compressed
-
 __all__ = [
     "BUCKETS_MAX",
     "CHUNK",
@@ -244,9 +242,8 @@ def shown_at(buckets: Floats, width: int | Ints) -> Floats:
         return np.where(single, buckets[STEP], np.ldexp(keys_of(buckets[STEP], width), width))
 
 
-def pack(level: Level) -> Packed:
-    """Return the stored form of a level; see LEVELS.md."""
-    buckets = level.buckets
+def pack(buckets: Floats, time: bytes) -> Packed:
+    """Return the stored form of a level's buckets, whose times are packed; see LEVELS.md."""
     values = buckets[LAST] if are_points(buckets) else buckets[FIGURES]
     with np.errstate(over="ignore", invalid="ignore"):
         short = values.astype(np.float32) if values.ndim == 1 else values
@@ -255,7 +252,7 @@ def pack(level: Level) -> Packed:
         step = buckets[STEP]
         if len(step) > REGULAR and np.array_equal(_even(step, len(step)), step):
             step = step[:REGULAR]
-    return Packed(step.tobytes(), values.tobytes(), compressed.pack_times(buckets[TIME]))
+    return Packed(step.tobytes(), values.tobytes(), time)
 
 
 def are_points(buckets: Floats) -> bool:

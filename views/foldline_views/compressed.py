@@ -23,7 +23,7 @@ __all__ = ["pack", "pack_times", "unpack", "unpack_times"]
 LEVEL = 1
 
 WORD_BYTES = 8
-ONE = np.uint64(1)
+ONE, SIGN = np.uint64(1), np.uint64(63)
 
 
 class _Held(threading.local):
@@ -42,10 +42,19 @@ def pack(column: NDArray[Any]) -> bytes:
     return _held.compressor.compress(column.tobytes())
 
 
-def pack_times(times: NDArray[np.float64]) -> bytes:
-    """Return the distances between times, their bytes by rank: those of a loop are much alike."""
+def pack_times(times: NDArray[np.float64], counts: Sequence[int] | None = None) -> list[bytes]:
+    """Return the times of each slot as the distances between them, their bytes by rank.
+
+    They lie end to end, and `counts` says how many are each slot's; without, all are of one.
+    """
     words = np.ascontiguousarray(times, dtype="<f8").view("<u8")
-    return pack(transposed(differences(words)))
+    ends = np.cumsum([len(words)] if counts is None else counts)
+    begins = np.append(0, ends[:-1])
+    distances, first = differences(words), words[begins]
+    distances[begins] = (first << ONE) ^ (np.uint64(0) - (first >> SIGN))
+    planes = transposed(distances)
+    places = zip(begins.tolist(), ends.tolist(), strict=True)
+    return [pack(planes[:, begin:end]) for begin, end in places]
 
 
 def unpack(data: bytes, packed: Sequence[int], sizes: Sequence[int]) -> Iterator[bytes]:

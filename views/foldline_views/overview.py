@@ -121,11 +121,13 @@ def save(db: sqlite3.Connection, slots: Sequence[int], bundle: Bundle) -> None:
     told = {"rows": _json(which), "place": place.tobytes(), "step": x.tobytes()}
     db.execute(INSERT, {**told, "last": columns["last"]})
     packed, rows, at = [], [], 0
-    for slot, level, start in zip(slots, few.levels(), starts.tolist(), strict=True):
-        count = level.buckets.shape[1]
+    crowded = (
+        np.maximum.reduceat(few.buckets[[buckets.COUNT, buckets.NONFINITE]].sum(0), starts) > 1
+    )
+    times = compressed.pack_times(few.buckets[buckets.TIME], counts.tolist())
+    each = zip(slots, starts.tolist(), counts.tolist(), (~crowded).tolist(), times, strict=True)
+    for slot, start, count, single, time in each:
         weight = compressed.pack(shown[start : start + count, WEIGHT])
-        time = compressed.pack_times(level.buckets[buckets.TIME])
-        single = buckets.are_points(level.buckets)
         rows.append((slot, start, count, single, at, len(weight), len(time)))
         packed += [weight, time]
         at += len(weight) + len(time)

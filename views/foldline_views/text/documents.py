@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -40,6 +41,7 @@ VALUE_CHARS_MAX = 4096
 
 PAIR_CHARS_MAX = 256  # of path and value together, to be found by `param:path=value`
 PAIR_PARTS_MAX = 4  # of an ending of a path, besides the whole of it
+PATHS_MAX = 16_384  # of params, whose endings are kept: a few MB. Runs have most paths in common
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII)
 
@@ -180,11 +182,17 @@ def param_texts(params: object, path: str = "") -> dict[str, str]:
 
 def pairs(path: str, value: str) -> list[str]:
     """Return what finds a param by its value: `lr=0.1` and `hparams.lr=0.1`."""
-    parts = path.strip().casefold().split(".")
-    endings = {".".join(parts[-count:]) for count in range(1, PAIR_PARTS_MAX + 1)}
     worth = _worth(value)
-    made = [f"{ending}={worth}" for ending in (*endings, ".".join(parts))]
-    return [text for text in dict.fromkeys(made) if len(text) <= PAIR_CHARS_MAX]
+    made = [f"{ending}={worth}" for ending in _endings(path)]
+    return [text for text in made if len(text) <= PAIR_CHARS_MAX]
+
+
+@lru_cache(PATHS_MAX)
+def _endings(path: str) -> tuple[str, ...]:
+    """Return a path and the last parts of it, each once."""
+    parts = path.strip().casefold().split(".")
+    starts = range(1, PAIR_PARTS_MAX + 1)
+    return tuple(dict.fromkeys([*(".".join(parts[-count:]) for count in starts), ".".join(parts)]))
 
 
 def pair(path: str, value: str) -> str:
