@@ -1,5 +1,6 @@
-"""Whatever a script logs or an address says: shown as text, or told, and never a blank page.
+"""Bad words of scripts and addresses, on every page.
 
+They are shown as text, or told, and never leave a page blank.
 The page is every test's last argument: the tab is closed before its server ends.
 """
 
@@ -31,7 +32,10 @@ AXE = Path(__file__).parents[2] / "ui/web/node_modules/axe-core/axe.min.js"
 # letters with more marks than a line is high.
 MARKUP = "<img src=x onerror='window.__pwned=1'><svg onload='window.__pwned=1'></svg>"
 SCRIPT = "</script></style><script>window.__pwned=1</script>{{constructor}}${alert(1)}"
-ODD = "\u202egnp.exe\u2066 \x1b[31mred\x1b]0;title\x07 \x00\x08\x7f z̸̢̛͇a\ufeffl\u200bgo 👩‍👩‍👧 \ud7ff"
+ODD = (
+    "\u202egnp.exe\u2066 \x1b[31mred\x1b]0;title\x07 \x00\x08\x7f"
+    " z\u0338\u0322a\ufeffl\u200bgo \U0001f469\u200d\U0001f467 \ud7ff"
+)
 EVIL = f"{MARKUP}{SCRIPT} {ODD}"
 LINK = "[press](javascript:window.__pwned=1) ![x](x 'onerror=window.__pwned=1') <b onclick=1>b</b>"
 LONG_NAME = "deep/" * 203 + "loss"  # 1,019 characters, near the most that a name may have

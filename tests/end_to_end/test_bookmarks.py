@@ -1,4 +1,4 @@
-"""What people keep: bookmarks and tags, used as a person would.
+"""Bookmarks and tags, used as a person would.
 
 The page is every test's last argument: the tab is closed before its server ends.
 """
