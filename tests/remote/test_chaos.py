@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from foldline.shipper.dispatch import dispatch
 from foldline.shipper.hold import remote_of
 from foldline.shipper.link import Link
 from foldline.shipper.pace import Backoff, Pieces, Rate
+from foldline_ingest.sweep import sweep
 from tests.remote.chaos import FAULTS, Chaos
 from tests.remote.oracle import assert_same
 from tests.ui.processes import up
@@ -47,6 +49,30 @@ def test_all_arrives_once_whatever_befalls_the_way(
     assert_same(here.root, tmp_path / "there")
     blobs = {path.name for path in here.blobs.glob("??/*")}
     assert blobs == {path.name for path in (tmp_path / "there/blobs").glob("??/*")}
+
+
+def test_a_server_knows_of_a_writer_before_of_its_blobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever frees blobs there sees a writer live, before one comes that nobody names yet."""
+    with foldline.Run(id="run1", store=tmp_path / "here", capture=False) as run:
+        run.track(foldline.Text("said " * 5000), name="said", step=1)
+    asked: list[str] = []
+    ask = Link._ask
+
+    def note(link: Link, method: str, path: str, *rest: Any) -> Any:
+        asked.append(f"{method} {path.partition('?')[0]}")
+        if path.startswith("blobs"):
+            assert sweep(Layout(tmp_path / "there")).kept_because
+        return ask(link, method, path, *rest)
+
+    monkeypatch.setattr(Link, "_ask", note)
+    with up(tmp_path / "there") as server:
+        told = dispatch(Layout(tmp_path / "here"), remote_of(server.url))
+        assert (told.runs, told.trouble) == (1, "")
+    kinds = [one.rpartition("/")[0].partition("/run1")[0] for one in asked]
+    assert kinds[:4] == ["GET log", "POST log", "POST blobs", "POST blobs"]
+    assert_same(tmp_path / "here", tmp_path / "there")
 
 
 def test_waits_are_random_and_bounded() -> None:

@@ -14,6 +14,7 @@ from http import HTTPStatus
 from typing import Any
 
 from .. import blobs, packs
+from ..cell import HEADER_BYTES
 from ..errors import FoldlineError, SegmentRejected, ServerRefused, ServerUnreachable
 from ..ids import is_id
 from ..layout import Layout, SegmentName
@@ -204,6 +205,8 @@ class Shipment:
         while named:
             mine = [digest for digest in named if self._layout.blob(digest).exists()]
             self._there.update(set(named) - set(mine))  # a text that looks like a digest
+            if mine:
+                self._show(parcel)
             lacking = self._lacking(mine)
             fresh: set[str] = set()
             for digest in mine:
@@ -214,6 +217,14 @@ class Shipment:
                 fresh |= named_by(self._layout.blob(digest))
             named = sorted(fresh - self._there)
         parcel.digests.clear()
+
+    def _show(self, parcel: Parcel) -> None:
+        """Let the server know that a writer lives: then it frees no blob that is not named yet."""
+        offset = parcel.logged
+        header = parcel.read(HEADER_BYTES, 0) if offset == 0 else b""
+        asked: dict[str, str | int] = {"offset": offset, "host": parcel.host}
+        told = self._ship(_address(parcel), header, asked)
+        self._heed(parcel, told, sent=offset + len(header))
 
     def _lacking(self, digests: list[str]) -> set[str]:
         lacking: set[str] = set()
