@@ -42,7 +42,8 @@ function aRow(id: string, values: Record<string, Json> = {}): RunRow {
 
 describe('words', () => {
   it('say which metric in which context, by which figure', () => {
-    const word = metricWord('loss', { subset: 'val', deep: { fold: 2, best: true, no: null } }, 'min');
+    const context = { subset: 'val', deep: { fold: 2, best: true, no: null } };
+    const word = metricWord('loss', context, 'min');
     expect(placeOf(word)).toEqual({
       kind: 'metric', name: 'loss', figure: 'min',
       context: { subset: 'val', deep: { fold: 2, best: true, no: null } },
@@ -57,7 +58,9 @@ describe('words', () => {
   });
 
   it('take anything else for an expression', () => {
-    for (const word of ['run.duration / 60', 'len(run.tags)', 'run', 'run.a["b', 'run.metrics["x', '']) {
+    for (const word of [
+      'run.duration / 60', 'len(run.tags)', 'run', 'run.a["b', 'run.metrics["x', '',
+    ]) {
       expect(placeOf(word)).toEqual({ kind: 'expression' });
     }
   });
@@ -84,7 +87,9 @@ describe('columns', () => {
     });
     expect(columnOf('run.hparams.lr', null)).toMatchObject({ title: 'lr', band: 'hparams' });
     expect(columnOf('run.name', null)).toMatchObject({ kind: 'name', asked: null });
-    expect(columnOf('run.summary.best.acc', null)).toMatchObject({ group: 'Results', title: 'acc' });
+    expect(columnOf('run.summary.best.acc', null)).toMatchObject({
+      group: 'Results', title: 'acc',
+    });
     expect(columnOf('run.metrics["__system__/cpu_percent"].last', null).group).toBe('System');
   });
 
@@ -141,7 +146,8 @@ describe('columns', () => {
     expect(cell.detail).toContain('missing in 1');
     const words = { ...figures, count: 0, mean: null, value: 'adam' };
     expect(groupCell(columnOf('run.opt', null), words, 0).text).toBe('adam');
-    expect(groupCell(columnOf('run.opt', null), { ...words, value: null }, 0).text).toBe('3 values');
+    const column = columnOf('run.opt', null);
+    expect(groupCell(column, { ...words, value: null }, 0).text).toBe('3 values');
   });
 
   it('draw a bar as long as the number lies between the bounds', () => {
@@ -175,7 +181,8 @@ describe('picks', () => {
   });
 
   it('are read from half an address as far as they go', () => {
-    expect(parsePicks(['', 'p~', 'run.lr', 'p140', 'run.lr', '999999~run.x', 'pb12~run.y'])).toEqual([
+    const words = ['', 'p~', 'run.lr', 'p140', 'run.lr', '999999~run.x', 'pb12~run.y'];
+    expect(parsePicks(words)).toEqual([
       { id: 'p~' }, { id: 'run.lr' }, { id: 'p140' }, { id: '999999~run.x' },
       { id: 'run.y', pinned: true, bar: true, width: 48 },
     ]);

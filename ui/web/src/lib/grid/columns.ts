@@ -193,7 +193,9 @@ function metricHeading(name: string): { band: string; title: string; group: Colu
     return { band: 'System', title: name.slice(SYSTEM.length), group: 'System' };
   }
   const slash = name.lastIndexOf('/');
-  if (slash <= 0 || slash === name.length - 1) return { band: 'Metrics', title: name, group: 'Metrics' };
+  if (slash <= 0 || slash === name.length - 1) {
+    return { band: 'Metrics', title: name, group: 'Metrics' };
+  }
   return { band: name.slice(0, slash), title: name.slice(slash + 1), group: 'Metrics' };
 }
 

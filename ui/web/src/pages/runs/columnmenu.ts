@@ -20,7 +20,9 @@ function sortItems(view: TableView, column: Column): MenuItem[] {
       run: () => view.setSorts([...view.sorts, { by: id, desc: false }]),
     });
   }
-  if (sort !== undefined) items.push({ label: 'Do not sort by it', run: () => view.setSorts(others) });
+  if (sort !== undefined) {
+    items.push({ label: 'Do not sort by it', run: () => view.setSorts(others) });
+  }
   return items;
 }
 

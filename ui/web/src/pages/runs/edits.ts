@@ -51,10 +51,10 @@ export function textOf(run: RunRow, field: Editable): string {
 /** What a longer text of a cell is cut to, with "…" behind it: as the server does. */
 const CELL_CHARS_MAX = 500;
 
-/** The run with the whole of a field that is to be edited: cells show the beginning of long ones. */
+/** The run with the whole of a field that is to be edited: a cell shows a long one's beginning. */
 export async function uncut(run: RunRow, field: Editable): Promise<RunRow> {
-  const text = textOf(run, field);
-  if ((field !== 'notes' && field !== 'description') || [...text].length <= CELL_CHARS_MAX) return run;
+  if (field !== 'notes' && field !== 'description') return run;
+  if ([...textOf(run, field)].length <= CELL_CHARS_MAX) return run;
   const whole = await getRun(run.id);
   return { ...run, values: new Map(run.values).set(`run.${field}`, whole[field]) };
 }

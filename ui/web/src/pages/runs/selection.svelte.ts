@@ -65,7 +65,8 @@ export class Selection {
   /** The ids of at most `most` selected runs; of all that match they are asked for. */
   async list(most = Number.POSITIVE_INFINITY): Promise<string[]> {
     if (this.whole === null) return [...this.ids].slice(0, most);
-    const found = await idsOf(this.whole.query, [], 0, Math.min(most + this.ids.size, this.whole.total));
+    const upTo = Math.min(most + this.ids.size, this.whole.total);
+    const found = await idsOf(this.whole.query, [], 0, upTo);
     return found.filter((id) => !this.ids.has(id)).slice(0, most);
   }
 }

@@ -84,7 +84,7 @@ export class TableView {
     return shown.filter(({ column }) => column.id === NAME_COLUMN || this.differ(column));
   }
 
-  /** Whether matching runs differ here; a curve or another figure does where the last value does. */
+  /** Whether matching runs differ here; any curve or figure does where the last value does. */
   private differ(column: Column): boolean {
     const found =
       column.metric === null

@@ -53,7 +53,10 @@ export function rowFrom(
 }
 
 /** What of all that is wanted a row lacks. */
-export function lacking(row: RunRow, wanted: Wanted): { words: string[]; curves: Wanted['curves'] } {
+export function lacking(
+  row: RunRow,
+  wanted: Wanted,
+): { words: string[]; curves: Wanted['curves'] } {
   return {
     words: wanted.words.filter((word) => !row.values.has(word)),
     curves: wanted.curves.filter(({ id }) => !row.values.has(id)),

@@ -11,7 +11,9 @@ const SIZES = [3, 2, 4];
 function answer(path: string, body: string): unknown {
   const asked = JSON.parse(body) as { group: { id: string } | null; limit: number; offset: number };
   if (path.endsWith('/groups')) {
-    const groups = SIZES.map((runs, at) => ({ key: [at], id: `g${at}`, runs, figures: [], best: null }));
+    const groups = SIZES.map((runs, at) => ({
+      key: [at], id: `g${at}`, runs, figures: [], best: null,
+    }));
     return { groups, total: groups.length, runs: 9, cursor: null, warnings: [] };
   }
   const id = asked.group?.id ?? '';

@@ -2,7 +2,9 @@
 
 import { describe, expect, it } from 'vitest';
 import type { Hit } from '../../../src/lib/api/types';
-import { hitHref, hitPlace, nearMark, stretches, typedQuestion } from '../../../src/lib/search/hits';
+import {
+  hitHref, hitPlace, nearMark, stretches, typedQuestion,
+} from '../../../src/lib/search/hits';
 
 const found = { run: { id: 'a/b' } } as Parameters<typeof hitHref>[0];
 const hit = (more: Partial<Hit>): Hit => ({ kind: 'run', text: '', marks: [], ...more });
