@@ -1,4 +1,4 @@
-"""How fast logs are shipped to a server, and how many at once.
+"""What it costs to ship logs over HTTP.
 
 Everything is on loopback, and on the same cores: shipper, server and fold. The floor is a server
 that only takes the same bodies and keeps nothing.

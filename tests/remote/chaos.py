@@ -1,4 +1,7 @@
-"""A way to a server on which everything goes wrong, by a seed."""
+"""A way to a server on which everything goes wrong.
+
+What goes wrong follows from a seed: a test that fails can be run again.
+"""
 
 from __future__ import annotations
 
