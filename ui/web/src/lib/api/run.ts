@@ -11,6 +11,7 @@ import type {
   Json,
   Params,
   RunDetail,
+  RunEdit,
   RunStatus,
   Summary,
   WireNumber,
@@ -39,19 +40,7 @@ export interface RunWhole extends RunDetail {
   writers_total?: number;
 }
 
-/** Only what is named is changed. */
-export interface Edit {
-  name?: string | null;
-  experiment?: string | null;
-  description?: string | null;
-  notes?: string | null;
-  archived?: boolean;
-  deleted?: boolean;
-  tags_added?: string[];
-  tags_removed?: string[];
-}
-
-export function editRun(id: string, edit: Edit): Promise<RunWhole> {
+export function editRun(id: string, edit: RunEdit): Promise<RunWhole> {
   return sendJson<RunWhole>('PATCH', `runs/${encodeURIComponent(id)}`, edit);
 }
 

@@ -4,8 +4,8 @@
  * A row has the cells that were asked for and no more.
  */
 
-import { call, post } from './client';
-import type { Context, Json, Run, RunHead, Sort, WireNumber } from './types';
+import { post } from './client';
+import type { Context, Json, Run, RunEdit, RunHead, Sort, WireNumber } from './types';
 
 /** The server's bounds of one request. */
 export const ROW_CELLS_MAX = 400;
@@ -129,18 +129,6 @@ export interface GroupsResponse {
   warnings: string[];
 }
 
-/** Only what is named is changed; null takes a text away. */
-export interface RunEdit {
-  name?: string | null;
-  experiment?: string | null;
-  description?: string | null;
-  notes?: string | null;
-  archived?: boolean;
-  deleted?: boolean;
-  tags_added?: string[];
-  tags_removed?: string[];
-}
-
 export interface EditedRuns {
   runs: RunHead[];
   /** False: the change is kept, and shows later. */
@@ -191,29 +179,4 @@ export async function editRuns(ids: readonly string[], edit: RunEdit): Promise<v
 
 export async function exportRuns(asked: ExportRequest): Promise<Blob> {
   return (await post('runs/export', asked)).blob();
-}
-
-/** What a person kept by name: an address below the base. */
-export interface Bookmark {
-  id: string;
-  name: string;
-  page: string;
-  url: string;
-  pinned: boolean;
-  note: string;
-  created_at: number;
-  updated_at: number;
-}
-
-export async function listBookmarks(): Promise<Bookmark[]> {
-  const found = await answered<{ bookmarks: Bookmark[] }>(call('bookmarks', {}));
-  return found.bookmarks;
-}
-
-export function keepBookmark(kept: { name: string; page: string; url: string }): Promise<Bookmark> {
-  return answered(post('bookmarks', kept));
-}
-
-export async function dropBookmark(id: string): Promise<void> {
-  await call(`bookmarks/${encodeURIComponent(id)}`, { method: 'DELETE' });
 }

@@ -169,6 +169,18 @@ export interface RunDetail extends Run {
   watermark: number;
 }
 
+/** Only what is named is changed; null takes a text away. */
+export interface RunEdit {
+  name?: string | null;
+  experiment?: string | null;
+  description?: string | null;
+  notes?: string | null;
+  archived?: boolean;
+  deleted?: boolean;
+  tags_added?: string[];
+  tags_removed?: string[];
+}
+
 export interface Sort {
   by: string;
   desc: boolean;

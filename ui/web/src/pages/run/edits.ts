@@ -1,11 +1,12 @@
 /** Changes that a person makes to a run: made at once, told, and taken back by a click. */
 
-import { editRun, type Edit, type RunWhole } from '../../lib/api/run';
+import { editRun, type RunWhole } from '../../lib/api/run';
+import type { RunEdit } from '../../lib/api/types';
 import { toasts } from '../../lib/ui/toasts.svelte';
 
 /** The edit that puts things back as the run has them now. */
-export function inverse(run: RunWhole, edit: Edit): Edit {
-  const back: Edit = {};
+export function inverse(run: RunWhole, edit: RunEdit): RunEdit {
+  const back: RunEdit = {};
   if ('name' in edit) back.name = run.name || null;
   if ('experiment' in edit) back.experiment = run.experiment || null;
   if ('description' in edit) back.description = run.description || null;
@@ -22,7 +23,7 @@ export function inverse(run: RunWhole, edit: Edit): Edit {
 /** Makes a change, says `done`, and offers to undo it. Returns whether it was made. */
 export async function change(
   run: RunWhole,
-  edit: Edit,
+  edit: RunEdit,
   done: string,
   onchanged: () => void,
 ): Promise<boolean> {

@@ -3,7 +3,8 @@
  */
 
 import { getRun } from '../../lib/api/client';
-import { editRuns, searchTable, type RunEdit } from '../../lib/api/tables';
+import { editRuns, searchTable } from '../../lib/api/tables';
+import type { RunEdit } from '../../lib/api/types';
 import { formatCount } from '../../lib/format/number';
 import type { Editable } from '../../lib/grid/columns';
 import type { RunRow } from '../../lib/grid/rows';
