@@ -44,6 +44,28 @@ async def test_health_tells_of_server_store_and_fold(tmp_path: Path) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
 
 
+async def test_what_is_folded_and_not_read_yet_is_lag(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a commit is taken over, health does not call what answers do not show up to date."""
+    fake = Fake(tmp_path)
+    begun, read = anyio.Event(), anyio.Event()
+
+    async def refresh() -> None:
+        begun.set()
+        await read.wait()
+
+    monkeypatch.setattr(fake.views, "refresh", refresh)
+    async with serving(fake) as client:
+        fake.supervisor.announce(change(999, 7))
+        with anyio.fail_after(DEADLINE_S):
+            await begun.wait()
+        answer = await client.get("/api/v1/health")
+        health = msgspec.json.decode(await answer.read(), type=Health)
+        read.set()
+    assert (health.watermark, health.lag_bytes, health.disk.log_bytes) == (640, 359, 999)
+
+
 async def test_runs_are_searched_with_the_defaults_of_the_api(tmp_path: Path) -> None:
     """An empty request is a good one: all runs, newest first, the first hundred."""
     fake = Fake(tmp_path)

@@ -128,6 +128,8 @@ def _engine(parts: Composition) -> Callable[[web.Application], AsyncIterator[Non
 async def _relay(app: web.Application, announcements: Announcements, reading: anyio.Lock) -> None:
     """Take over each commit, and only then tell of it: who asks again sees it."""
     async for announcement in announcements:
+        # First, so that health never says "live" with the lag of before.
+        app[VITALS].note(announcement)
         try:
             if announcement.shelf == LIVE_SHELF:
                 async with reading:
@@ -135,7 +137,6 @@ async def _relay(app: web.Application, announcements: Announcements, reading: an
         except Exception:
             # One failed read must not silence the changes after it.
             log.exception("the views could not be read again")
-        app[VITALS].note(announcement)
         app[HUB].publish(announcement)
         _tell_health(app)
 
