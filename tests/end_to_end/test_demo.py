@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 import re
-import select
 import signal
-import subprocess
-import sys
-import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,10 +12,9 @@ import pytest
 
 import foldline
 from foldline_ui.demo.sweep import TRIALS
-from foldline_views.store import Run, Series
+from foldline_views.stored import Run, Series
 from tests.browser.page import Page
-
-from .conftest import end
+from tests.browser.serving import begin, read_until
 
 # The first four trainings are one of each sort: by hand, by scikit-learn, one that diverges, one
 # that raises; the last does so within 500 steps.
@@ -32,18 +26,12 @@ TRAINED_S = 100.0
 def test_the_demo_trains_serves_and_stops(page: Page, processes: ExitStack, tmp_path: Path) -> None:
     """It prints a URL at once, trains for real, serves on when trained, and ends on Ctrl-C."""
     store = tmp_path / "demo"
-    demo = subprocess.Popen(
-        [sys.executable, "-m", "foldline_ui", "demo", "--store", str(store), *SHORT],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=tmp_path,
-    )
-    processes.callback(end, demo)
-    said = read_until(demo, "Open http")
+    demo = begin(processes, "demo", "--store", str(store), *SHORT, cwd=tmp_path)
+    said = read_until(demo, "Open http", TRAINED_S)
     (url,) = re.findall(r"Open (http\S+)", said)
     page.goto(f"{url.rstrip('/')}/runs")
     page.wait_for("[role=row]", TRIALS[0].name)
-    said = read_until(demo, "Press Ctrl-C")
+    said = read_until(demo, "Press Ctrl-C", TRAINED_S)
     assert "4 of 4 models trained" in said
     assert f"{TRIALS[3].name}: failed" in said
     page.wait_for("[role=row]", "failed")
@@ -78,21 +66,6 @@ def validation(run: Run, name: str) -> Series:
         metric for metric in run.metrics if (metric.name, metric.context) == (name, context)
     )
     return found
-
-
-def read_until(process: subprocess.Popen[str], words: str) -> str:
-    """Return what a process has printed, once it has printed `words`."""
-    assert process.stdout
-    said = ""
-    deadline = time.monotonic() + TRAINED_S
-    while words not in said:
-        left = max(0.0, deadline - time.monotonic())
-        assert select.select([process.stdout], [], [], left)[0], f"no {words!r} in:\n{said}"
-        # Past the buffer of the text stream, which `select` can't see into.
-        chunk = os.read(process.stdout.fileno(), 1 << 16).decode()
-        assert chunk, f"it ended with status {process.wait()} after:\n{said}"
-        said += chunk
-    return said
 
 
 def test_the_sweep_is_two_dozen_different_models() -> None:

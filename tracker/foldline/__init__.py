@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import os
 
     from foldline_views.repo import Repo
+    from foldline_views.servedstore import ServedStore
     from foldline_views.store import Store
 
     from .artifact import Artifact
@@ -146,13 +147,22 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-def open(path: str | os.PathLike[str] | None = None) -> Store:  # noqa: A001  # a store is opened
+def open(  # noqa: A001  # a store is opened
+    path: str | os.PathLike[str] | None = None,
+) -> Store | ServedStore:
     """Open a store for reading: its runs and series, with everything logged so far.
 
-    `path` is the store's folder; without it FOLDLINE_STORE, else `./.foldline`. Raises
-    errors.StoreNotFound or errors.StoreTooNew.
+    `path` is the store's folder, or the address of a server; without it FOLDLINE_STORE, else
+    `./.foldline`. Raises errors.StoreNotFound or errors.StoreTooNew, and for an address
+    errors.ServerUnreachable or errors.ServerRefused.
     """
+    from .layout import is_address, store_named
+
     # Readers need numpy and more, which `import foldline` in a training must not wait for.
+    if is_address(named := store_named(path)):
+        from foldline_views.servedstore import ServedStore
+
+        return ServedStore(named)
     from foldline_views.store import open_store
 
     return open_store(path)

@@ -91,12 +91,23 @@ class ServerUnreachable(FoldlineError):
 class ServerRefused(FoldlineError):
     """A server does not take what it is sent, and will not another time.
 
-    `status` is that of its answer, 0 if it was not even asked.
+    `status` is that of its answer, 0 if it was not even asked; `code` is its word for what is
+    wrong, and `at` the (start, end) range of characters of a query that are to blame.
     """
 
-    def __init__(self, message: str, *, hint: str = "", status: int = 0) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        status: int = 0,
+        code: str = "",
+        at: tuple[int, int] = (0, 0),
+    ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
+        self.code = code
+        self.at = at
 
 
 class RunNotFound(FoldlineError):

@@ -26,7 +26,16 @@ import msgspec
 
 from .errors import StoreNotFound, StoreTooNew, StoreUnwritable
 
-__all__ = ["STORE_DEFAULT", "STORE_FORMAT", "Layout", "Marker", "SegmentName", "store_path"]
+__all__ = [
+    "STORE_DEFAULT",
+    "STORE_FORMAT",
+    "Layout",
+    "Marker",
+    "SegmentName",
+    "is_address",
+    "store_named",
+    "store_path",
+]
 
 STORE_FORMAT = 1
 STORE_DEFAULT = ".foldline"
@@ -180,13 +189,23 @@ class Layout(NamedTuple):
             )
 
 
+def store_named(store: str | os.PathLike[str] | None = None) -> str:
+    """Return a store's folder or address: the argument, else FOLDLINE_STORE, else ./.foldline."""
+    return os.fspath(store or os.environ.get("FOLDLINE_STORE") or STORE_DEFAULT)
+
+
+def is_address(named: str) -> bool:
+    """Say whether a store is named by the address of a server."""
+    return named.startswith(("http://", "https://"))
+
+
 def store_path(store: str | os.PathLike[str] | None = None) -> Path:
-    """Return the store's folder: the argument, else FOLDLINE_STORE, else ./.foldline.
+    """Return the store's folder, see `store_named`.
 
     Raises StoreNotFound if that is the address of a server.
     """
-    named = os.fspath(store or os.environ.get("FOLDLINE_STORE") or STORE_DEFAULT)
-    if named.startswith(("http://", "https://")):
+    named = store_named(store)
+    if is_address(named):
         raise StoreNotFound(
             f"{named} is the address of a server, and this needs the store's folder",
             hint="open that address in a browser, or name a folder with --store",

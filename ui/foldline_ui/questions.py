@@ -20,6 +20,7 @@ from foldline_views.contents import (
     StepsRequest,
     ValuesRequest,
 )
+from foldline_views.pointpages import PointsRequest
 from foldline_views.portions import ParamsRequest, RunSeriesRequest
 
 from .wire import QUERY_CHARS_MAX, Request, SeriesNumber
@@ -33,6 +34,7 @@ __all__ = [
     "LinesAsked",
     "MessagesAsked",
     "ParamsAsked",
+    "PointsAsked",
     "RunSeriesAsked",
     "RunsValuesAsked",
     "SearchAsked",
@@ -50,6 +52,7 @@ HITS_DEFAULT = 100
 TEXT_CHARS_MAX = 256  # of a text that is looked for in every line
 MESSAGES_MAX = 1000  # messages of an answer: 300 KB
 MESSAGES_DEFAULT = 200
+POINTS_MAX = 1_000_000  # points of an answer: 32 MB
 ENTRIES_MAX = 1000  # entries of an answer: more pictures than a page shows
 ENTRIES_DEFAULT = 100
 FOUND_MAX = 200  # runs of a search: five screens; who wants all asks a query
@@ -194,6 +197,28 @@ class StepsAsked(Request, frozen=True):
         fields = msgspec.structs.asdict(self)
         fields["context"] = msgspec.json.decode(self.context, type=dict[str, Any])
         return StepsRequest(**fields)
+
+
+class PointsAsked(Request, frozen=True):
+    """Which points of a run; `context` is JSON, since an address has no maps."""
+
+    name: Word
+    context: Word = "{}"
+    from_step: float | None = None
+    to_step: float | None = None
+    first: Annotated[int, Meta(ge=0, le=PLACE_MAX)] = 0
+    limit: Annotated[int, Meta(ge=1, le=POINTS_MAX)] = POINTS_MAX
+
+    def __post_init__(self) -> None:
+        """Refuse what no type can tell."""
+        _finite(self.from_step, "from_step")
+        _finite(self.to_step, "to_step")
+
+    def request(self) -> PointsRequest:
+        """Return what the views are asked."""
+        fields = msgspec.structs.asdict(self)
+        fields["context"] = msgspec.json.decode(self.context, type=dict[str, Any])
+        return PointsRequest(**fields)
 
 
 class RunsValuesAsked(_Chosen, frozen=True):

@@ -137,6 +137,7 @@ class SeriesAsked(Request, frozen=True):
 
     query: Query = ""
     limit: Annotated[int, Meta(ge=1, le=SERIES_MAX)] = SERIES_DEFAULT
+    offset: Annotated[int, Meta(ge=0, description="Series to leave out before the first.")] = 0
 
 
 class FramesAsked(Request, frozen=True):

@@ -11,7 +11,7 @@ import msgspec
 from foldline.errors import ValueRejected
 
 if TYPE_CHECKING:
-    from .store import Run, Series
+    from .stored import Run, Series
 
 __all__ = ["frame", "run_record", "series_record"]
 

@@ -13,7 +13,7 @@ from .text.hits import Hit
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from .store import Run
+    from .stored import Run
 
 __all__ = ["Answer", "FoundRun"]
 

@@ -86,12 +86,16 @@ def series_page(
     query: str = "",
     *,
     limit: int | None = None,
+    offset: int = 0,
     searched: Searched | None = None,
 ) -> SeriesPage:
-    """Return the series that match, those of the newest runs first. Raises QueryError."""
+    """Return the series that match, those of the newest runs first. Raises QueryError.
+
+    `offset` leaves out so many before the first.
+    """
     catalog.let_time_pass()
     found, warnings = matching_series(catalog, query, searched)
-    page = found[:limit].tolist()
+    page = found[offset : None if limit is None else offset + limit].tolist()
     runs = dict.fromkeys(catalog.series.run[page].tolist())
     heads = {catalog.ids[run]: catalog.heads[run] for run in runs}
     return SeriesPage(

@@ -42,6 +42,7 @@ from .holdings import Holdings
 from .home import HomePage, home_page
 from .lineage import LineagePage, lineage_page
 from .pages import ordered, runs_page, series_page
+from .pointpages import PointsRequest, points_page
 from .pointsource import PointsSource
 from .saving import Saving
 from .searches import Searches, Shown, understood
@@ -354,6 +355,19 @@ class Views:
             )
         return detail
 
+    async def points(self, run: str, asked: PointsRequest) -> bytes:
+        """Return points of one of a run's series, as `pointpages` says. Raises RunNotFound.
+
+        All that was logged up to the call is there; of a series that is not, nothing is.
+        """
+        self._catalog.find(run)
+        series = (run, asked.name, asked.context)
+
+        def ask() -> bytes:
+            return points_page(self._exact.points(series, asked.span), asked)
+
+        return await anyio.to_thread.run_sync(ask, limiter=self._steps)
+
     async def lines(self, run: str, asked: contents.LinesRequest) -> contents.LinesPage:
         """Return what a run's processes printed, from any place on. Raises RunNotFound."""
         self._catalog.find(run)
@@ -409,11 +423,13 @@ class Views:
         )
         return contents.RunsValuesPage(entries, runs, cursor, watermark, warnings)
 
-    async def series(self, query: str = "", *, limit: int = 2000) -> SeriesPage:
+    async def series(self, query: str = "", *, limit: int = 2000, offset: int = 0) -> SeriesPage:
         """Return the series that match, newest runs first. Raises QueryError."""
         searched = await self._searches.searched(query, "metric")
         return await self._find(
-            lambda catalog: series_page(catalog, query, limit=limit, searched=searched)
+            lambda catalog: series_page(
+                catalog, query, limit=limit, offset=offset, searched=searched
+            )
         )
 
     async def explain(self, query: str, *, subject: Literal["run", "metric"]) -> Explanation:

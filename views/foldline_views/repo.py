@@ -21,8 +21,8 @@ from .column import Column, Objects, Path, Rows, column_of
 from .query import parse
 from .scan import Scan
 from .sequences import COLLECTIONS, Sequence, Sequences, metric, sequences_of
-from .store import Run as StoredRun
 from .store import Store
+from .stored import Run as StoredRun
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -38,6 +38,7 @@ __all__ = [
     "Sequences",
     "dotted",
     "kinds_of",
+    "made_of",
     "metric",
     "sequences_of",
 ]
@@ -265,11 +266,16 @@ def sequences_of(run: Run, layout: Layout, kinds: Iterable[str] | None = None) -
             found.append(metric(run, scan, event.name, event.context))
     if wanted - {"number"}:
         found += (
-            Sequence(run, one.kind, one.name, one.context, _others(layout, one), one.entries)
+            made_of(run, layout, one)
             for one in held.sequences(layout, run.id)
             if one.kind in wanted
         )
     return found
+
+
+def made_of(run: Run, layout: Layout, one: logged.Sequence) -> Sequence:
+    """Return a logged sequence with its values, whose blobs lie where `layout` says."""
+    return Sequence(run, one.kind, one.name, one.context, _others(layout, one), one.entries)
 
 
 def kinds_of(types: str | Iterable[str]) -> list[str]:

@@ -11,260 +11,46 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from copy import deepcopy
-from functools import cached_property, partial
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import Self, TypeVar
 
 import anyio
-import numpy as np
-from numpy.typing import NDArray
 
-import foldline
-from foldline.artifact import Artifact
-from foldline.contexts import context_bytes
-from foldline.errors import StoreBusy, ValueRejected, ViewDamaged
-from foldline.events import SourcesCaptured
+from foldline.errors import StoreBusy, ViewDamaged
 from foldline.layout import Layout, SegmentName, store_path
-from foldline.series import is_system
 from foldline_ingest.log import Log
 from foldline_ingest.view import Progress
 
-from . import artifacts, held
-from .answers import Point, RunDetail, Summary
+from . import artifacts
+from .answers import RunDetail
 from .catalog import Catalog
 from .changes import read_changes
 from .database import connect, guarded
-from .dataframes import frame, run_record, series_record
-from .exact import ExactPoints
 from .folding import catch_up
 from .generation import Generation, current, report_damage
 from .holdings import snapshot
 from .listing import Answer, FoundRun
-from .logged import Captured, Line, Message, read_captured
 from .opened import not_ready, read
 from .pages import runs_page, series_page
-from .patches import tree
 from .pointsource import PointsSource
 from .query import Subject
-from .runs import RunState
 from .searches import Searched, TextReader, answered, searched_texts, understood
 from .searchpages import shown_of
 from .selection import Selection
-from .sequences import Sequence, kinds_of, sequences_of
 from .shelf import Shelf
 from .shelves import CATALOG, TEXT
 from .snapshot import Draft, is_due, load, path_beside
-from .versions import Version, made, used
+from .stored import LoggedRun, Run, Series
+from .versions import Version, version
 from .viewstore import read_progress, read_version
 
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
-__all__ = ["Answer", "FoundRun", "Run", "Series", "Store", "open_store"]
+__all__ = ["Store", "open_store"]
 
 # How long a reader waits for the process that folds the store, in seconds. That is milliseconds
 # behind in normal times; when it rebuilds the views it takes longer.
 WAIT_S_MAX = 60.0
 POLL_S = 0.02
-
-
-class Series:
-    """One series: exact figures at once, its points when they are asked for."""
-
-    def __init__(self, layout: Layout, run: str, summary: Summary) -> None:
-        self._layout = layout
-        self.run = run
-        self.name = summary.name
-        self.context = summary.context
-        self.count = summary.count
-        self.first = _value(summary.first)
-        self.first_step = summary.first.step
-        self.last = _value(summary.last)
-        self.last_step = summary.last.step
-        self.min = summary.min.value if summary.min else float("nan")
-        self.max = summary.max.value if summary.max else float("nan")
-        self.mean = float("nan") if summary.mean is None else summary.mean
-
-    def __repr__(self) -> str:
-        return f"<Series {self.name} {self.context} of {self.run}: {self.count} points>"
-
-    @cached_property
-    def points(self) -> ExactPoints:
-        """All points as (steps, values, times), read once."""
-        return PointsSource(self._layout).points((self.run, self.name, self.context))
-
-    @property
-    def steps(self) -> NDArray[np.float64]:
-        """The steps in ascending order."""
-        return self.points.steps
-
-    @property
-    def values(self) -> NDArray[np.float64]:
-        """The values, in the order of the steps."""
-        return self.points.values
-
-    @property
-    def times(self) -> NDArray[np.float64]:
-        """When each point was tracked, in unix seconds, in the order of the steps."""
-        return self.points.times
-
-    @property
-    def epochs(self) -> NDArray[np.float64]:
-        """The epoch of each point, NaN where none was given, in the order of the steps."""
-        return self.points.epochs
-
-    def to_pandas(self) -> DataFrame:
-        """Return the points as a pandas DataFrame: step, value, epoch, time.
-
-        Raises ValueRejected if pandas is not installed.
-        """
-        return cast("DataFrame", frame("pandas", self._columns()))
-
-    def to_polars(self) -> Any:
-        """Return the points as a polars DataFrame: step, value, epoch, time.
-
-        Raises ValueRejected if polars is not installed.
-        """
-        return frame("polars", self._columns())
-
-    def _columns(self) -> dict[str, NDArray[np.float64]]:
-        points = self.points
-        return {
-            "step": points.steps,
-            "value": points.values,
-            "epoch": points.epochs,
-            "time": points.times,
-        }
-
-    def record(self) -> dict[str, Any]:
-        """Return the series as a row of a table: whose it is, its context and its figures."""
-        return series_record(self)
-
-
-class Run:
-    """One run, as of when it was asked for; what is large is read when it is asked for.
-
-    `params`, `summary` and `fields` are trees of what the script said. `git`, `parent` and
-    `progress` are None where there is none; `error` is what ended a run that did not finish.
-    """
-
-    def __init__(self, layout: Layout, row: RunDetail, state: RunState) -> None:
-        self._layout = layout
-        self._state = state  # a commit makes a new one, and leaves this as it is
-        self.id = row.id
-        self.name = row.name
-        self.experiment = row.experiment
-        self.description = row.description
-        self.tags = row.tags
-        self.status = row.status
-        self.created_at = row.created_at
-        self.ended_at = row.ended_at
-        self.duration = row.duration
-        self.archived = row.archived
-        self.notes = row.notes
-        self.fields: dict[str, Any] = row.fields
-        self.host = row.host
-        self.user = row.user
-        self.git = row.git
-        self.parent = row.parent
-        self.progress = row.progress
-        self.error = row.error
-        self.alerts = row.alerts  # the newest
-        self.writers = row.writers
-        series = [Series(layout, row.id, metric) for metric in row.metrics]
-        self.metrics = [one for one in series if not is_system(one.name)]
-        self.system = [one for one in series if is_system(one.name)]  # the machine's load
-
-    def __repr__(self) -> str:
-        return f"<Run {self.id} {self.name!r} {self.status}: {len(self.metrics)} series>"
-
-    def metric(self, name: str, context: Mapping[str, Any] | None = None) -> Series | None:
-        """Return the series of a name and exactly this context, or None.
-
-        Without a context it is the series that has none, or the only one of that name. Raises
-        ValueRejected where there are several.
-        """
-        named = [one for one in (*self.metrics, *self.system) if one.name == name]
-        wanted = context_bytes(context)
-        exact = [one for one in named if context_bytes(one.context) == wanted]
-        found = exact or (named if context is None else [])
-        if len(found) > 1:
-            contexts = ", ".join(str(one.context) for one in found)
-            raise ValueRejected(
-                f"run {self.id} has {len(found)} series {name!r}, and none without a context",
-                hint=f"stored.metric({name!r}, {found[0].context}); there are {contexts[:400]}",
-            )
-        return found[0] if found else None
-
-    @cached_property
-    def params(self) -> dict[str, Any]:
-        """The settings of the run, as they were logged."""
-        params: dict[str, Any] = deepcopy(tree(self._state.params))
-        return params
-
-    @cached_property
-    def summary(self) -> dict[str, Any]:
-        """The results that the script stated, as they were logged."""
-        summary: dict[str, Any] = deepcopy(tree(self._state.summary))
-        return summary
-
-    def lines(self) -> list[Line]:
-        """Return what the run's processes printed, in the order in which lines were begun."""
-        return held.lines(self._layout, self.id)
-
-    def messages(self) -> list[Message]:
-        """Return the run's messages in the order of their times."""
-        return held.messages(self._layout, self.id)
-
-    def sequences(self, kind: str | None = None) -> list[Sequence]:
-        """Return the values that are no numbers, of one kind or all, in the order of their steps.
-
-        The kinds are image, audio, video, text, distribution, figure, table, html and points3d.
-        A sequence's `values` are made from their bytes when they are looked at; its `entries`
-        are what was logged. Raises ValueRejected if there is no such kind.
-        """
-        kinds = [kind for kind in kinds_of("*" if kind is None else kind) if kind != "number"]
-        opened = foldline.Run(self.id, store=self._layout.root, read_only=True, capture=False)
-        return sequences_of(opened, self._layout, kinds)
-
-    @property
-    def artifacts(self) -> list[Artifact]:
-        """The versions of artifacts that the run made, in the order of their times."""
-        return made(self._layout, self.id)
-
-    @property
-    def used_artifacts(self) -> list[Artifact]:
-        """The versions of artifacts that the run used, in the order of their times."""
-        return used(self._layout, self.id)
-
-    @cached_property
-    def captured(self) -> list[Captured]:
-        """What was captured of each of the run's processes, the newest last; read once."""
-        return read_captured(self._layout, self.id)
-
-    @property
-    def packages(self) -> dict[str, str]:
-        """The installed packages and their versions, of the newest process that told."""
-        found = [one.packages.packages for one in self.captured if one.packages]
-        return found[-1] if found else {}
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The environment variables that were captured, of the newest process that told."""
-        found = [one.environment.variables for one in self.captured if one.environment]
-        return found[-1] if found else {}
-
-    @property
-    def sources(self) -> SourcesCaptured | None:
-        """The entry script and the modules that it imported, as blobs of the store."""
-        found = [one.sources for one in self.captured if one.sources]
-        return found[-1] if found else None
-
-    def record(self) -> dict[str, Any]:
-        """Return the run as a row of a table: params and summary by path, series' last values."""
-        return run_record(self)
-
 
 T = TypeVar("T")
 
@@ -277,6 +63,7 @@ class Store:
         self._db: sqlite3.Connection | None = None
         self._generation: Generation | None = None
         self._catalog = Catalog()
+        self._find = partial(version, layout)
 
     def runs(self, query: str = "") -> Answer[Run]:
         """Return the runs that match, newest first. Raises QueryError."""
@@ -293,7 +80,7 @@ class Store:
         return self._run(catalog, catalog.detail(catalog.find(id)))
 
     def _run(self, catalog: Catalog, row: RunDetail) -> Run:
-        return Run(self.layout, row, catalog.states[catalog.row_of[row.id]])
+        return Run(LoggedRun(self.layout, row, catalog.states[catalog.row_of[row.id]]), row)
 
     def artifacts(self, name: str | None = None) -> list[Version]:
         """Return the versions of all artifacts, or of those of one name, by name and number.
@@ -303,13 +90,18 @@ class Store:
         """
         self._current()
         assert self._db is not None  # opened just now
-        return [Version.of(self.layout, one) for one in artifacts.versions(self._db, name)]
+        return [Version.of(one, self._find) for one in artifacts.versions(self._db, name)]
 
     def series(self, query: str = "") -> Answer[Series]:
         """Return the series that match, those of the newest runs first. Raises QueryError."""
         searched = self.searched(query, "metric")
         page = series_page(self._current(), query, searched=searched)
-        return Answer([Series(self.layout, row.run, row) for row in page.series], page.warnings)
+        exact = PointsSource(self.layout)
+        found = [
+            Series(row.run, row, partial(exact.points, (row.run, row.name, row.context)))
+            for row in page.series
+        ]
+        return Answer(found, page.warnings)
 
     def search(
         self, text: str, query: str = "", *, limit: int = 20, hits: int = 3
@@ -463,7 +255,3 @@ def open_store(path: str | os.PathLike[str] | None = None) -> Store:
     layout = Layout(store_path(path))
     layout.check()
     return Store(layout)
-
-
-def _value(point: Point) -> float:
-    return float(point.value)  # a text of a value that JSON can't hold reads back as it was

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-
-import msgspec
 
 from foldline.artifact import Artifact
 from foldline.errors import ValueRejected
@@ -16,23 +15,28 @@ from . import logged
 from .answers import ArtifactVersion
 from .logged import read_artifacts
 
-__all__ = ["Version", "find", "made", "used"]
+__all__ = ["Find", "Version", "find", "made", "used", "version"]
+
+
+Find = Callable[[str, str, str], Artifact]
+"""Returns a version by its name, its digest, and the run that made it."""
 
 
 class Version(ArtifactVersion, kw_only=True):
-    """A version of an artifact over all runs of the store at `layout`."""
+    """A version of an artifact over all runs of a store."""
 
-    layout: Layout
+    find: Find
 
     @classmethod
-    def of(cls, layout: Layout, told: ArtifactVersion) -> Version:
-        """Return what a store's answer tells of a version, to be downloaded from there."""
-        return cls(**msgspec.structs.asdict(told), layout=layout)
+    def of(cls, told: ArtifactVersion, find: Find) -> Version:
+        """Return what a store's answer tells of a version; `find` returns what is downloaded."""
+        said = {name: getattr(told, name) for name in ArtifactVersion.__struct_fields__}
+        return cls(**said, find=find)
 
     def download(self, dest: str | os.PathLike[str] | None = None) -> Path:
         """Write the files below `dest`, as foldline.Artifact does; raises what that raises."""
         maker = next(iter(self.made_by), "")
-        return _found(self.layout, self.name, self.digest, maker).download(dest)
+        return self.find(self.name, self.digest, maker).download(dest)
 
 
 def made(layout: Layout, run: str) -> list[Artifact]:
@@ -46,7 +50,7 @@ def used(layout: Layout, run: str) -> list[Artifact]:
     Of one that no run of the store made only name and digest are known.
     """
     uses = [one for one in read_artifacts(layout, run) if one.used]
-    return [_found(layout, one.name, one.digest, one.run) for one in uses]
+    return [version(layout, one.name, one.digest, one.run) for one in uses]
 
 
 def find(layout: Layout, name: str, run: str | None = None) -> Artifact:
@@ -91,7 +95,7 @@ def _asked(name: str, known: set[str]) -> tuple[str, str]:
     return (before, wanted) if colon and wanted else (name, "")
 
 
-def _found(layout: Layout, name: str, digest: str, maker: str) -> Artifact:
+def version(layout: Layout, name: str, digest: str, maker: str) -> Artifact:
     """Return a version by its digest, where the run that made it is in the store with its files."""
     try:
         return find(layout, f"{name}:{digest}", maker or None)

@@ -24,14 +24,22 @@ ANSWER_BYTES_MAX = 1 << 20  # receipts have a hundred bytes; a list of 10,000 di
 RETRY_S_MAX = 300.0  # whatever a server says: longer than that nobody waits
 PACK_BYTES_MIN = 1024  # less is hardly made smaller
 BINARY = "application/octet-stream"
+SHIP_LATER = "what is logged waits on this machine, and `foldline sync` ships it"
 _LATER = frozenset({408, 425, 429})
 
 
 class Link:
-    """Asks one server. Not for several threads at once."""
+    """Asks one server. Not for several threads at once.
 
-    def __init__(self, remote: Remote) -> None:
+    `hint` is what to do while the server can't be reached.
+    """
+
+    def __init__(
+        self, remote: Remote, *, answer_bytes_max: int = ANSWER_BYTES_MAX, hint: str = SHIP_LATER
+    ) -> None:
         self.remote = remote
+        self._answer_bytes_max = answer_bytes_max
+        self._hint = hint
         self._connection: http.client.HTTPConnection | None = None
         self._packer = None if remote.is_here else _packer()
 
@@ -40,19 +48,28 @@ class Link:
 
         Raises ServerUnreachable if it may do so later, and ServerRefused.
         """
-        return self._ask("GET", path, None, {})
+        return self._decoded(self._ask("GET", path, None, {}))
+
+    def fetch(self, path: str, span: tuple[int, int] | None = None) -> bytes:
+        """Return the bytes that the server answers to a GET, or from `span[0]` to before `span[1]`.
+
+        Errors as for `get`; a span behind the end is refused with the status 416.
+        """
+        headers = {} if span is None else {"Range": f"bytes={span[0]}-{span[1] - 1}"}
+        return self._ask("GET", path, None, headers)
 
     def post(self, path: str, value: Any) -> Any:
         """Return the answer to a POST of JSON; errors as for `get`."""
         headers = {"Content-Type": "application/json"}
-        return self._ask("POST", path, msgspec.json.encode(value), headers)
+        return self._decoded(self._ask("POST", path, msgspec.json.encode(value), headers))
 
     def ship(self, path: str, data: bytes, asked: Mapping[str, str | int]) -> Any:
         """Return the answer to a piece; errors as for `get`."""
         words: dict[str, str | int] = {**asked, "size": len(data), "crc": zlib.crc32(data)}
         if self._packer is not None and len(data) >= PACK_BYTES_MIN:
             words["coding"], data = self._packer[0], self._packer[1](data)
-        return self._ask("POST", f"{path}?{urlencode(words)}", data, {"Content-Type": BINARY})
+        address = f"{path}?{urlencode(words)}"
+        return self._decoded(self._ask("POST", address, data, {"Content-Type": BINARY}))
 
     def close(self) -> None:
         """Let go of the connection; the next question makes another."""
@@ -60,7 +77,7 @@ class Link:
             self._connection.close()
             self._connection = None
 
-    def _ask(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Any:
+    def _ask(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> bytes:
         if token := token_for(self.remote):
             headers["Authorization"] = f"Bearer {token}"
         try:
@@ -68,7 +85,7 @@ class Link:
             address = f"{self.remote.prefix}/api/v1/{path}"
             connection.request(method, address, body=body, headers=headers)
             answer = connection.getresponse()
-            said = answer.read(ANSWER_BYTES_MAX)
+            said = answer.read(self._answer_bytes_max)
             if not answer.isclosed():
                 self.close()  # more than is ever said: the rest would be taken for the next answer
         except (OSError, http.client.HTTPException) as error:
@@ -76,10 +93,10 @@ class Link:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise ServerUnreachable(
                 f"{self.remote.url} can't be reached: {reason}",
-                hint="what is logged waits on this machine, and `foldline sync` ships it",
+                hint=self._hint,
             ) from error
-        if answer.status == 200:
-            return self._decoded(said)
+        if answer.status in (200, 206):
+            return said
         raise self._error(answer.status, said, answer.getheader("Retry-After", ""))
 
     def _connected(self) -> http.client.HTTPConnection:
@@ -102,16 +119,19 @@ class Link:
 
     def _error(self, status: int, said: bytes, after: str) -> ServerUnreachable | ServerRefused:
         message, hint = f"status {status}", "check the address, and what the server's terminal says"
+        code, at = "", (0, 0)
         try:
             told = msgspec.json.decode(said)["error"]
             message, hint = str(told["message"]), str(told["hint"] or "")
+            code = str(told["code"])
+            at = msgspec.convert(told["at"] or at, tuple[int, int])
         except (msgspec.MsgspecError, TypeError, KeyError):
             pass  # a proxy's page
         text = f"{self.remote.url} refuses: {message}"
         if status in _LATER or status >= 500:
             wait = float(after) if after.isascii() and after.isdecimal() else 0.0
             return ServerUnreachable(text, hint=hint, after_s=min(wait, RETRY_S_MAX))
-        return ServerRefused(text, hint=hint, status=status)
+        return ServerRefused(text, hint=hint, status=status, code=code, at=at)
 
 
 def token_for(remote: Remote) -> str:

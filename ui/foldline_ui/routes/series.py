@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from foldline.ids import run_id
 from foldline_views.answers import SeriesPage
 from foldline_views.asked import FramesRequest
 
-from ..parts import READER
+from ..parts import views_of
+from ..questions import PointsAsked
 from ..route import RouteTable
 from ..wire import FramesAsked, SeriesAsked
 
@@ -29,7 +31,9 @@ PIECE_BYTES = 256 << 10
 )
 async def search_series(request: web.Request, asked: SeriesAsked) -> SeriesPage:
     """Answer the series that match."""
-    return await request.app[READER].series(asked.query, limit=asked.limit)
+    return await views_of(request).series(
+        asked.query, limit=asked.limit, offset=asked.offset
+    )
 
 
 @ROUTES.add(
@@ -42,8 +46,8 @@ async def search_series(request: web.Request, asked: SeriesAsked) -> SeriesPage:
     media=BINARY,
 )
 async def get_frames(request: web.Request, asked: FramesAsked) -> web.StreamResponse:
-    """Send the columns piece by piece: megabytes neither block the loop nor get copied."""
-    frames = await request.app[READER].frames(
+    """Answer many curves at once."""
+    frames = await views_of(request).frames(
         FramesRequest(
             query=asked.query,
             ids=None if asked.ids is None else list(asked.ids),
@@ -57,12 +61,32 @@ async def get_frames(request: web.Request, asked: FramesAsked) -> web.StreamResp
             inherit=asked.inherit,
         )
     )
+    return await _sent(request, frames)
+
+
+@ROUTES.add(
+    "GET",
+    "/runs/{id}/points",
+    scope="read",
+    summary="All points of one series as they were tracked, as numpy's archive.",
+    request=PointsAsked,
+    response=bytes,
+    media=BINARY,
+)
+async def get_points(request: web.Request, asked: PointsAsked) -> web.StreamResponse:
+    """Answer up to a million points, four arrays of floats."""
+    run = run_id(request.match_info["id"])
+    return await _sent(request, await views_of(request).points(run, asked.request()))
+
+
+async def _sent(request: web.Request, data: bytes) -> web.StreamResponse:
+    """Send bytes piece by piece: megabytes neither block the loop nor get copied."""
     response = web.StreamResponse()
     response.content_type = BINARY
-    response.content_length = len(frames)
+    response.content_length = len(data)
     await response.prepare(request)
-    view = memoryview(frames)
-    for start in range(0, len(frames), PIECE_BYTES):
+    view = memoryview(data)
+    for start in range(0, len(data), PIECE_BYTES):
         # Waits while the client is slower than we are; ends by an exception if it went away.
         await response.write(view[start : start + PIECE_BYTES])
     await response.write_eof()
