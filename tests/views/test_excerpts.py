@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
+import anyio
 import msgspec
 import pytest
 
+import foldline
 from foldline.errors import QueryError
-from foldline_views.answers import RunRow
+from foldline.layout import Layout
+from foldline_views.answers import RunRow, SeriesPage
 from foldline_views.excerpts import CELL_CHARS_MAX
+from foldline_views.folding import catch_up
 from foldline_views.pages import runs_page
+from foldline_views.reader import Views
 from tests.views.catalogs import catalog_of
 
 
@@ -25,6 +31,31 @@ def test_rows_have_the_cells_that_were_asked_for() -> None:
     ]
     assert all(row.params == {} and row.metrics == [] for row in page.rows)
     assert page.columns.params == []
+
+
+def test_runs_of_series_have_cells_too(tmp_path: Path) -> None:
+    """A page of series tells, of each of its runs, what is no param and may group its curves."""
+    for name, rate in (("one", 0.5), ("two", 0.1)):
+        with foldline.Run(id=name, store=tmp_path, params={"lr": rate}, capture=False) as run:
+            for metric in ("loss", "accuracy"):
+                run.track(1.0, name=metric, step=0)
+    words = ["run.lr * 2", "run.group"]
+
+    async def asked() -> tuple[SeriesPage, SeriesPage]:
+        layout = Layout(tmp_path)
+        await catch_up(layout)
+        views = await Views.open(layout.views)
+        try:
+            with pytest.raises(QueryError):
+                await views.series(columns=["metric.name"])
+            return await views.series("run.lr > 0.2", columns=words), await views.series()
+        finally:
+            await views.close()
+
+    some, plain = anyio.run(asked)
+    assert len(some.series) == 2
+    assert some.cells == {"one": [1.0, None]}
+    assert plain.cells == {}
 
 
 def test_a_page_behind_a_cursor_has_the_same_cells() -> None:

@@ -138,6 +138,10 @@ class SeriesAsked(Request, frozen=True):
     query: Query = ""
     limit: Annotated[int, Meta(ge=1, le=SERIES_MAX)] = SERIES_DEFAULT
     offset: Annotated[int, Meta(ge=0, description="Series to leave out before the first.")] = 0
+    columns: Annotated[
+        tuple[Word, ...],
+        Meta(max_length=ROW_CELLS_MAX, description="Of each run a cell is answered for each."),
+    ] = ()
 
 
 class FramesAsked(Request, frozen=True):

@@ -317,6 +317,8 @@ class SeriesPage(msgspec.Struct):
     total: int
     watermark: int
     warnings: list[str]
+    cells: dict[str, list[Any]] = {}
+    """By run, one for each of the columns that were asked for."""
 
 
 class BestRun(msgspec.Struct):

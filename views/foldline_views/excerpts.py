@@ -19,7 +19,7 @@ from .catalog import Catalog, RunTable
 from .column import Rows
 from .query import SearchRuns, sort_key
 
-__all__ = ["CELL_CHARS_MAX", "excerpts"]
+__all__ = ["CELL_CHARS_MAX", "cells_of", "excerpts"]
 
 CELL_CHARS_MAX = 500  # characters of a cell: the widest one shows a third of them
 
@@ -37,12 +37,22 @@ def excerpts(
     Params, results, git and other words are left out. A text, list or dict of more than
     CELL_CHARS_MAX characters is cut, and ends with "…". Raises QueryError.
     """
-    cells = [sort_key(word).column(table, search=searched).take(rows) for word in columns]
+    cells = cells_of(table, rows, columns, searched)
     wanted = {(one.name, _key(one.context)) for one in metrics}
     return [
-        _excerpt(catalog, row, [_cell(column.cell(place)) for column in cells], wanted)
-        for place, row in enumerate(rows.tolist())
+        _excerpt(catalog, row, own, wanted) for row, own in zip(rows.tolist(), cells, strict=True)
     ]
+
+
+def cells_of(
+    table: RunTable,
+    rows: Rows,
+    columns: Sequence[str],
+    searched: SearchRuns | None = None,
+) -> list[list[Any]]:
+    """Return of each row a cell for each of the columns, cut as `excerpts` says."""
+    cells = [sort_key(word).column(table, search=searched).take(rows) for word in columns]
+    return [[_cell(column.cell(place)) for column in cells] for place in range(len(rows))]
 
 
 def _excerpt(catalog: Catalog, row: int, cells: list[Any], wanted: set[tuple[str, str]]) -> RunRow:

@@ -8,10 +8,10 @@ import numpy as np
 
 from .answers import ColumnsFound, RunsPage, SeriesPage
 from .asked import GroupOf, MetricOf, Sort
-from .catalog import Catalog, SeriesTable
+from .catalog import Catalog, RunTable, SeriesTable
 from .column import Rows
 from .cursor import Cursor, after, belonging, places, read_cursor, write_cursor
-from .excerpts import excerpts
+from .excerpts import cells_of, excerpts
 from .grouping import members
 from .query import order, parse, sort_key
 from .searches import Searched
@@ -88,22 +88,26 @@ def series_page(
     limit: int | None = None,
     offset: int = 0,
     searched: Searched | None = None,
+    columns: Sequence[str] = (),
 ) -> SeriesPage:
     """Return the series that match, those of the newest runs first. Raises QueryError.
 
-    `offset` leaves out so many before the first.
+    `offset` leaves out so many before the first. Each run has a cell for each of the columns.
     """
     catalog.let_time_pass()
     found, warnings = matching_series(catalog, query, searched)
     page = found[offset : None if limit is None else offset + limit].tolist()
-    runs = dict.fromkeys(catalog.series.run[page].tolist())
+    runs = list(dict.fromkeys(catalog.series.run[page].tolist()))
     heads = {catalog.ids[run]: catalog.heads[run] for run in runs}
+    rows = np.array(runs, dtype=np.intp)
+    cells = cells_of(RunTable(catalog), rows, columns, searched) if columns else []
     return SeriesPage(
         series=[catalog.series_row(series) for series in page],
         runs=heads,
         total=len(found),
         watermark=catalog.watermark,
         warnings=warnings,
+        cells=dict(zip(heads, cells, strict=False)),
     )
 
 

@@ -423,12 +423,14 @@ class Views:
         )
         return contents.RunsValuesPage(entries, runs, cursor, watermark, warnings)
 
-    async def series(self, query: str = "", *, limit: int = 2000, offset: int = 0) -> SeriesPage:
+    async def series(
+        self, query: str = "", *, limit: int = 2000, offset: int = 0, columns: Sequence[str] = ()
+    ) -> SeriesPage:
         """Return the series that match, newest runs first. Raises QueryError."""
         searched = await self._searches.searched(query, "metric")
         return await self._find(
             lambda catalog: series_page(
-                catalog, query, limit=limit, offset=offset, searched=searched
+                catalog, query, limit=limit, offset=offset, searched=searched, columns=columns
             )
         )
 

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 __all__ = ["Aggregate", "OtherSeries", "Smooth", "Style"]
 
-GROUP_KEYS_MAX = 4  # to group by: more than a legend can tell apart
+GROUP_KEYS_MAX = 12  # to group by: four fields for each role of a chart
 NAME_CHARS_MAX = 4096  # of a series in a request: as long as a query may be
 
 

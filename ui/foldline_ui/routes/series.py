@@ -32,7 +32,7 @@ PIECE_BYTES = 256 << 10
 async def search_series(request: web.Request, asked: SeriesAsked) -> SeriesPage:
     """Answer the series that match."""
     return await views_of(request).series(
-        asked.query, limit=asked.limit, offset=asked.offset
+        asked.query, limit=asked.limit, offset=asked.offset, columns=asked.columns
     )
 
 
