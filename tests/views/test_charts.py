@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import foldline
 from foldline.errors import QueryError
 from foldline.layout import Layout
+from foldline_views import charts
 from foldline_views.folding import catch_up
 from foldline_views.styles import OtherSeries, Smooth
 from tests.views.test_frames import ask, expected, log_of, only, wave
@@ -207,3 +208,45 @@ def test_wrong_words_are_errors(layout: Layout) -> None:
     for words in ({"expressions": ("loss +",)}, {"query": "metric.name ==", "inherit": True}):
         with pytest.raises(QueryError):
             ask(layout, **words)
+
+
+@pytest.mark.parametrize("points", [1, 2, 7, 48, 100, 255, 256, 700, 1024])
+def test_what_is_stored_ready_is_what_is_worked_out(
+    crowd: Layout, points: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many points are asked for, curves from overviews are those from levels and log."""
+    columns = ("last", "min", "max", "mean")
+    ready = ask(crowd, points=points, columns=columns)
+    monkeypatch.setattr(charts, "_is_stored", lambda *_, **__: False)
+    worked_out = ask(crowd, points=points, columns=columns)
+    assert ready.head["exact"] == worked_out.head["exact"]
+    for one, other in zip(ready.curves, worked_out.curves, strict=True):
+        assert one.series == other.series and len(one.x) == len(other.x) <= max(points, 2)
+        for name in ("last", "min", "max"):
+            np.testing.assert_array_equal(one.columns[name], other.columns[name])
+        np.testing.assert_allclose(one.columns["mean"], other.columns["mean"], rtol=1e-5, atol=1e-6)
+        # One bucket alone may stay where it was drawn, within the one that it would be put into.
+        assert all(low <= x for low, x in zip(other.x, one.x, strict=True))
+        assert all(x < high for x, high in zip(one.x, other.x[1:], strict=False))
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    """Thirty series of all lengths: of even and odd steps, with gaps, and without numbers."""
+    chance = np.random.default_rng(5)
+    store = tmp_path_factory.mktemp("crowd") / "store"
+    with foldline.Run(id="r", store=store, capture=False) as run:
+        for number in range(30):
+            count = int(2 ** chance.uniform(0, 11.5))
+            steps = np.arange(count) * 2.0 ** chance.integers(-3, 9) - chance.integers(0, 900)
+            if number % 3 == 1:
+                steps = np.cumsum(chance.exponential(3.0, count))
+            elif number % 3 == 2:
+                steps[count // 2 :] += 1e6
+            values = chance.normal(size=count)
+            values[chance.random(count) < 0.1 * (number % 4)] = chance.choice([np.nan, np.inf])
+            for step, value in zip(steps.tolist(), values.tolist(), strict=True):
+                run.track(value, name=f"m{number}", step=step)
+    found = Layout(store)
+    assert anyio.run(catch_up, found)
+    return found

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import aggregate, frames, overview, overviews
+from . import summaries as fields
 from .answers import plain
 from .asked import FramesRequest
 from .catalog import Catalog, RunTable, SeriesTable
@@ -24,6 +25,7 @@ from .ordering import sort_key
 from .pages import matching_series
 from .reads import Reads
 from .searches import Searched
+from .thinning import thinned
 from .tracing import Line
 
 __all__ = ["CURVES_MAX", "GROUPS_MAX", "MEMBERS_MAX", "Chart", "chart"]
@@ -67,8 +69,11 @@ class Chart(NamedTuple):
     lines: list[Line]  # if not
     groups: _Groups | None
 
-    def message(self, db: sqlite3.Connection, exact: ExactSource) -> bytes:
-        """Read the views, all as of one commit, and return the message: see FRAMES.md."""
+    def message(self, db: sqlite3.Connection, exact: ExactSource) -> bytes | None:
+        """Read the views, all as of one commit, and return the message: see FRAMES.md.
+
+        None if what is stored nearly ready is too coarse: make the chart again without it.
+        """
         db.execute("BEGIN")
         try:
             if self.groups is not None:
@@ -81,19 +86,26 @@ class Chart(NamedTuple):
         """Return the message of no curves."""
         return frames.encode(NONE, [], self._none(), self._head(self._names()))
 
-    def _overviews(self, db: sqlite3.Connection) -> bytes:
+    def _overviews(self, db: sqlite3.Connection) -> bytes | None:
         names = self._names()
-        curves, exact = overviews.overview_curves(
+        points = self.request.points
+        found = overviews.overview_curves(
             db,
             [slot for (slot,) in self.slots],
-            Axis(self.request.x in {"time", "relative"}, self.origin),
-            points=self.request.points,
+            Axis(_is_by_time(self.request), self.origin),
+            points=points,
             figures=next(
                 figures
                 for figures in (1, overview.SHOWN, overview.VALUES)
                 if all(VALUES[name] < figures for name in names)
             ),
         )
+        if found is None:
+            return None
+        curves, exact = found
+        if points < overview.OVERVIEW_MAX:
+            curves, fewer = thinned(curves, points)
+            exact = exact & ~fewer
         columns = {name: curves.values[:, VALUES[name]] for name in names}
         return frames.encode(curves, self.numbers, columns, self._head(names, exact=exact.tolist()))
 
@@ -156,8 +168,17 @@ class Chart(NamedTuple):
         return head
 
 
-def chart(catalog: Catalog, request: FramesRequest, searched: Searched | None = None) -> Chart:
-    """Look up what a request asks for. Raises QueryError."""
+def chart(
+    catalog: Catalog,
+    request: FramesRequest,
+    searched: Searched | None = None,
+    *,
+    stored: bool = True,
+) -> Chart:
+    """Look up what a request asks for; `stored` says to use what is nearly ready, where it may do.
+
+    Raises QueryError.
+    """
     catalog.let_time_pass()
     series, warnings = _asked(catalog, request, searched)
     if request.expressions:
@@ -173,7 +194,9 @@ def chart(catalog: Catalog, request: FramesRequest, searched: Searched | None = 
     slots = [tuple(catalog.series.slots_of(index)) for index in series.tolist()]
     origin = lineup.origins(catalog.series.run[series])
     lines: list[Line] = []
-    if not _is_stored(request, slots, lineup.are_plain(series)):
+    longest = int(catalog.series.summary[fields.COUNT, series].max(initial=0))
+    ready = _is_stored(request, slots, longest, plain_axis=lineup.are_plain(series))
+    if not (stored and ready):
         lines = [lineup.of_series(index) for index in series.tolist()]
         slots = []
     axes = lineup.axes or ["step"] * len(series)
@@ -251,15 +274,26 @@ def _limited(series: Rows, request: FramesRequest, warnings: list[str]) -> Rows:
     return series[:most]
 
 
-def _is_stored(request: FramesRequest, slots: list[tuple[int, ...]], plain_axis: bool) -> bool:
-    """Whether the answer is stored nearly ready: overviews, or levels to be aggregated."""
+def _is_stored(
+    request: FramesRequest, slots: list[tuple[int, ...]], longest: int, *, plain_axis: bool
+) -> bool:
+    """Whether the answer is stored nearly ready: overviews, or levels to be aggregated.
+
+    An overview has OVERVIEW_MAX buckets. Of a series with fewer points it has all of them, however
+    many are asked for; and fewer steps can be made of it, but no fewer times.
+    """
     if request.inherit or not plain_axis:
         return False
     if request.aggregate is not None:
         return request.x in {"step", "auto"}
-    few = overview.OVERVIEW_MAX <= request.points < 2 * overview.OVERVIEW_MAX
+    enough = request.points < 2 * overview.OVERVIEW_MAX or longest <= overview.OVERVIEW_MAX
+    few = request.points >= overview.OVERVIEW_MAX or not _is_by_time(request)
     alone = all(len(one) == 1 for one in slots)
-    return few and alone and request.range is None and request.smooth is None
+    return enough and few and alone and request.range is None and request.smooth is None
+
+
+def _is_by_time(request: FramesRequest) -> bool:
+    return request.x in {"time", "relative"}
 
 
 def _grouped(

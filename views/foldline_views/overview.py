@@ -31,6 +31,7 @@ __all__ = [
     "VALUES",
     "WEIGHT",
     "X0",
+    "are_bare",
     "save",
     "values",
 ]
@@ -98,6 +99,13 @@ def values(level: NDArray[np.float64]) -> NDArray[np.float32]:
         shown[:, WEIGHT] = count
     shown[empty, MIN:WEIGHT] = shown[empty, LAST, None]
     return shown
+
+
+def are_bare(values: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Say which buckets have no finite value, as `values` shows these."""
+    low, high = values[:, MIN], values[:, MAX]
+    bare: NDArray[np.bool_] = ~np.isfinite(low) & ((low == high) | np.isnan(low))
+    return bare
 
 
 def save(db: sqlite3.Connection, slots: Sequence[int], bundle: Bundle) -> None:

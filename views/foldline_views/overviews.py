@@ -55,10 +55,11 @@ def overview_curves(
     *,
     points: int,
     figures: int = overview.VALUES,
-) -> tuple[Curves, NDArray[np.bool_]]:
+) -> tuple[Curves, NDArray[np.bool_]] | None:
     """Return a curve for each slot, from its overview and its newest points, and which are exact.
 
-    A curve has at most overview.OVERVIEW_MAX + buckets.CHUNK points, or all of its series if those
+    None, where a series has few enough points and its steps are too close for what is stored. A
+    curve has at most overview.OVERVIEW_MAX + buckets.CHUNK points, or all of its series if those
     are at most `points`. Of the values of each there are the first `figures`: one, those that are
     SHOWN, or all.
     """
@@ -80,7 +81,8 @@ def overview_curves(
         levels = _Levels(db, slots, fresh.totals, points)
         stored, new, single[aside] = levels.instead(axis, stored, new, aside)
     curves = _joined(stored, new, axis)
-    return curves, single | (curves.counts == fresh.totals)
+    exact = single | (curves.counts == fresh.totals)
+    return (curves, exact) if exact[fresh.totals <= points].all() else None
 
 
 def places_of(db: sqlite3.Connection, slots: Sequence[int]) -> tuple[int, Floats]:
@@ -283,7 +285,7 @@ def _merged(old: NDArray[np.float32], new: NDArray[np.float32]) -> NDArray[np.fl
     merged[:, overview.MIN] = np.minimum(old[:, overview.MIN], new[:, overview.MIN])
     merged[:, overview.MAX] = np.maximum(old[:, overview.MAX], new[:, overview.MAX])
     # A bucket without finite values shows its last one instead, which counts for nothing.
-    old_bare, new_bare = _is_bare(old), _is_bare(new)
+    old_bare, new_bare = overview.are_bare(old), overview.are_bare(new)
     for figure in (overview.MIN, overview.MAX):
         merged[old_bare, figure] = new[old_bare, figure]
         merged[new_bare, figure] = old[new_bare, figure]
@@ -298,13 +300,6 @@ def _merged(old: NDArray[np.float32], new: NDArray[np.float32]) -> NDArray[np.fl
         merged[~some, overview.MEAN] = new[~some, overview.LAST]
         merged[:, overview.WEIGHT] = weight
     return merged
-
-
-def _is_bare(values: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Say which buckets have no finite value."""
-    low, high = values[:, overview.MIN], values[:, overview.MAX]
-    bare: NDArray[np.bool_] = ~np.isfinite(low) & ((low == high) | np.isnan(low))
-    return bare
 
 
 def _joined(stored: _Stored, new: _Owned, axis: Axis) -> Curves:

@@ -458,10 +458,15 @@ class Views:
     async def frames(self, request: FramesRequest) -> bytes:
         """Return curves as one binary message; see FRAMES.md. Raises QueryError."""
         searched = await self._searches.searched(request.query or "", "metric")
-        asked = await self._find(lambda catalog: chart(catalog, request, searched))
-        if self._curves is None:
-            return asked.nothing()
-        return await self._read(self._curves, lambda db: asked.message(db, self._exact))
+        for stored in (True, False):
+            ask = partial(chart, request=request, searched=searched, stored=stored)
+            asked = await self._find(ask)
+            if self._curves is None:
+                return asked.nothing()
+            message = await self._read(self._curves, partial(asked.message, exact=self._exact))
+            if message is not None:
+                return message
+        raise AssertionError("what is not stored is worked out")
 
 
 def _turn(work: Generator[None, None, T]) -> tuple[T] | None:
