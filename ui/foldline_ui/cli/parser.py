@@ -9,7 +9,7 @@ from importlib.metadata import version
 from foldline.layout import STORE_DEFAULT
 from foldline.shipper.pace import PATIENCE_S
 
-from .verbs import add_gc, add_verbs
+from .verbs import add_backup, add_gc, add_verbs
 
 __all__ = ["parser"]
 
@@ -53,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     again.set_defaults(module="rebuild", function="run")
     _add_alerts(commands)
     _add_upkeep(commands)
+    add_backup(commands, _add)
     add_gc(commands, _add)
     # The process that `up` starts and supervises; typed by nobody, hence without a help line.
     folding = commands.add_parser("fold", allow_abbrev=False)

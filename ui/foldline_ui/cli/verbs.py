@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Protocol
 
-__all__ = ["Add", "add_gc", "add_verbs"]
+__all__ = ["Add", "add_backup", "add_gc", "add_verbs"]
 
 GC_DAYS_DEFAULT = 30.0  # a deleted run can be had back for a month
 
@@ -121,6 +121,27 @@ def add_gc(commands: argparse._SubParsersAction[argparse.ArgumentParser], add: A
     )
     freeing.add_argument("--dry-run", action="store_true", help="only say what would be freed")
     freeing.set_defaults(module="gc", function="run")
+
+
+def add_backup(commands: argparse._SubParsersAction[argparse.ArgumentParser], add: Add) -> None:
+    """Add the command that copies a store while it is used."""
+    copying = add(
+        commands,
+        "backup",
+        "copy a store while it is used, or what is new of it",
+        "foldline backup /backups/lab",
+    )
+    copying.add_argument("backup", metavar="FOLDER", help="where the copy is, or will be")
+    copying.add_argument(
+        "--check", action="store_true", help="copy nothing: read the copy whole, and compare"
+    )
+    copying.add_argument(
+        "--prune", action="store_true", help="free in the copy what the store has no more"
+    )
+    copying.add_argument(
+        "--tokens", action="store_true", help="copy the tokens too, hashed as they are"
+    )
+    copying.set_defaults(module="backup", function="run")
 
 
 def _days(text: str) -> float:
