@@ -207,15 +207,23 @@ class Page:
         for kind in ("mousePressed", "mouseReleased"):
             self._mouse(kind, x, y, button="left", clickCount=count)
 
-    def drag(self, selector: str, start: tuple[float, float], end: tuple[float, float]) -> None:
+    def drag(
+        self,
+        selector: str,
+        start: tuple[float, float],
+        end: tuple[float, float],
+        *,
+        button: str = "left",
+    ) -> None:
         """Drag inside an element from one part of its width and height to another."""
         x, y = self._point(selector, start)
         to_x, to_y = self._point(selector, end)
+        held = {"left": 1, "right": 2, "middle": 4}[button]
         self._mouse("mouseMoved", x, y)
-        self._mouse("mousePressed", x, y, button="left", clickCount=1)
+        self._mouse("mousePressed", x, y, button=button, clickCount=1)
         for part in (0.3, 0.7, 1.0):
-            self._mouse("mouseMoved", x + (to_x - x) * part, y + (to_y - y) * part, buttons=1)
-        self._mouse("mouseReleased", to_x, to_y, button="left", clickCount=1)
+            self._mouse("mouseMoved", x + (to_x - x) * part, y + (to_y - y) * part, buttons=held)
+        self._mouse("mouseReleased", to_x, to_y, button=button, clickCount=1)
 
     def type(self, text: str) -> None:
         """Type into whatever has the focus."""

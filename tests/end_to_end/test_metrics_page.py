@@ -61,7 +61,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(store: Path) -> Iterator[Served]:
-    """One server of that store for all tests: none of them writes to it."""
+    """One server of that store for all tests: none of them writes to its log."""
     with ExitStack() as processes:
         yield up(store, processes)
 
@@ -112,6 +112,86 @@ def test_groups_are_worked_out_over_all_members(page: Page, server: Served) -> N
     assert page.evaluate("new URLSearchParams(location.search).get('agg')") == "min,min-max"
 
 
+def words(page: Page, key: str) -> list[str]:
+    """Return what the address says by one key."""
+    found: list[str] = page.evaluate(f"new URLSearchParams(location.search).getAll('{key}')")
+    return found
+
+
+def legend(page: Page) -> list[str]:
+    """Return the names of the groups beside the charts."""
+    found: list[str] = page.evaluate(
+        "[...document.querySelectorAll('aside .row b')].map(name => name.innerText)"
+    )
+    return found
+
+
+def test_colours_go_by_several_fields_in_their_order(page: Page, server: Served) -> None:
+    """Fields are added, moved and taken away; legend, table and address follow their order."""
+    explore(page, server, color="run.hparams.optimizer")
+    page.click('[aria-label^="Color:"]')
+    page.click('button[aria-label="And seed"]')
+    page.wait_for("aside .row", "adam · 0")
+    assert words(page, "color") == ["run.hparams.optimizer", "run.hparams.seed"]
+    page.click('button[aria-label="Move seed forward"]')
+    page.wait_for("aside .row", "0 · adam")
+    assert sorted(legend(page)) == ["0 · adam", "1 · adam", "2 · sgd", "3 · sgd"]
+    page.wait_for("tr.group", "3 · sgd")
+    page.click('button[aria-label="Remove seed"]')
+    page.wait_until("document.querySelectorAll('tr.group').length === 2")
+    assert words(page, "color") == ["run.hparams.optimizer"]
+    page.press("Escape")
+    page.evaluate("history.back()")
+    page.wait_for("aside .row", "0 · adam")
+
+
+def test_charts_stand_in_rows_and_columns_and_are_kept(page: Page, server: Served) -> None:
+    """Of two fields one goes down and one across; a bookmark brings all of it back."""
+    explore(
+        page,
+        server,
+        'metric.name in ("val/loss", "train/loss")',
+        facet="metric.name",
+        stroke="none",
+    )
+    page.click('[aria-label^="Facet:"]')
+    page.click('button[aria-label="And optimizer"]')
+    page.wait_for("article h2", "val/loss · optimizer sgd")
+    page.press("Escape")
+    page.click('[aria-label="Axes and layout"]')
+    page.click('[aria-label="Charts side by side"] button:last-child')
+    places = (
+        "[...document.querySelectorAll('article')].map(card => card.style.gridArea"
+        ".replaceAll(' ', '')).join()"
+    )
+    page.wait_until(f"{places} === '1/1,1/2,2/1,2/2'")
+    page.press("Escape")
+    page.press("b")
+    page.wait_until("document.activeElement.matches('[role=dialog] input')")
+    page.evaluate("document.activeElement.select()")
+    page.type("Losses by optimizer")
+    page.press("Enter")
+    page.wait_for(".toast", "Saved as Losses by optimizer")
+    page.goto(f"{server.url}bookmarks")
+    page.click("main li a")
+    page.wait_until(f"{places} === '1/1,1/2,2/1,2/2'")
+    assert words(page, "facet") == ["metric.name", "run.hparams.optimizer"]
+
+
+def test_the_table_shows_the_params_that_were_picked(page: Page, server: Served) -> None:
+    """Params are picked for the table, and the page chooses again when it is told to."""
+    explore(page, server)
+    heads = "[...document.querySelectorAll('.pane th')].map(head => head.innerText.trim())"
+    page.wait_until(f"{heads}.includes('optimizer') && {heads}.includes('seed')")
+    page.click('[aria-label="Columns of the table"]')
+    page.click('.popover button[title="hparams.optimizer"]')
+    page.wait_until(f"!{heads}.includes('optimizer')")
+    assert words(page, "col") == ["hparams.seed"]
+    page.click('.popover button[title="chosen by the page"]')
+    page.wait_until(f"{heads}.includes('optimizer')")
+    assert words(page, "col") == []
+
+
 def test_the_address_is_the_whole_state(page: Page, server: Served) -> None:
     """A reload shows the same page, and the back button undoes a choice."""
     explore(page, server, color="run.hparams.optimizer", log="1", cols="1")
@@ -140,6 +220,16 @@ def test_zooming_ends_in_exact_points(page: Page, server: Served) -> None:
     page.wait_until(f"Number(document.querySelector('{CHART}').dataset.points) <= {exact} + 16")
     page.press("Escape")
     page.wait_until(f"document.querySelector('{CHART}').dataset.points === '{whole}'")
+
+
+def test_a_zoom_is_moved_along(page: Page, server: Served) -> None:
+    """The middle button drags what is visible sideways, as wide as it was, and pins nothing."""
+    explore(page, server, zoom="500,1000")
+    page.drag(SURFACE, (0.75, 0.5), (0.25, 0.5), button="middle")
+    page.wait_until("new URLSearchParams(location.search).get('zoom') !== '500,1000'")
+    low, high = (float(end) for end in words(page, "zoom")[0].split(","))
+    assert (round(low), round(high)) == (750, 1250)
+    assert words(page, "pin") == []
 
 
 def test_the_keyboard_reads_and_zooms_a_chart(page: Page, server: Served) -> None:
@@ -244,6 +334,22 @@ def test_what_is_on_screen_can_be_saved(page: Page, server: Served) -> None:
     assert drawing.startswith("<svg")
     assert "&lt;b&gt;run-0&lt;/b&gt;" in drawing
     assert page.evaluate("window.saved['foldline-metrics.png'].size") > 1000
+
+
+def test_groups_are_saved_with_their_members_counted(page: Page, server: Served) -> None:
+    """An export of groups has a line for each: its centre, its band, and how many stand behind."""
+    explore(page, server, color="run.hparams.optimizer", agg="mean,min-max", members="0")
+    page.wait_for("aside .row", "2 lines")
+    page.evaluate(CAPTURE)
+    page.click('[aria-label="Export"]')
+    page.click(".popover .menu button:nth-child(3)")
+    page.wait_until("'foldline-metrics.csv' in window.saved")
+    rows = page.evaluate("window.saved['foldline-metrics.csv'].text()").splitlines()
+    assert rows[0] == (
+        "run,name,metric,context,run.hparams.optimizer,step,value,min,max,smoothed,members"
+    )
+    assert rows[1] == ",adam,val/loss,,adam,0,0.5,0.25,0.75,,2"
+    assert {row.split(",")[4] for row in rows[1:]} == {"adam", "sgd"}
 
 
 def test_the_query_is_completed_while_it_is_typed(page: Page, server: Served) -> None:

@@ -220,6 +220,8 @@ export interface RunsResponse {
 export interface SeriesRequest {
   query: string;
   limit: number;
+  /** Of each run a cell is answered for each, worked out as a group by it would be. */
+  columns?: string[];
 }
 
 export interface SeriesHead extends Summary {
@@ -230,6 +232,8 @@ export interface SeriesResponse {
   series: SeriesHead[];
   /** Those that the series belong to, without their metrics. */
   runs: { [id: string]: RunHead };
+  /** Of each run one for each of the columns that were asked for. */
+  cells: { [id: string]: Json[] };
   total: number;
   watermark: number;
   warnings: string[];

@@ -94,6 +94,8 @@ function paintKey(
 export interface ExportLine {
   readonly names: readonly string[];
   readonly line: Line;
+  /** Of a group: how many members have a value at each x. Its extremes are the ends of its band. */
+  readonly counts?: Float32Array;
 }
 
 /** A field of a CSV: quoted where it has to be. */
@@ -115,16 +117,19 @@ interface ExportPoint {
   readonly min: number;
   readonly max: number;
   readonly smoothed: number | null;
+  readonly members: number | null;
 }
 
-function pointsOf({ x, y, raw, low, high }: Line, from: number, to: number): ExportPoint[] {
+function pointsOf({ line, counts }: ExportLine, from: number, to: number): ExportPoint[] {
+  const { x, y, raw, low, high } = line;
   const values = raw ?? y;
   const points: ExportPoint[] = [];
   for (let i = 0; i < x.length; i++) {
-    if (x[i]! < from || x[i]! > to) continue;
+    if (x[i]! < from || x[i]! > to || counts?.[i] === 0) continue;
     const value = values[i]!;
     const extent = { min: low?.[i] ?? value, max: high?.[i] ?? value };
-    points.push({ x: x[i]!, value, ...extent, smoothed: raw ? y[i]! : null });
+    const members = counts?.[i] ?? null;
+    points.push({ x: x[i]!, value, ...extent, smoothed: raw ? y[i]! : null, members });
   }
   return points;
 }
@@ -137,13 +142,16 @@ export function csvOf(
   from: number,
   to: number,
 ): string {
+  const grouped = lines.some(({ counts }) => counts);
   const columns = [...heads, axis, 'value', 'min', 'max', 'smoothed'];
-  const out = [columns.map(csvField).join(',')];
-  for (const { names, line } of lines) {
-    const start = names.map(csvField).join(',');
-    for (const { x, value, min, max, smoothed } of pointsOf(line, from, to)) {
+  const out = [[...columns, ...(grouped ? ['members'] : [])].map(csvField).join(',')];
+  for (const line of lines) {
+    const start = line.names.map(csvField).join(',');
+    for (const { x, value, min, max, smoothed, members } of pointsOf(line, from, to)) {
       const numbers = [value, min, max].map(shortest).join(',');
-      out.push(`${start},${x},${numbers},${smoothed === null ? '' : shortest(smoothed)}`);
+      const smooth = smoothed === null ? '' : shortest(smoothed);
+      const counted = grouped ? `,${members ?? ''}` : '';
+      out.push(`${start},${x},${numbers},${smooth}${counted}`);
     }
   }
   return `${out.join('\n')}\n`;
@@ -162,8 +170,9 @@ export function jsonOf(
   from: number,
   to: number,
 ): string {
-  const told = lines.map(({ names, line }) => {
-    const points = pointsOf(line, from, to);
+  const told = lines.map((one) => {
+    const { names, line } = one;
+    const points = pointsOf(one, from, to);
     const column = (read: (point: ExportPoint) => number) => points.map((p) => spelled(read(p)));
     return {
       ...Object.fromEntries(heads.map((head, at) => [head, names[at]])),
@@ -172,6 +181,7 @@ export function jsonOf(
       min: column(({ min }) => min),
       max: column(({ max }) => max),
       ...(line.raw ? { smoothed: column(({ smoothed }) => smoothed ?? NaN) } : {}),
+      ...(one.counts ? { members: points.map(({ members }) => members) } : {}),
     };
   });
   return `${JSON.stringify(told)}\n`;

@@ -1,6 +1,6 @@
 /** The crosshair as the arrow keys move it. */
 
-import type { Line } from './model';
+import type { Line, Range } from './model';
 import { nearestIndex, stackAt } from './nearest';
 
 /** A point of a line. */
@@ -28,11 +28,13 @@ function walk(line: Line, from: number, direction: 1 | -1, points: number): numb
   return best;
 }
 
-/** Where to start: the last value of the first line that has one. */
-export function firstPlace(lines: readonly Line[]): Place | null {
+/** Where to start: the last visible value of the first line that has one. */
+export function firstPlace(lines: readonly Line[], [from, to]: Range): Place | null {
   for (const line of lines) {
-    const index = walk(line, line.x.length, -1, 1);
-    if (index < line.x.length) return { line, index };
+    let end = line.x.length;
+    while (end > 0 && line.x[end - 1]! > to) end--;
+    const index = walk(line, end, -1, 1);
+    if (index < end && line.x[index]! >= from) return { line, index };
   }
   return null;
 }

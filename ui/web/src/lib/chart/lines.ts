@@ -90,24 +90,30 @@ export function drawLine(
 
 /** Points farther apart than this are shown as points: between them nothing was tracked. */
 const DOTTED_FROM_PX = 9;
-const DOT_RADIUS_PX = 2.2;
+export const DOT_RADIUS_PX = 2.2;
 
-/** The points of a line that is sparse on screen, so that it is seen where it was measured. */
+/** The places of a line's points where it is sparse on screen: it is seen where it was measured. */
+export function dotsOf(line: Line, map: Projection, ratio: number): [number, number][] {
+  const [from, to] = visibleSpan(scaled(line.x, map.scaleX), map);
+  const apart = map.width / Math.max(1, to - from);
+  const dots: [number, number][] = [];
+  if (line.raw || line.low || apart < DOTTED_FROM_PX * ratio) return dots;
+  for (let i = from; i <= to; i++) {
+    const at = pixelY(map, line.y[i]!);
+    if (at - at === 0) dots.push([pixelX(map, line.x[i]!), at]);
+  }
+  return dots;
+}
+
 function paintDots(
   context: CanvasRenderingContext2D,
   line: Line,
   map: Projection,
   ratio: number,
 ): void {
-  const [from, to] = visibleSpan(scaled(line.x, map.scaleX), map);
-  const apart = map.width / Math.max(1, to - from);
-  if (line.raw || line.low || apart < DOTTED_FROM_PX * ratio) return;
   context.fillStyle = line.color;
   context.beginPath();
-  for (let i = from; i <= to; i++) {
-    const at = pixelY(map, line.y[i]!);
-    if (!(at - at === 0)) continue;
-    const across = pixelX(map, line.x[i]!);
+  for (const [across, at] of dotsOf(line, map, ratio)) {
     context.moveTo(across, at);
     context.arc(across, at, DOT_RADIUS_PX * ratio, 0, Math.PI * 2);
   }

@@ -12,10 +12,10 @@ export interface Mark {
   readonly y: number;
 }
 
-const CROSS_HALF_PX = 3.5;
-const RUG_PX = 4;
-const RUG_ALPHA = 0.5;
-const CAP_RADIUS_PX = 2.6;
+export const CROSS_HALF_PX = 3.5;
+export const RUG_PX = 4;
+export const RUG_ALPHA = 0.5;
+export const CAP_RADIUS_PX = 2.6;
 
 const clean = new WeakMap<Float32Array, boolean>();
 

@@ -10,6 +10,7 @@ import { type Focused, paintFocus } from './focus';
 import { clipToPlot, drawSlice, drawStrong, type LineStyle, styleFor } from './lines';
 import type { Band, Line, OpenRange, Palette, Range } from './model';
 import { nearestIndex, nearestLine } from './nearest';
+import { isPan } from './pan';
 import { type Projection, project } from './projection';
 import { type AxisScale, LINEAR, scaleFor, type ScaleKind } from './scales';
 import { drawing } from './sched';
@@ -145,7 +146,14 @@ export class Plot implements Follower {
         y: false,
         drag: { x: true, y: true, uni: DRAG_UNI_PX, dist: DRAG_PX, setScale: false },
         // Double click is ours: the zoom belongs to the page, not to one chart.
-        bind: { dblclick: () => null },
+        bind: {
+          dblclick: () => null,
+          mousedown: (_u, target, handler) => (event) => {
+            const zooms = event.button === 0 && event.target === target && !isPan(event);
+            if (zooms) handler(event);
+            return null;
+          },
+        },
       },
       // The one dummy series gives uPlot its scales; our lines are drawn in the hook below.
       series: [{}, { paths: () => null, points: { show: false } }],

@@ -3,7 +3,10 @@
 import { axisMarks } from './axes';
 import { stretches } from './bands';
 import type { ExportKey } from './export';
-import { alphaFor, drawnArrays } from './lines';
+import { DOT_RADIUS_PX, dotsOf, drawnArrays, styleFor } from './lines';
+import {
+  CAP_RADIUS_PX, CROSS_HALF_PX, type Mark, marksOf, RUG_ALPHA, RUG_PX,
+} from './marks';
 import type { Band, Line } from './model';
 import type { PlotFrame } from './plot';
 import { pixelX, pixelY, project, type Projection } from './projection';
@@ -96,7 +99,9 @@ function chartOf({ title, frame }: SvgChart, number: number): string {
   };
   const map = project(box, frame.x, frame.y, frame.scaleX, frame.scaleY);
   const clip = `plot-${number}`;
-  const alpha = alphaFor(frame.lines.length, frame.bands.length > 0, palette.dark);
+  const { alpha, doubled, marked } = styleFor(
+    frame.lines.length, frame.bands.length > 0, 1, palette,
+  );
   return `<text x="8" y="18" font-size="13" font-weight="600" fill="${palette.text}">` +
     `${escaped(title)}</text>` +
     axes(frame, map) +
@@ -105,6 +110,8 @@ function chartOf({ title, frame }: SvgChart, number: number): string {
     `<g clip-path="url(#${clip})" fill="none" stroke-linejoin="round">` +
     frame.lines.map((line) => lineOf(line, map, alpha)).join('') +
     frame.bands.map((band) => bandOf(band, map)).join('') +
+    (doubled ? frame.lines.map((line) => dots(line, map)).join('') : '') +
+    (marked ? frame.lines.map((line) => marks(line, map, palette.bad)).join('') : '') +
     '</g>';
 }
 
@@ -147,6 +154,33 @@ function lineOf(line: Line, map: Projection, alpha: number): string {
   const width = line.strong ? 2.4 : 1;
   return (under ? stroked(pathOf(under, map), line.color, 1, alpha * RAW_SHARE, []) : '') +
     stroked(pathOf(drawnArrays(line), map), line.color, width, line.strong ? 1 : alpha, line.dash);
+}
+
+function dots(line: Line, map: Projection): string {
+  return dotsOf(line, map, 1).map(([x, y]) => circle(x, y, DOT_RADIUS_PX, line.color)).join('');
+}
+
+/** The marks of what no line can reach, as on screen. */
+function marks(line: Line, map: Projection, bad: string): string {
+  return marksOf(line, map).map((mark) => (
+    mark.kind === 'cap' ? circle(mark.x, mark.y, CAP_RADIUS_PX, bad)
+      : mark.kind === 'cross' ? stroked(crossOf(mark), line.color, 1.5, 1, [])
+        : stroked(rugOf(mark), line.color, 1, RUG_ALPHA, [])
+  )).join('');
+}
+
+function circle(x: number, y: number, radius: number, fill: string): string {
+  return `<circle cx="${short(x)}" cy="${short(y)}" r="${radius}" fill="${fill}"/>`;
+}
+
+function crossOf({ x, y }: Mark): string {
+  const [left, right] = [short(x - CROSS_HALF_PX), short(x + CROSS_HALF_PX)];
+  const [top, bottom] = [short(y - CROSS_HALF_PX), short(y + CROSS_HALF_PX)];
+  return `M${left} ${top}L${right} ${bottom}M${left} ${bottom}L${right} ${top}`;
+}
+
+function rugOf({ kind, x, y }: Mark): string {
+  return `M${short(x)} ${short(y)}v${kind === 'rug-low' ? -RUG_PX : RUG_PX}`;
 }
 
 function bandOf(band: Band, map: Projection): string {

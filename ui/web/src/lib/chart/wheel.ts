@@ -1,4 +1,4 @@
-/** The x range after a turn of the wheel, or after a key that zooms. */
+/** The x range after a turn of the wheel, a drag, or a key. */
 
 import type { Range } from './model';
 import type { ScaleKind } from './scales';
@@ -18,9 +18,24 @@ export function wheelRange(
   const unit = event.deltaMode === 0 ? 1 : LINE_UNITS;
   const sideways = event.deltaX !== 0 ? event.deltaX : event.shiftKey ? event.deltaY : 0;
   if (!sideways) return zoomed(range, center, Math.exp(event.deltaY * unit * ZOOM_PER_UNIT), scale);
+  return shifted(range, sideways * unit * ZOOM_PER_UNIT, scale);
+}
+
+/** A range moved by a share of its width. */
+export function shifted(range: Range, share: number, scale: ScaleKind): Range {
   return onScale(range, scale, ([low, high]) => {
-    const shift = sideways * unit * ZOOM_PER_UNIT * (high - low);
+    const shift = share * (high - low);
     return [low + shift, high + shift];
+  });
+}
+
+/** A range that holds `at`: itself, or as wide as it is, with `at` in its middle. */
+export function holding(range: Range, at: number, scale: ScaleKind): Range {
+  if (at >= range[0] && at <= range[1]) return range;
+  const place = isEven(range, scale) || !(at > 0) ? at : Math.log(at);
+  return onScale(range, scale, ([low, high]) => {
+    const half = (high - low) / 2;
+    return [place - half, place + half];
   });
 }
 

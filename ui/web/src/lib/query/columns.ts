@@ -21,6 +21,7 @@ export interface FoundColumn {
   source: ColumnSource;
   kind: string;
   runs: number;
+  distinct: number;
   values: { value: Json; runs: number }[];
 }
 

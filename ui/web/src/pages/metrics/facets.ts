@@ -1,17 +1,18 @@
 /** From loaded series to charts: which line goes where, in which colour and stroke. */
 
-import type { RunHead, SeriesHead } from '../../lib/api/types';
+import type { SeriesHead } from '../../lib/api/types';
 import type { Band, Line, Range } from '../../lib/chart/model';
 import { groupColor, hash32, runColor } from '../../lib/color/palettes';
 import { type CurveData, visibleArrays } from '../../lib/curves/arrays';
 import type { Spread, Spreads } from '../../lib/curves/spreads';
 import type { Theme } from '../../lib/state/theme.svelte';
-import { compareLabels, fieldTitle, fieldValue, labelOf } from './fields';
+import { fieldTitle, type KnownRun, labelOf } from './fields';
+import { keyOf, type Label, partsTitle, seriesKey, sortedLabels } from './labels';
 
-/** One series with the labels that the chips give it. */
+/** One series with the keys of its labels: see `labels`. */
 export interface Member {
   readonly head: SeriesHead;
-  readonly run: RunHead | undefined;
+  readonly run: KnownRun | undefined;
   readonly facet: string;
   readonly group: string;
   readonly stroke: string;
@@ -20,6 +21,8 @@ export interface Member {
 /** One chart. */
 export interface Facet {
   readonly key: string;
+  /** What the fields that charts go by say of this one. */
+  readonly parts: readonly string[];
   readonly title: string;
   /** The metric's name where all lines share it. */
   readonly metric: string | null;
@@ -29,6 +32,14 @@ export interface Facet {
   /** Those that are drawn: all, or those that no group's line stands for. */
   readonly lines: readonly Line[];
   readonly bands: readonly GroupBand[];
+  /** The strokes of the page by their keys, in reading order. */
+  readonly strokes: ReadonlyMap<string, Stroke>;
+}
+
+/** A way to dash lines. */
+export interface Stroke {
+  readonly title: string;
+  readonly dash: readonly number[];
 }
 
 /** One colour of the page. */
@@ -42,11 +53,12 @@ export interface Group {
 /** What decides labels, colours and arrays. */
 export interface FacetInput {
   readonly heads: readonly SeriesHead[];
-  readonly runs: Readonly<Record<string, RunHead>>;
+  readonly runs: Readonly<Record<string, KnownRun>>;
   readonly data: ReadonlyMap<number, CurveData>;
-  readonly color: string;
-  readonly facet: string;
-  readonly stroke: string;
+  /** The fields that each role goes by, the first one first; none switches a role off. */
+  readonly color: readonly string[];
+  readonly facet: readonly string[];
+  readonly stroke: readonly string[];
   /** The groups as the server worked them out; null where no groups are asked for. */
   readonly spreads: Spreads | null;
   /** Below the groups their members are drawn. */
@@ -71,15 +83,12 @@ export interface GroupBand extends Band {
   readonly spread: Spread;
 }
 
-/** Solid, dashed, dotted, dash-dot: four that the eye tells apart at one pixel. */
-const STROKES: readonly (readonly number[])[] = [[], [6, 3], [2, 3], [9, 3, 2, 3]];
+/** Solid, dashed, dotted and mixtures: six that the eye tells apart at one pixel. */
+const STROKES: readonly (readonly number[])[] = [
+  [], [6, 3], [2, 3], [9, 3, 2, 3], [15, 4], [9, 3, 2, 3, 2, 3],
+];
 /** More charts than this on one page cannot be read, and each costs a canvas. */
 export const FACETS_MAX = 60;
-
-/** A run's name as people know it. */
-export function runName(run: RunHead | undefined, id: string): string {
-  return run?.name || id;
-}
 
 /** The members of the page, each with its labels. */
 export function membersOf(input: FacetInput): Member[] {
@@ -88,9 +97,9 @@ export function membersOf(input: FacetInput): Member[] {
     return {
       head,
       run,
-      facet: labelOf(fieldValue(input.facet, head, run)),
-      group: labelOf(fieldValue(input.color, head, run)),
-      stroke: labelOf(fieldValue(input.stroke, head, run)),
+      facet: seriesKey(input.facet, head, run),
+      group: seriesKey(input.color, head, run),
+      stroke: seriesKey(input.stroke, head, run),
     };
   });
 }
@@ -101,20 +110,14 @@ function isHidden(group: string, input: FacetInput): boolean {
 
 /** All groups in reading order, hidden ones too: who hides one must be able to bring it back. */
 export function groupsOf(members: readonly Member[], input: FacetInput): Group[] {
-  const byRun = input.color === 'run';
-  const titles = new Map<string, string>();
-  for (const member of members) {
-    titles.set(member.group, byRun ? runName(member.run, member.group) : member.group);
-  }
-  const labels = [...titles.keys()].sort((a, b) =>
-    byRun ? compareLabels(titles.get(a)!, titles.get(b)!) : compareLabels(a, b),
-  );
-  return labels.map((label, index) => ({
-    label,
-    title: titles.get(label)! || 'all',
-    color: input.paint.get(label) ??
-      (byRun ? runColor(label, input.theme) : groupColor(index, labels.length, input.theme)),
-    hidden: isHidden(label, input),
+  const byRun = input.color.length === 1 && input.color[0] === 'run';
+  const labels = sortedLabels(members.map(({ group }) => group), input.color, input.runs);
+  return labels.map(({ key, parts }, index) => ({
+    label: key,
+    title: partsTitle(parts) || 'all',
+    color: input.paint.get(key) ??
+      (byRun ? runColor(key, input.theme) : groupColor(index, labels.length, input.theme)),
+    hidden: isHidden(key, input),
   }));
 }
 
@@ -150,82 +153,97 @@ export function facetsOf(
   groups: readonly Group[],
   input: FacetInput,
 ): Facets {
-  const colors = new Map(groups.map((group) => [group.label, group.color]));
-  const strokes = [...new Set(members.map((member) => member.stroke))].sort(compareLabels);
-  const dashes = new Map(strokes.map((label, index) => [label, STROKES[index % STROKES.length]!]));
-  const bands = bandsOf(input, colors, dashes);
+  const byLabel = new Map(groups.map((group) => [group.label, group]));
+  const strokes = strokesOf(members, input);
+  const bands = bandsOf(input, byLabel, strokes);
   const sorted = new Map<string, Member[]>();
   for (const member of members) {
     const list = sorted.get(member.facet);
     if (list) list.push(member);
     else sorted.set(member.facet, [member]);
   }
-  const keys = [...sorted.keys()].sort(compareLabels);
-  const shown = keys.slice(0, FACETS_MAX).map((key): Facet => {
+  const labels = sortedLabels(sorted.keys(), input.facet, input.runs);
+  const shown = labels.slice(0, FACETS_MAX).map(({ key, parts }): Facet => {
     const all = sorted.get(key)!;
     const names = new Set(all.map((member) => member.head.name));
     const own = bands.get(key) ?? [];
-    const banded = new Set(own.map((band) => `${band.group} ${band.stroke}`));
+    const banded = new Set(own.map(({ group, stroke }) => keyOf([group, stroke])));
     const shown = all.flatMap((member): { line: Line; replaced: boolean }[] => {
       const data = input.data.get(member.head.series);
       if (!data || isHidden(member.group, input)) return [];
       if (input.hiddenRuns.has(member.head.run)) return [];
-      const inBand = !input.members && banded.has(`${member.group} ${member.stroke}`);
-      const dash = dashes.get(member.stroke) ?? [];
-      const line = lineOf(member, data, input, colors.get(member.group)!, dash);
+      const inBand = !input.members && banded.has(keyOf([member.group, member.stroke]));
+      const dash = strokes.get(member.stroke)?.dash ?? [];
+      const line = lineOf(member, data, input, byLabel.get(member.group)!.color, dash);
       return [{ line, replaced: inBand && member.head.run !== input.baseline }];
     });
     const drawn = shown.filter(({ replaced }) => !replaced);
     return {
       key,
-      title: facetTitle(key, all, input),
+      parts,
+      title: facetTitle(parts, input.facet),
       metric: names.size === 1 ? all[0]!.head.name : null,
       members: all,
       all: shown.map(({ line }) => line),
       lines: drawn.map(({ line }) => line),
       bands: own,
+      strokes,
     };
   });
-  return { shown, total: keys.length };
+  return { shown, total: labels.length };
 }
 
-function facetTitle(key: string, members: readonly Member[], input: FacetInput): string {
-  if (input.facet === 'none') return 'All series';
-  if (input.facet === 'run') return runName(members[0]?.run, key);
-  const bare = input.facet === 'metric.name' || input.facet === 'run.experiment';
-  return bare || key.length > 12 ? key : `${fieldTitle(input.facet)} ${key}`;
+function strokesOf(members: readonly Member[], input: FacetInput): Map<string, Stroke> {
+  const labels = sortedLabels(members.map(({ stroke }) => stroke), input.stroke, input.runs);
+  return new Map(labels.map(({ key, parts }, index) => (
+    [key, { title: partsTitle(parts), dash: STROKES[index % STROKES.length]! }]
+  )));
+}
+
+/** Fields whose values say by themselves what they are. */
+const PLAIN = new Set(['run', 'run.name', 'run.experiment', 'metric.name']);
+/** A value this long is no number: it says enough without the name of its field. */
+const TELLING_CHARS = 12;
+
+function facetTitle(parts: Label['parts'], fields: readonly string[]): string {
+  if (!fields.length) return 'All series';
+  return partsTitle(parts.map((part, at) => {
+    const field = fields[at]!;
+    return PLAIN.has(field) || part.length > TELLING_CHARS ? part : `${fieldTitle(field)} ${part}`;
+  }));
 }
 
 /** The fields that tell charts, colours and strokes apart, each once: what the server groups by. */
 export function groupFields(input: Pick<FacetInput, 'facet' | 'color' | 'stroke'>): string[] {
-  return [...new Set([input.facet, input.color, input.stroke])].filter((path) => path !== 'none');
+  return [...new Set([...input.facet, ...input.color, ...input.stroke])];
 }
 
 /** The server's groups by chart. One of a single member is that line, and needs no band. */
 function bandsOf(
   input: FacetInput,
-  colors: ReadonlyMap<string, string>,
-  dashes: ReadonlyMap<string, readonly number[]>,
+  groups: ReadonlyMap<string, Group>,
+  strokes: ReadonlyMap<string, Stroke>,
 ): Map<string, GroupBand[]> {
   const found = new Map<string, GroupBand[]>();
   if (!input.spreads) return found;
-  const fields = groupFields(input);
-  const labelAt = (spread: Spread, path: string): string =>
-    path === 'none' ? '' : labelOf(spread.by[fields.indexOf(path)]);
+  const all = groupFields(input);
+  const keyBy = (spread: Spread, fields: readonly string[]): string =>
+    keyOf(fields.map((path) => labelOf(spread.by[all.indexOf(path)])));
   for (const spread of input.spreads.groups) {
-    const group = labelAt(spread, input.color);
-    const stroke = labelAt(spread, input.stroke);
-    const facet = labelAt(spread, input.facet);
-    const color = colors.get(group);
-    if (spread.members < 2 || color === undefined || isHidden(group, input)) continue;
+    const group = groups.get(keyBy(spread, input.color));
+    if (spread.members < 2 || !group || group.hidden) continue;
+    const stroke = keyBy(spread, input.stroke);
+    const facet = keyBy(spread, input.facet);
     const list = found.get(facet) ?? [];
     found.set(facet, list);
-    const dash = dashes.get(stroke) ?? [];
+    const { title, dash } = strokes.get(stroke) ?? { title: '', dash: [] };
+    const { color } = group;
     const { x, mid, low, high } = spread;
     list.push({
-      label: group, group, stroke, spread, x, mid, low, high, color, dash,
+      label: partsTitle([group.title, title].filter(Boolean)),
+      group: group.label, stroke, spread, x, mid, low, high, color, dash,
       line: {
-        id: -1 - hash32(`${facet} ${group} ${stroke}`), key: GROUP_KEY + group,
+        id: -1 - hash32(keyOf([facet, group.label, stroke])), key: GROUP_KEY + group.label,
         x, y: mid, low: null, high: null, raw: null, color, dash, broken: false,
       },
     });

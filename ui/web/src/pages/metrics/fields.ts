@@ -2,6 +2,7 @@
 
 import type { Json, RunHead, SeriesHead } from '../../lib/api/types';
 import { formatSetting } from '../../lib/format/number';
+import type { FoundColumn } from '../../lib/query/columns';
 import { literal } from '../../lib/query/literal';
 
 /** One field that the loaded series could be told apart by. */
@@ -10,8 +11,13 @@ export interface FieldChoice {
   readonly path: string;
   /** What a chip says: lr. */
   readonly title: string;
-  readonly kind: 'run' | 'param' | 'metric';
+  readonly kind: 'run' | 'param' | 'metric' | 'result';
   readonly distinct: number;
+}
+
+/** A run, and cells of it that were asked for beside its params, by their paths. */
+export interface KnownRun extends RunHead {
+  readonly cells?: Readonly<Record<string, Json>>;
 }
 
 const CONTEXT = 'metric.context.';
@@ -38,24 +44,61 @@ export function paramAt(params: { [key: string]: Json }, path: string): Json | u
 export function fieldValue(
   path: string,
   head: SeriesHead,
-  run: RunHead | undefined,
+  run: KnownRun | undefined,
 ): Json | undefined {
-  if (path === 'none') return '';
   if (path === 'run') return head.run;
   if (path === 'metric.name') return head.name;
   if (path.startsWith(CONTEXT)) return head.context[path.slice(CONTEXT.length)];
-  if (!run) return undefined;
-  if (path === 'run.experiment') return run.experiment;
-  if (path === 'run.status') return run.status;
-  if (path === 'run.name') return run.name;
-  return paramAt(run.params, path.slice('run.'.length));
+  return settingAt(run, path.slice('run.'.length));
 }
 
+/** What stands at a path below `run`: a field, a cell that was asked for, or a param. */
+export function settingAt(run: KnownRun | undefined, path: string): Json | undefined {
+  if (!run) return undefined;
+  if (path === 'experiment' || path === 'status' || path === 'name') return run[path];
+  const cell = run.cells?.[`run.${path}`];
+  return cell === undefined ? paramAt(run.params, path) : (cell ?? undefined);
+}
+
+/** First words of a path that mean something else than a param, or may do so. */
+const ASKED = new Set([
+  'alerts', 'archived', 'artifacts', 'created_at', 'deleted', 'description', 'duration', 'ended_at',
+  'error', 'git', 'group', 'host', 'job_type', 'notes', 'parent', 'project', 'summary', 'tags',
+  'user',
+]);
+
+/** Of some fields those whose values have to be asked for: they are not among the params. */
+export function askedFields(
+  fields: readonly string[],
+  params: ReadonlyMap<string, number>,
+): string[] {
+  return fields.filter((field) => {
+    if (!field.startsWith('run.') || RUN_FIELDS.has(field.slice('run.'.length))) return false;
+    const path = field.slice('run.'.length);
+    return ASKED.has(path.split('.')[0]!) || !params.has(path);
+  });
+}
+
+/** Fields of every run, or with a value of its own for each: nothing goes by them. */
+const NEVER = new Set(['id', 'name', 'experiment', 'status', 'deleted', 'description', 'notes']);
+
+/** What the server knows of runs beyond their params, as fields to go by. */
+export function foundFields(
+  found: readonly Pick<FoundColumn, 'column' | 'source' | 'kind' | 'distinct'>[],
+): FieldChoice[] {
+  return found.flatMap(({ column, source, kind, distinct }): FieldChoice[] => {
+    const word = PATH.test(column) ? column.slice('run.'.length) : '';
+    if (!word || NEVER.has(word) || kind === 'time' || word === 'duration') return [];
+    const of = source === 'summary' ? 'result' as const : 'run' as const;
+    return [{ path: column, title: fieldTitle(column), kind: of, distinct }];
+  });
+}
+
+const PATH = /^run(\.[\p{L}_][\p{L}\p{N}_]*)+$/u;
 const WORD = /^[\p{L}_][\p{L}\p{N}_]*$/u;
 
-/** A field the way the query language spells it; null where it is none. */
-export function fieldExpression(path: string): string | null {
-  if (path === 'none') return null;
+/** A field the way the query language spells it. */
+export function fieldExpression(path: string): string {
   if (path === 'run') return 'run.id';
   const [root = '', ...keys] = path.split('.');
   if (keys.every((key) => WORD.test(key))) return path;
@@ -73,7 +116,6 @@ const VAGUE = new Set(['name', 'type', 'id', 'kind', 'value', 'version']);
 
 /** What a chip or a column head says for a field. */
 export function fieldTitle(path: string): string {
-  if (path === 'none') return 'none';
   if (path === 'metric.name') return 'metric';
   const parts = path.split('.');
   const last = parts.at(-1)!;
@@ -94,7 +136,7 @@ export function compareLabels(a: string, b: string): number {
 function collectParams(
   params: { [key: string]: Json },
   prefix: string,
-  into: Map<string, Set<string>>,
+  into: Map<string, Set<Json>>,
 ): void {
   for (const [key, value] of Object.entries(params)) {
     const path = prefix ? `${prefix}.${key}` : key;
@@ -102,29 +144,31 @@ function collectParams(
       collectParams(value, path, into);
       continue;
     }
+    const plain = Array.isArray(value) ? JSON.stringify(value) : value;
     const seen = into.get(path);
-    if (seen) seen.add(labelOf(value));
-    else into.set(path, new Set([labelOf(value)]));
+    if (seen) seen.add(plain);
+    else into.set(path, new Set([plain]));
   }
 }
 
 /** Every parameter path of these runs with the number of its distinct values. */
 export function paramPaths(runs: readonly RunHead[]): Map<string, number> {
-  const seen = new Map<string, Set<string>>();
+  const seen = new Map<string, Set<Json>>();
   for (const run of runs) collectParams(run.params, '', seen);
   return new Map([...seen].map(([path, values]) => [path, values.size]));
 }
 
-/** The fields to offer: the fixed ones, each context key, then parameters that vary first. */
+/** The fields to offer: the fixed ones, others, each context key, parameters that vary first. */
 export function fieldChoices(
   heads: readonly SeriesHead[],
   runs: Readonly<Record<string, RunHead>>,
+  params: ReadonlyMap<string, number>,
+  others: readonly FieldChoice[] = [],
 ): FieldChoice[] {
-  const list = Object.values(runs);
   const count = (path: string): number =>
     new Set(heads.map((head) => labelOf(fieldValue(path, head, runs[head.run])))).size;
   const fixed: FieldChoice[] = [
-    { path: 'run', title: 'run', kind: 'run', distinct: list.length },
+    { path: 'run', title: 'run', kind: 'run', distinct: Object.keys(runs).length },
     { path: 'metric.name', title: 'metric', kind: 'metric', distinct: count('metric.name') },
     { path: 'run.experiment', title: 'experiment', kind: 'run', distinct: count('run.experiment') },
     { path: 'run.status', title: 'status', kind: 'run', distinct: count('run.status') },
@@ -134,25 +178,31 @@ export function fieldChoices(
     const path = CONTEXT + key;
     return { path, title: key, kind: 'metric', distinct: count(path) };
   });
-  const params = [...paramPaths(list)]
+  const titles = new Set<string>();
+  const twice = new Set([...params.keys()].map(fieldTitle).filter(
+    (title) => titles.size === titles.add(title).size,
+  ));
+  const listed = [...params]
     .filter(([path]) => !RUN_FIELDS.has(path))
-    .map(([path, distinct]): FieldChoice => (
-      { path: `run.${path}`, title: fieldTitle(path), kind: 'param', distinct }
-    ))
+    .map(([path, distinct]): FieldChoice => {
+      // Where two paths end alike, the whole of them tells them apart.
+      const title = twice.has(fieldTitle(path)) ? path : fieldTitle(path);
+      return { path: `run.${path}`, title, kind: 'param', distinct };
+    })
     .sort((a, b) => Number(b.distinct > 1) - Number(a.distinct > 1) ||
       a.path.localeCompare(b.path, 'en'));
-  return [...fixed, ...contexts, ...params];
+  return [...fixed, ...others, ...contexts, ...listed];
 }
 
 /**
- * The field that strokes go by when nobody chose one: the first context key with two or more
- * values that nothing else tells apart, so that train and val of one run are told apart. "none"
+ * The fields that strokes go by when nobody chose any: the first context key with two or more
+ * values that nothing else tells apart, so that train and val of one run are told apart; none
  * when there is no such key. `taken` are the fields that colour and facet go by.
  */
 export function automaticStroke(
   heads: readonly SeriesHead[],
   taken: readonly string[] = [],
-): string {
+): string[] {
   const values = new Map<string, Set<string>>();
   for (const head of heads) {
     for (const [key, value] of Object.entries(head.context)) {
@@ -163,5 +213,5 @@ export function automaticStroke(
   const found = [...values]
     .sort(([a], [b]) => a.localeCompare(b))
     .find(([key, set]) => set.size > 1 && !taken.includes(CONTEXT + key));
-  return found ? CONTEXT + found[0] : 'none';
+  return found ? [CONTEXT + found[0]] : [];
 }

@@ -6,6 +6,7 @@ import { fromPositive, fromZero, xExtent } from '../../lib/chart/extent';
 import type { Line, Range } from '../../lib/chart/model';
 import type { TipText } from '../../lib/chart/tip';
 import type { CurveData } from '../../lib/curves/arrays';
+import { type CellsAsked, readCells, type RunCells } from '../../lib/curves/cells';
 import { type ExpressionCurve, type ExpressionsAsked, readExpressions }
   from '../../lib/curves/expressions';
 import { CurveLoader } from '../../lib/curves/loader.svelte';
@@ -20,13 +21,18 @@ import { settings } from '../../lib/state/settings.svelte';
 import { theme } from '../../lib/state/theme.svelte';
 import { describePoint } from './tips';
 import { expressionData, expressionHeads } from './expressed';
-import { type FacetInput, facetsOf, groupFields, groupsOf, type Member, membersOf } from './facets';
-import { automaticStroke, fieldChoices, fieldExpression } from './fields';
+import {
+  type FacetInput, facetsOf, GROUP_KEY, groupFields, groupsOf, type Member, membersOf,
+} from './facets';
+import {
+  askedFields, automaticStroke, type FieldChoice, fieldChoices, fieldExpression, foundFields,
+  type KnownRun, paramPaths,
+} from './fields';
 import { rankGroups } from './rank';
-import { paramColumns, runRows } from './rows';
+import { paramColumns, type RunRow, runRows } from './rows';
 import { type MetricName, metricNames } from './suggest';
 import {
-  bandOf, COLUMNS_MAX, type MetricsView, PINS_MAX, readView, writeView,
+  bandOf, type MetricsView, PINS_MAX, readView, writeView,
 } from './view';
 
 /** Series shown at most; the page says "n of m" when a query picks more. */
@@ -42,12 +48,15 @@ const AIM_MS = 80;
 const RANKED_MAX = 12;
 /** Metrics offered: a longer list is no list. */
 const METRICS_MAX = 2_000;
+/** Fields and results offered beside the params of the runs that are loaded. */
+const FIELDS_FOUND_MAX = 200;
 /** The narrowest part of the x domain that a wheel may reach. */
 const ZOOM_LEAST_SHARE = 1e-7;
 
 export class MetricsPage {
   readonly loader = new CurveLoader();
   readonly spreads = new RangedAnswer<SpreadsAsked, Spreads>(readSpreads);
+  readonly cells = new RangedAnswer<CellsAsked, RunCells>(readCells);
   readonly expressed = new RangedAnswer<ExpressionsAsked, ExpressionCurve[]>(readExpressions);
   readonly crosshair = new Crosshair();
 
@@ -58,6 +67,8 @@ export class MetricsPage {
   /** Key of the chart that table and groups read from. */
   activeKey = $state<string | null>(null);
   metrics = $state.raw<readonly MetricName[]>([]);
+  /** Fields and results of the store's runs. */
+  #otherFields = $state.raw<readonly FieldChoice[]>([]);
   runsTotal = $state<number | null>(null);
   #wheelZoom = $state.raw<Range | null | undefined>(undefined);
   #wheelTimer: ReturnType<typeof setTimeout> | undefined;
@@ -68,10 +79,9 @@ export class MetricsPage {
   readonly zoom: Range | null = $derived(
     this.#wheelZoom === undefined ? this.view.zoom : this.#wheelZoom,
   );
-  readonly stroke: string = $derived(
-    this.view.stroke === 'auto'
-      ? automaticStroke(this.loader.heads, [this.view.color, this.view.facet])
-      : this.view.stroke,
+  readonly stroke: readonly string[] = $derived(
+    this.view.stroke ??
+      automaticStroke(this.loader.heads, [...this.view.color, ...this.view.facet]),
   );
   /** Series, and expressions as if they were series. */
   readonly #heads: readonly SeriesHead[] = $derived(
@@ -86,10 +96,11 @@ export class MetricsPage {
   );
   readonly #hiddenRuns = $derived(new Set(this.view.hiddenRuns));
   readonly #hiddenGroups = $derived(new Set(this.view.hiddenGroups));
-  readonly #by: string[] = $derived(
-    groupFields({ facet: this.view.facet, color: this.view.color, stroke: this.stroke })
-      .flatMap((path) => fieldExpression(path) ?? []),
+  /** What colour, facet and stroke go by. */
+  readonly fieldsUsed: string[] = $derived(
+    groupFields({ facet: this.view.facet, color: this.view.color, stroke: this.stroke }),
   );
+  readonly #by: string[] = $derived(this.fieldsUsed.map(fieldExpression));
   /** The groups on screen: those of another grouping than this one would be misread. */
   readonly #spreads: Spreads | null = $derived.by(() => {
     const { value } = this.spreads;
@@ -97,9 +108,26 @@ export class MetricsPage {
     const fits = asked?.by.join() === this.#by.join() && asked.axis === this.loader.axis;
     return fits ? value : null;
   });
+  readonly #paramPaths = $derived(paramPaths(Object.values(this.loader.runs)));
+  readonly #cellFields: readonly string[] = $derived(askedFields(
+    [...this.fieldsUsed, ...(this.view.shown ?? []).map((path) => `run.${path}`)],
+    this.#paramPaths,
+  ));
+  /** The runs with the cells that were asked for beside their params. */
+  readonly #runs: Readonly<Record<string, KnownRun>> = $derived.by(() => {
+    const [runs, found] = [this.loader.runs, this.cells.whole];
+    if (!found) return runs;
+    const places = this.#cellFields
+      .map((path) => [path, found.columns.indexOf(fieldExpression(path))] as const)
+      .filter(([, at]) => at >= 0);
+    return Object.fromEntries(Object.entries(runs).map(([id, run]) => {
+      const cells = places.map(([path, at]) => [path, found.runs[id]?.[at] ?? null]);
+      return [id, { ...run, cells: Object.fromEntries(cells) }];
+    }));
+  });
   readonly #input: FacetInput = $derived({
     heads: this.#heads,
-    runs: this.loader.runs,
+    runs: this.#runs,
     data: this.#data,
     color: this.view.color,
     facet: this.view.facet,
@@ -114,7 +142,9 @@ export class MetricsPage {
     baseline: this.view.baseline,
     theme: theme.current,
   });
-  readonly fields = $derived(fieldChoices(this.loader.heads, this.loader.runs));
+  readonly fields = $derived(
+    fieldChoices(this.loader.heads, this.#runs, this.#paramPaths, this.#otherFields),
+  );
   readonly #members: Member[] = $derived(membersOf(this.#input));
   readonly groups = $derived(groupsOf(this.#members, this.#input));
   readonly domain: Range | null = $derived.by(() => {
@@ -144,19 +174,24 @@ export class MetricsPage {
   readonly rows = $derived(
     runRows(this.facets, this.active, this.groups, this.#hiddenRuns, this.view.baseline),
   );
+  readonly runCount: number = $derived(new Set(this.rows.map(({ id }) => id)).size);
   readonly params = $derived(
-    paramColumns(
-      Object.values(this.loader.runs), [this.view.color, this.view.facet, this.stroke],
-    ),
+    this.view.shown ?? paramColumns(this.#paramPaths, this.fieldsUsed),
   );
   /** Grouped rows make sense where a group can hold several runs. */
   readonly grouped: boolean = $derived(
-    this.view.color.startsWith('run.') && this.view.color !== 'run.name',
-  );
-  readonly focusedGroup: string | null = $derived(
-    this.#members.find((member) => member.head.run === this.aim?.run)?.group ?? null,
+    this.view.color.length > 0 &&
+      !this.view.color.some((path) => path === 'run' || path === 'run.name'),
   );
   readonly #byId = $derived(new Map(this.#members.map((member) => [member.head.series, member])));
+  readonly focusedGroup: string | null = $derived.by(() => {
+    const { aim } = this;
+    if (!aim) return null;
+    if (aim.run.startsWith(GROUP_KEY)) return aim.run.slice(GROUP_KEY.length);
+    const member = this.#byId.get(aim.series ?? NaN) ??
+      this.#members.find(({ head }) => head.run === aim.run);
+    return member?.group ?? null;
+  });
   readonly #bandKeys = $derived(new Map(
     this.facets.flatMap((facet) => facet.bands.map(({ line }) => [line.id, line.key] as const)),
   ));
@@ -191,6 +226,7 @@ export class MetricsPage {
       clearTimeout(this.#wheelTimer);
       clearTimeout(this.#aimTimer);
       this.spreads.stop();
+      this.cells.stop();
       this.expressed.stop();
       for (const off of offs) off();
     };
@@ -212,11 +248,15 @@ export class MetricsPage {
     this.hairX = this.#nextAim.x;
   }
 
-  /** Read which metrics there are. */
+  /** Read which metrics and fields there are. */
   async readMetrics(): Promise<void> {
     try {
-      const found = await findColumns({ sources: ['metric'], values: 0, limit: METRICS_MAX });
+      const [found, others] = await Promise.all([
+        findColumns({ sources: ['metric'], values: 0, limit: METRICS_MAX }),
+        findColumns({ sources: ['field', 'summary'], values: 0, limit: FIELDS_FOUND_MAX }),
+      ]);
       this.metrics = metricNames(found.columns);
+      this.#otherFields = foundFields(others.columns);
       this.runsTotal = found.runs;
     } catch {
       // The list of metrics is missing then; what is wrong is said where the charts would be.
@@ -235,7 +275,8 @@ export class MetricsPage {
 
   // Two charts stand side by side most often.
   readonly #points: number = $derived.by(() => {
-    const wanted = this.canvasPx / Math.min(2, this.view.columns || COLUMNS_MAX);
+    const { columns } = this.view;
+    const wanted = this.canvasPx / (columns === 1 ? 1 : 2);
     let points = POINTS_LEAST;
     while (points < wanted && points < POINTS_MOST) points *= 2;
     return points;
@@ -258,6 +299,8 @@ export class MetricsPage {
         }
         : null,
     );
+    const columns = this.#cellFields.map(fieldExpression);
+    this.cells.ask(ready && columns.length ? { query, limit: SERIES_MAX, columns } : null);
     this.expressed.ask(
       ready && expressions.length
         ? { ids: heads.map((head) => head.series), expressions, ...look }
@@ -314,8 +357,11 @@ export class MetricsPage {
     if (!this.domain) return null;
     const [low, high] = this.domain;
     const least = (high - low) * ZOOM_LEAST_SHARE;
-    const from = Math.max(low, Math.min(x[0], high - least));
-    const to = Math.min(high, Math.max(x[1], from + least));
+    // What was moved beyond an end stays as wide as it was; among logarithms it is cut off.
+    const over = this.view.scaleX === 'log'
+      ? 0 : Math.max(0, low - x[0]) - Math.max(0, x[1] - high);
+    const from = Math.max(low, Math.min(x[0] + over, high - least));
+    const to = Math.min(high, Math.max(x[1] + over, from + least));
     return from <= low && to >= high ? null : [from, to];
   }
 
@@ -369,17 +415,23 @@ export class MetricsPage {
     this.update({ paint });
   }
 
-  /** Point at a run from outside the charts. */
-  point(run: string | null): void {
-    this.crosshair.set(run === null ? null : { run, series: null, x: null, source: null }, null);
+  /** Point at a row's run, or at the one line of it where its lines are of several groups. */
+  point(row: RunRow | null): void {
+    const split = this.view.color.some((path) => path.startsWith('metric.'));
+    const series = row && split ? (row.head?.series ?? null) : null;
+    this.crosshair.set(row && { run: row.id, series, x: null, source: null }, null);
+  }
+
+  /** A group is pointed at through the first of its rows that is shown. */
+  pointGroup(label: string | null): void {
+    this.point(this.rows.find(({ group, line }) => group.label === label && line) ?? null);
   }
 
   /** What the card beside a point says. */
   describe = (line: Line, index: number): TipText => {
-    const chips = [this.view.color, this.view.facet, this.stroke];
     return describePoint(line, index, {
       facets: this.facets, member: this.#byId.get(line.id), axis: this.loader.axis,
-      chips, params: this.params, baseline: this.view.baseline,
+      chips: this.fieldsUsed, params: this.params, baseline: this.view.baseline,
     });
   };
 }

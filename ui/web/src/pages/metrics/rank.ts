@@ -2,8 +2,7 @@
 
 import type { Line } from '../../lib/chart/model';
 import { nearestIndex, valueAt } from '../../lib/chart/nearest';
-import type { Facet, Group, GroupBand } from './facets';
-import { compareLabels } from './fields';
+import type { Facet, Group, GroupBand, Stroke } from './facets';
 import { meanOf } from './mean';
 
 /** One group under the crosshair. */
@@ -21,11 +20,14 @@ export interface GroupRank {
   readonly strokes: readonly StrokeCentre[];
 }
 
-export interface StrokeCentre {
-  readonly label: string;
+interface Centre {
   readonly centre: number;
   readonly low: number;
   readonly high: number;
+}
+
+export interface StrokeCentre extends Centre, Stroke {
+  readonly key: string;
 }
 
 /**
@@ -45,14 +47,14 @@ export function isHeldBack(stroke: string): boolean {
 }
 
 /** A band's centre and edges at x; at its last bucket with any value where no crosshair stands. */
-export function bandAt(band: GroupBand, x: number | null): Omit<StrokeCentre, 'label'> {
+export function bandAt(band: GroupBand, x: number | null): Centre {
   const { x: xs, mid, low, high } = band;
   let at = x === null ? mid.length - 1 : nearestIndex(xs, x);
   while (x === null && at > 0 && Number.isNaN(mid[at])) at--;
   return { centre: mid[at] ?? NaN, low: low[at] ?? NaN, high: high[at] ?? NaN };
 }
 
-function meanOfLines(values: readonly number[]): Omit<StrokeCentre, 'label'> {
+function meanOfLines(values: readonly number[]): Centre {
   const { mean, std } = meanOf(values);
   return { centre: mean, low: mean - std, high: mean + std };
 }
@@ -61,14 +63,15 @@ function meanOfLines(values: readonly number[]): Omit<StrokeCentre, 'label'> {
 function strokesOf(
   bands: readonly GroupBand[],
   values: ReadonlyMap<string, readonly number[]>,
+  known: Facet['strokes'],
   x: number | null,
 ): StrokeCentre[] {
-  const labels = [...new Set([...bands.map((band) => band.stroke), ...values.keys()])].sort(
-    (a, b) => Number(isHeldBack(b)) - Number(isHeldBack(a)) || compareLabels(a, b),
-  );
-  return labels.map((label) => {
-    const band = bands.find((one) => one.stroke === label);
-    return { label, ...(band ? bandAt(band, x) : meanOfLines(values.get(label) ?? [])) };
+  const own = [...known]
+    .filter(([key]) => values.has(key) || bands.some(({ stroke }) => stroke === key))
+    .sort(([, a], [, b]) => Number(isHeldBack(b.title)) - Number(isHeldBack(a.title)));
+  return own.map(([key, stroke]) => {
+    const band = bands.find((one) => one.stroke === key);
+    return { key, ...stroke, ...(band ? bandAt(band, x) : meanOfLines(values.get(key) ?? [])) };
   });
 }
 
@@ -99,7 +102,9 @@ export function rankGroups(
     const count = counts.get(group.label);
     if (!count) return [];
     const bands = facet.bands.filter((band) => band.group === group.label);
-    const strokes = strokesOf(bands, values.get(group.label) ?? new Map(), x);
+    const strokes = strokesOf(
+      bands, values.get(group.label) ?? new Map(), facet.strokes, x,
+    );
     const { centre, low, high } = strokes[0] ?? meanOfLines([]);
     const members = bands.reduce((sum, band) => sum + band.spread.members, 0);
     const runs = members > count.lines ? null : count.runs.size;

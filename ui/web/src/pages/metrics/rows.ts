@@ -1,21 +1,26 @@
 /** The rows of the table below the charts: runs, in their groups, sorted. */
 
-import type { Json, RunHead, SeriesHead } from '../../lib/api/types';
+import type { Json, SeriesHead } from '../../lib/api/types';
 import type { Line } from '../../lib/chart/model';
 import { wireValue } from '../../lib/curves/arrays';
 import { baselineLine } from './tips';
-import { type Facet, type Group, type Member, runName } from './facets';
-import { compareLabels, labelOf, paramAt, paramPaths } from './fields';
+import type { Facet, Group, Member } from './facets';
+import { compareLabels, type KnownRun, labelOf, settingAt } from './fields';
+import { runName } from './labels';
 import { isHeldBack, readAt } from './rank';
 import type { TableSort } from './view';
 
-/** One run in the table, with the series that it is read from. */
+/** One run of a group in the table, with the series that it is read from. */
 export interface RunRow {
   readonly kind: 'run';
+  /** Its own among all rows. */
+  readonly key: string;
+  /** The run's. */
   readonly id: string;
   readonly name: string;
-  readonly run: RunHead | undefined;
-  readonly head: SeriesHead;
+  readonly run: KnownRun | undefined;
+  /** Null where the run has no series of the metric that the table is about. */
+  readonly head: SeriesHead | null;
   readonly line: Line | undefined;
   /** The baseline's line beside it; undefined for the baseline itself, and where there is none. */
   readonly base: Line | undefined;
@@ -36,13 +41,18 @@ export type TableRow = RunRow | GroupRow;
 /** Columns of parameters: the chips' own first, then those that vary. */
 const PARAM_COLUMNS_MAX = 5;
 
-/** Which parameters the table shows. `used` are the paths that the chips go by. */
-export function paramColumns(runs: readonly RunHead[], used: readonly string[]): string[] {
-  const known = paramPaths(runs);
+/** Fields of a run that every table has a column for, or none. */
+const HAVE_COLUMNS = new Set(['name', 'status', 'duration', 'tags', 'experiment']);
+
+/** Which of the parameters the table shows. `used` are the paths that the chips go by. */
+export function paramColumns(
+  known: ReadonlyMap<string, number>,
+  used: readonly string[],
+): string[] {
   const chosen = used
     .filter((path) => path.startsWith('run.'))
     .map((path) => path.slice('run.'.length))
-    .filter((path) => known.has(path));
+    .filter((path) => !HAVE_COLUMNS.has(path));
   const varying = [...known]
     .filter(([path, distinct]) => distinct > 1 && !chosen.includes(path))
     .map(([path]) => path)
@@ -50,16 +60,20 @@ export function paramColumns(runs: readonly RunHead[], used: readonly string[]):
   return [...new Set([...chosen, ...varying])].slice(0, PARAM_COLUMNS_MAX);
 }
 
+/** From here on a series says nothing about the active chart: it is of another metric. */
+const OTHER_METRIC = 2;
+
 /** How well a series stands for its run beside the active chart: lower is better. */
 function distance(member: Member, active: Facet): number {
   const second = isHeldBack(member.stroke) ? 0 : 0.5;
   if (member.facet === active.key) return second;
-  return (member.head.name === active.metric ? 1 : 2) + second;
+  return (member.head.name === active.metric ? 1 : OTHER_METRIC) + second;
 }
 
 /**
- * One row per run of any chart. A run is read from the series that the active chart shows of it,
- * else from one of the same metric, else from its first; of several the one on held-back data.
+ * One row per group and run of any chart: a run whose lines are of several groups has a row in
+ * each. It is read from the series that the active chart shows of it, else from one of the same
+ * metric, else from none; of several the one on held-back data.
  */
 export function runRows(
   facets: readonly Facet[],
@@ -74,24 +88,28 @@ export function runRows(
   const chosen = new Map<string, { member: Member; distance: number }>();
   for (const member of facets.flatMap((facet) => facet.members)) {
     const far = distance(member, active);
-    const known = chosen.get(member.head.run);
-    if (!known || far < known.distance) chosen.set(member.head.run, { member, distance: far });
+    // The id of a run has no space in it, so that no two pairs are alike.
+    const key = `${member.head.run} ${member.group}`;
+    const known = chosen.get(key);
+    if (!known || far < known.distance) chosen.set(key, { member, distance: far });
   }
   const byKey = new Map(facets.map((facet) => [facet.key, facet]));
   const baseOf = (member: Member): Line | undefined => (
     baseline === null || baseline === member.head.run
       ? undefined : baselineLine(byKey.get(member.facet)!, member, baseline)
   );
-  return [...chosen.values()].map(({ member }) => {
+  return [...chosen].map(([key, { member, distance }]) => {
     const { head, run, group } = member;
+    const fits = distance < OTHER_METRIC;
     return {
       kind: 'run',
+      key,
       id: head.run,
       name: runName(run, head.run),
       run,
-      head,
-      line: lines.get(head.series),
-      base: baseOf(member),
+      head: fits ? head : null,
+      line: fits ? lines.get(head.series) : undefined,
+      base: fits ? baseOf(member) : undefined,
       group: byLabel.get(group)!,
       hidden: hiddenRuns.has(head.run),
     };
@@ -110,11 +128,11 @@ function sortValue(row: RunRow, by: string, x: number | null): number | string |
     case 'status': return row.run?.status;
     case 'value': return row.line ? readAt(row.line, x) : undefined;
     case 'delta': return deltaAt(row, x);
-    case 'last': return row.head.last ? wireValue(row.head.last.value) : undefined;
-    case 'min': return row.head.min?.value ?? undefined;
-    case 'max': return row.head.max?.value ?? undefined;
+    case 'last': return row.head?.last ? wireValue(row.head.last.value) : undefined;
+    case 'min': return row.head?.min?.value ?? undefined;
+    case 'max': return row.head?.max?.value ?? undefined;
     case 'duration': return row.run?.duration;
-    default: return settingOf(paramAt(row.run?.params ?? {}, by));
+    default: return settingOf(settingAt(row.run, by));
   }
 }
 
@@ -159,7 +177,7 @@ export function groupRows(rows: readonly RunRow[], closed: ReadonlySet<string>):
 
 /** "1e-4 … 3e-3", or the one value that all share. */
 export function settingSpan(rows: readonly RunRow[], path: string): string {
-  const labels = [...new Set(rows.map((row) => labelOf(paramAt(row.run?.params ?? {}, path))))];
+  const labels = [...new Set(rows.map((row) => labelOf(settingAt(row.run, path))))];
   labels.sort(compareLabels);
   return labels.length <= 1 ? (labels[0] ?? '') : `${labels[0]} … ${labels.at(-1)}`;
 }

@@ -2,18 +2,16 @@
 
 import type { Line } from '../../lib/chart/model';
 import { valueAt } from '../../lib/chart/nearest';
-import { durationText } from '../../lib/chart/ticks';
 import type { TipRow, TipText } from '../../lib/chart/tip';
-import { type AxisWord, axisTitle } from '../../lib/curves/axis';
+import type { AxisWord } from '../../lib/curves/axis';
+import { placeRow, valueRows } from '../../lib/curves/told';
 import { formatCount, formatSetting, formatValue } from '../../lib/format/number';
-import { formatMoment } from '../../lib/format/time';
-import { type Facet, type GroupBand, type Member, runName } from './facets';
-import { fieldTitle, fieldValue, labelOf, paramAt } from './fields';
+import type { Facet, GroupBand, Member } from './facets';
+import { fieldTitle, fieldValue, labelOf, settingAt } from './fields';
+import { runName } from './labels';
 
 /** Parameters told beside a point. */
 const TIP_PARAMS = 3;
-/** From here on a fraction of x is more than anybody reads. */
-const WHOLE_FROM = 1_000;
 
 export interface CardInput {
   readonly facets: readonly Facet[];
@@ -33,18 +31,8 @@ export function describePoint(line: Line, index: number, input: CardInput): TipT
   return band ? describeGroup(band, index, input.axis) : { title: line.key, rows: [] };
 }
 
-/** Where a point stands, in the words of its axis. */
-export function placeOf(axis: AxisWord, x: number): TipRow {
-  const kept = true;
-  if (axis === 'step') return { label: 'step', value: formatCount(x), kept };
-  if (axis === 'relative') return { label: 'time', value: durationText(Math.round(x)), kept };
-  if (axis === 'time') return { label: 'at', value: formatMoment(x), kept };
-  const short = Math.abs(x) >= WHOLE_FROM ? Math.round(x) : x;
-  return { label: axisTitle(axis), value: formatValue(short), kept };
-}
-
 function describeGroup(band: GroupBand, index: number, axis: AxisWord): TipText {
-  const { spread, group, stroke } = band;
+  const { spread, label } = band;
   const rows: TipRow[] = [
     { label: 'centre', value: formatValue(spread.mid[index]), strong: true },
   ];
@@ -53,26 +41,17 @@ function describeGroup(band: GroupBand, index: number, axis: AxisWord): TipText 
     rows.push({ label: 'band', value: `${formatValue(low, 3)} … ${formatValue(high, 3)}` });
   }
   const counted = `${formatCount(spread.counts[index] ?? 0)} of ${formatCount(spread.members)}`;
-  rows.push({ label: 'members', value: counted }, placeOf(axis, spread.x[index]!));
-  return { title: [group || 'all', stroke].filter(Boolean).join(' · '), rows };
+  rows.push({ label: 'members', value: counted }, placeRow(axis, spread.x[index]!));
+  return { title: label, rows };
 }
 
 function describeMember(line: Line, index: number, member: Member, input: CardInput): TipText {
   const { head, run } = member;
   const context = Object.values(head.context).map(labelOf).join(' ');
-  const value = (line.raw ?? line.y)[index]!;
-  const rows: TipRow[] = [
-    { label: context ? `${head.name} ${context}` : head.name,
-      value: formatValue(value), strong: true },
-  ];
-  if (line.raw) rows.push({ label: 'smoothed', value: formatValue(line.y[index]!) });
-  const [low, high] = [line.low?.[index], line.high?.[index]];
-  if (low !== undefined && high !== undefined && low < high) {
-    rows.push({ label: 'min … max', value: `${formatValue(low, 3)} … ${formatValue(high, 3)}` });
-  }
+  const rows = valueRows(line, index, context ? `${head.name} ${context}` : head.name);
   const delta = deltaOf(line, index, member, input);
   if (delta !== null) rows.push({ label: 'Δ baseline', value: signed(delta), kept: true });
-  rows.push(placeOf(input.axis, line.x[index]!), ...settings(member, input));
+  rows.push(placeRow(input.axis, line.x[index]!), ...settings(member, input));
   return { title: runName(run, head.run), rows };
 }
 
@@ -103,7 +82,7 @@ function settings({ head, run }: Member, { chips, params }: CardInput): TipRow[]
     .filter((path) => path === 'run.experiment' || path === 'run.status')
     .map((path) => ({ label: fieldTitle(path), value: labelOf(fieldValue(path, head, run)) }));
   const values = params.slice(0, TIP_PARAMS).map((path) => (
-    { label: fieldTitle(path), value: formatSetting(paramAt(run?.params ?? {}, path)) }
+    { label: fieldTitle(path), value: formatSetting(settingAt(run, path)) }
   ));
   return [...fields, ...values];
 }

@@ -34,16 +34,19 @@ export interface TableSort {
 }
 
 export type ChartSize = 's' | 'm' | 'l';
+/** Charts side by side; 0 lets the width decide, "field" has one for each value of the last one. */
+export type ChartColumns = number | 'field';
 
 /**
- * The whole state of the page but for the hover. Fields are paths of the query language, such as
- * "run.hparams.lr"; "none" switches a role off and "auto" lets the page choose.
+ * The whole state of the page but for the hover. Colour, facet and stroke go by paths of the query
+ * language, such as "run.hparams.lr", the first one first; without any a role is off.
  */
 export interface MetricsView {
   readonly query: string;
-  readonly color: string;
-  readonly facet: string;
-  readonly stroke: string;
+  readonly color: readonly string[];
+  readonly facet: readonly string[];
+  /** Null lets the page choose. */
+  readonly stroke: readonly string[] | null;
   readonly centre: CentreWord;
   readonly band: BandWord;
   /** Below the lines of groups their members are drawn. */
@@ -69,8 +72,9 @@ export interface MetricsView {
   readonly baseline: string | null;
   readonly pins: readonly Pin[];
   readonly sort: TableSort;
-  /** Charts side by side; 0 lets the width decide. */
-  readonly columns: number;
+  /** Params of the table; null lets the page choose. */
+  readonly shown: readonly string[] | null;
+  readonly columns: ChartColumns;
   readonly size: ChartSize;
   /** The facet shown alone on the whole screen, by its key. */
   readonly full: string | null;
@@ -78,9 +82,9 @@ export interface MetricsView {
 
 export const DEFAULT_VIEW: MetricsView = {
   query: '',
-  color: 'run',
-  facet: 'metric.name',
-  stroke: 'auto',
+  color: ['run'],
+  facet: ['metric.name'],
+  stroke: null,
   centre: 'none',
   band: 'std',
   members: true,
@@ -100,6 +104,7 @@ export const DEFAULT_VIEW: MetricsView = {
   baseline: null,
   pins: [],
   sort: { by: 'last', desc: false },
+  shown: null,
   columns: 0,
   size: 'm',
   full: null,
@@ -107,8 +112,12 @@ export const DEFAULT_VIEW: MetricsView = {
 
 /** Charts side by side at most: narrower ones show nothing. */
 export const COLUMNS_MAX = 6;
+/** Fields of a role at most: of more, names of groups can't be read. */
+export const FIELDS_MAX = 4;
 /** Expressions of a page: as many as the server works out at once. */
 export const EXPRESSIONS_MAX = 16;
+/** Params in the table at most: each is a cell in every row. */
+export const SHOWN_MAX = 30;
 /** Points pinned at once: more cards than this hide the charts. */
 export const PINS_MAX = 12;
 /** Outliers left out on either side at most. */
@@ -142,6 +151,25 @@ function listText(values: readonly string[]): string | null {
   // The separator is spelled out inside a value: encodeURIComponent leaves it alone.
   const words = values.map((value) => encodeURIComponent(value).replaceAll('~', '%7E'));
   return words.length ? words.join('~') : null;
+}
+
+/** A part that is said several times has several fields; "none" has none. */
+function readFields<T>(
+  fields: readonly string[],
+  usual: T,
+  most = FIELDS_MAX,
+): readonly string[] | T {
+  const named = [...new Set(fields.filter(Boolean))];
+  if (!named.length) return usual;
+  return named.includes('none') ? [] : named.slice(0, most);
+}
+
+function fieldsText(
+  fields: readonly string[] | null,
+  usual: readonly string[] | null,
+): string[] | null {
+  if (!fields || fields.join('\n') === usual?.join('\n')) return null;
+  return fields.length ? [...fields] : ['none'];
 }
 
 function readPins(texts: readonly string[]): Pin[] {
@@ -216,9 +244,9 @@ export function readView(params: URLSearchParams, usualSmoothing = 0): MetricsVi
   const [centre, band] = (params.get('agg') ?? '').split(',');
   return {
     query: params.get('q') ?? '',
-    color: params.get('color') ?? DEFAULT_VIEW.color,
-    facet: params.get('facet') ?? DEFAULT_VIEW.facet,
-    stroke: params.get('stroke') ?? DEFAULT_VIEW.stroke,
+    color: readFields(params.getAll('color'), DEFAULT_VIEW.color),
+    facet: readFields(params.getAll('facet'), DEFAULT_VIEW.facet),
+    stroke: readFields(params.getAll('stroke'), null),
     centre: oneOf(centre, CENTRES, 'none'),
     band: oneOf(band, BANDS, DEFAULT_VIEW.band),
     members: params.get('members') !== '0',
@@ -238,7 +266,9 @@ export function readView(params: URLSearchParams, usualSmoothing = 0): MetricsVi
     baseline: params.get('base'),
     pins: readPins(params.getAll('pin')),
     sort: readSort(params.get('sort')),
-    columns: Math.round(clamped(params.get('cols'), COLUMNS_MAX)),
+    shown: readFields(params.getAll('col'), null, SHOWN_MAX),
+    columns: params.get('cols') === 'field'
+      ? 'field' : Math.round(clamped(params.get('cols'), COLUMNS_MAX)),
     size: oneOf(params.get('size'), ['s', 'm', 'l'], 'm'),
     full: params.get('full'),
   };
@@ -260,9 +290,9 @@ export function writeView(
   const usual = view.smoothing.by === 'ema' && view.smoothing.amount === usualSmoothing;
   return {
     q: unless(view.query, ''),
-    color: unless(view.color, DEFAULT_VIEW.color),
-    facet: unless(view.facet, DEFAULT_VIEW.facet),
-    stroke: unless(view.stroke, DEFAULT_VIEW.stroke),
+    color: fieldsText(view.color, DEFAULT_VIEW.color),
+    facet: fieldsText(view.facet, DEFAULT_VIEW.facet),
+    stroke: fieldsText(view.stroke, null),
     agg: view.centre === 'none' ? null : `${view.centre},${view.band}`,
     members: view.members ? null : '0',
     x: unless(view.axis, 'step'),
@@ -281,6 +311,7 @@ export function writeView(
     base: view.baseline,
     pin: view.pins.map(({ series, x }) => `${series}@${x}`),
     sort: unless(sort, DEFAULT_VIEW.sort.by),
+    col: fieldsText(view.shown, null),
     cols: view.columns ? String(view.columns) : null,
     size: unless(view.size, 'm'),
     full: view.full,

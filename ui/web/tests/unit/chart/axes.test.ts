@@ -8,7 +8,7 @@ import { marksOf } from '../../../src/lib/chart/marks';
 import {
   durationText, durationTicks, linearTicks, logTicks, stepTicks, symlogTicks, tickText,
 } from '../../../src/lib/chart/ticks';
-import { wheelRange, zoomed } from '../../../src/lib/chart/wheel';
+import { holding, shifted, wheelRange, zoomed } from '../../../src/lib/chart/wheel';
 import { lineOf, plotOf } from './samples';
 
 describe('ticks', () => {
@@ -111,4 +111,17 @@ it('zooms with the wheel around the pointer and moves with Shift', () => {
 it('zooms a logarithmic axis by decades', () => {
   const [low, high] = zoomed([1, 10_000], 100, 0.5, 'log');
   expect([low, high]).toEqual([expect.closeTo(10), expect.closeTo(1_000)]);
+});
+
+it('moves by a share of its width, also among logarithms', () => {
+  expect(shifted([0, 100], 0.25, 'linear')).toEqual([25, 125]);
+  const [low, high] = shifted([1, 100], 0.5, 'log');
+  expect(low).toBeCloseTo(10);
+  expect(high).toBeCloseTo(1_000);
+});
+
+it('follows a point that leaves the range, and stays where it is for one inside', () => {
+  const range = [10, 20] as const;
+  expect(holding(range, 12, 'linear')).toBe(range);
+  expect(holding(range, 30, 'linear')).toEqual([25, 35]);
 });

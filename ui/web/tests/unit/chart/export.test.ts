@@ -18,6 +18,19 @@ it('writes each visible point as a row, with the extremes of its bucket', () => 
   ]);
 });
 
+it('tells of a group how many members stand behind each value', () => {
+  const rest = { low: Float32Array.of(0, 1, 2), high: Float32Array.of(2, 3, 4) };
+  const counts = Float32Array.of(2, 0, 1);
+  const group = { names: ['', 'adam'], line: lineOf([1, 2, 3], rest), counts };
+  const rows = csvOf(['run', 'name'], [group, ...named], 'step', 0, 2).trimEnd().split('\n');
+  expect(rows.slice(0, 4)).toEqual([
+    'run,name,step,value,min,max,smoothed,members', ',adam,0,1,0,2,,2', ',adam,2,3,2,4,,1',
+    '"r""1","a,b",0,1,0,2,,',
+  ]);
+  const [told] = JSON.parse(jsonOf(['run', 'name'], [group], 'step', 0, 2));
+  expect(told.members).toEqual([2, 1]);
+});
+
 it('writes lines as JSON, with NaN spelled out', () => {
   const told = JSON.parse(jsonOf(['run', 'name'], named, 'step', 0, 9));
   expect(told).toEqual([
@@ -26,11 +39,12 @@ it('writes lines as JSON, with NaN spelled out', () => {
   ]);
 });
 
+const palette = {
+  surface: '#fff', veil: '#fff', grid: '#eee', text: '#111', muted: '#666', bad: '#c00',
+  dark: false,
+};
+
 it('draws the same paths as SVG, and shows names as text', () => {
-  const palette = {
-    surface: '#fff', veil: '#fff', grid: '#eee', text: '#111', muted: '#666', bad: '#c00',
-    dark: false,
-  };
   const svg = svgOf(
     [{
       title: '<b>&', frame: {
@@ -46,6 +60,17 @@ it('draws the same paths as SVG, and shows names as text', () => {
   expect(svg).toContain('&lt;b&gt;&amp;');
   expect(svg).not.toContain('<script');
   expect(svg.match(/<path d="M46 /g)?.length).toBeGreaterThan(0);
+});
+
+it('draws the marks of what no line can reach', () => {
+  const broken = lineOf([1, NaN, 3], { broken: true, color: '#123456' });
+  const frame = {
+    x: [0, 2], y: [0, 4], scaleX: LINEAR, scaleY: LINEAR, xKind: 'step', lines: [broken],
+    bands: [], palette, width: 300, height: 200,
+  } as const;
+  const svg = svgOf([{ title: 'loss', frame }], [], 1);
+  expect(svg).toContain('fill="#c00"');
+  expect(svg).toMatch(/<path d="M[\d. ]+L[\d. ]+M[\d. ]+L[\d. ]+" stroke="#123456"/);
 });
 
 it('replaces characters that XML cannot hold', () => {

@@ -3,8 +3,10 @@
 import { describe, expect, it } from 'vitest';
 import { facetsOf, groupsOf, membersOf } from '../../../src/pages/metrics/facets';
 import {
-  automaticStroke, compareLabels, fieldChoices, fieldExpression, fieldTitle, fieldValue, paramAt,
+  askedFields, automaticStroke, compareLabels, fieldChoices, fieldExpression, fieldTitle,
+  fieldValue, foundFields, labelOf, paramAt, paramPaths,
 } from '../../../src/pages/metrics/fields';
+import { gridOf } from '../../../src/pages/metrics/layout';
 import { rankGroups } from '../../../src/pages/metrics/rank';
 import {
   deltaAt, groupRows, paramColumns, runRows, settingSpan, sortRows,
@@ -37,9 +39,9 @@ describe('charts', () => {
   });
 
   it('keep the colour of a run whatever else is loaded', () => {
-    const all = build(inputOf({ color: 'run' })).groups.find((group) => group.label === 'b');
+    const all = build(inputOf({ color: ['run'] })).groups.find((group) => group.label === 'b');
     const heads = [headOf(2, 'b')];
-    const alone = build(inputOf({ color: 'run', heads })).groups[0];
+    const alone = build(inputOf({ color: ['run'], heads })).groups[0];
     expect(alone?.color).toBe(all?.color);
   });
 
@@ -76,6 +78,57 @@ describe('charts', () => {
   });
 });
 
+describe('several fields', () => {
+  const color = ['run.opt.name', 'run.lr'];
+
+  it('make a group of what they all say, in the order of the fields', () => {
+    const titles = (fields: string[]) => (
+      build(inputOf({ color: fields })).groups.map((group) => group.title)
+    );
+    expect(titles(color)).toEqual(['adam · 0.001', 'adam · 0.01', 'sgd · 0.1']);
+    expect(titles(color.toReversed())).toEqual(['0.001 · adam', '0.01 · adam', '0.1 · sgd']);
+  });
+
+  it('are never mixed up by what stands in their values', () => {
+    const runs = {
+      a: runOf('a', { x: 'p · q', y: 'r' }), b: runOf('b', { x: 'p', y: 'q · r' }),
+    };
+    const heads = [headOf(1, 'a'), headOf(2, 'b')];
+    const { groups } = build(inputOf({ heads, runs, color: ['run.x', 'run.y'] }));
+    expect(new Set(groups.map((group) => group.label)).size).toBe(2);
+  });
+
+  it('name a run as people know it, and tell an empty text from none', () => {
+    const runs = { a: runOf('a', { x: '' }), b: runOf('b') };
+    const heads = [headOf(1, 'a'), headOf(2, 'b')];
+    const { groups } = build(inputOf({ heads, runs, color: ['run', 'run.x'] }));
+    expect(groups.map((group) => group.title)).toEqual(['name-a · ""', 'name-b · –']);
+  });
+
+  it('make charts that can stand in rows and columns', () => {
+    const { facets } = build(inputOf({ facet: ['metric.name', 'run.opt.name'] }));
+    expect(facets.map((facet) => facet.title)).toEqual([
+      'acc · opt.name adam', 'acc · opt.name sgd', 'loss · opt.name adam', 'loss · opt.name sgd',
+    ]);
+    const { columns, places } = gridOf(facets, 1_000, 'field');
+    expect(columns).toBe(2);
+    expect(facets.map(({ key }) => places!.get(key))).toEqual([
+      { row: 1, column: 1 }, { row: 1, column: 2 }, { row: 2, column: 1 }, { row: 2, column: 2 },
+    ]);
+    expect(gridOf(build(inputOf()).facets, 1_000, 'field').places).toBeNull();
+  });
+
+  it('are found in the groups of the server whatever their order there', () => {
+    const by = ['metric.name', 'run.opt.name', 'run.lr'];
+    const spreads = spreadsOf(by, [{ by: [], members: 2, mid: [1, 2, 3] }]);
+    const groups = spreads.groups.map((one) => ({ ...one, by: ['loss', 0.01, 'adam'] }));
+    const { facets } = build(
+      inputOf({ color: color.toReversed(), spreads: { ...spreads, groups } }),
+    );
+    expect(facets[1]!.bands.map((band) => band.label)).toEqual(['0.01 · adam']);
+  });
+});
+
 describe('groups of the server', () => {
   const by = ['metric.name', 'run.opt.name'];
   const spreads = spreadsOf(by, [
@@ -109,7 +162,8 @@ describe('groups of the server', () => {
       { by: ['loss', 'train'], members: 2, mid: [1] },
       { by: ['loss', 'val'], members: 2, mid: [2] },
     ]);
-    const { bands } = build(inputOf({ heads, color: 'none', stroke, spreads: own })).facets[0]!;
+    const input = inputOf({ heads, color: [], stroke: [stroke], spreads: own });
+    const { bands } = build(input).facets[0]!;
     expect(bands).toHaveLength(2);
     expect(bands[0]!.dash).not.toEqual(bands[1]!.dash);
   });
@@ -141,7 +195,8 @@ describe('fields', () => {
 
   it('are offered with the number of their values', () => {
     const { heads, runs } = inputOf();
-    const offered = new Map(fieldChoices(heads, runs).map((f) => [f.path, f.distinct]));
+    const known = paramPaths(Object.values(runs));
+    const offered = new Map(fieldChoices(heads, runs, known).map((f) => [f.path, f.distinct]));
     expect(offered.get('run')).toBe(3);
     expect(offered.get('run.opt.name')).toBe(2);
     expect(fieldTitle('run.opt.name')).toBe('opt.name');
@@ -149,8 +204,34 @@ describe('fields', () => {
   });
 
   it('are spelled for the server, also where a key is no word', () => {
-    expect(['none', 'run', 'run.opt.lr', 'run.opt.weird-key'].map(fieldExpression)).toEqual(
-      [null, 'run.id', 'run.opt.lr', 'run["opt", "weird-key"]'],
+    expect(['run', 'run.opt.lr', 'run.opt.weird-key'].map(fieldExpression)).toEqual(
+      ['run.id', 'run.opt.lr', 'run["opt", "weird-key"]'],
+    );
+  });
+
+  it('are asked of the server where they are no params', () => {
+    const known = new Map([['opt.lr', 2], ['group', 1]]);
+    const fields = [
+      'run', 'run.status', 'metric.name', 'run.opt.lr', 'run.group', 'run.git.branch',
+    ];
+    expect(askedFields(fields, known)).toEqual(['run.group', 'run.git.branch']);
+    const asked = { ...run, cells: { 'run.git.branch': 'main', 'run.host': null } };
+    const head = headOf(1, 'a');
+    expect(fieldValue('run.git.branch', head, asked)).toBe('main');
+    expect(labelOf(fieldValue('run.host', head, asked))).toBe('–');
+  });
+
+  it('are offered of what the server knows, but for what goes by nothing', () => {
+    const found = (column: string, source: 'field' | 'summary', kind = 'text') => (
+      { column, source, kind, distinct: 3 }
+    );
+    const offered = foundFields([
+      found('run.host', 'field'), found('run.id', 'field'),
+      found('run.created_at', 'field', 'time'),
+      found('run.summary.best', 'summary', 'number'), found('run["odd key"]', 'field'),
+    ]);
+    expect(offered.map(({ path, kind }) => [path, kind])).toEqual(
+      [['run.host', 'run'], ['run.summary.best', 'result']],
     );
   });
 
@@ -158,9 +239,9 @@ describe('fields', () => {
     const heads = [
       headOf(1, 'a', 'loss', { subset: 'train' }), headOf(2, 'a', 'loss', { subset: 'val' }),
     ];
-    expect(automaticStroke(heads)).toBe('metric.context.subset');
-    expect(automaticStroke(heads.slice(1))).toBe('none');
-    expect(automaticStroke(heads, ['metric.context.subset'])).toBe('none');
+    expect(automaticStroke(heads)).toEqual(['metric.context.subset']);
+    expect(automaticStroke(heads.slice(1))).toEqual([]);
+    expect(automaticStroke(heads, ['metric.context.subset'])).toEqual([]);
   });
 
   it('sort numbers by size and what is missing last', () => {
@@ -184,19 +265,32 @@ describe('figures beside the charts', () => {
     const heads = [
       headOf(1, 'a', 'loss', { subset: 'train' }), headOf(2, 'a', 'loss', { subset: 'val' }),
     ];
-    const mixed = build(inputOf({ heads, color: 'run', stroke: 'metric.context.subset' }));
+    const mixed = build(inputOf({ heads, color: ['run'], stroke: ['metric.context.subset'] }));
     const [rank] = rankGroups(mixed.facets[0], mixed.groups, 2);
     expect(rank!.centre).toBe(2);
-    expect(rank!.strokes.map(({ label, centre }) => [label, centre])).toEqual(
+    expect(rank!.strokes.map(({ title, centre }) => [title, centre])).toEqual(
       [['val', 2], ['train', 1]],
     );
   });
 
-  it('list every run once, read from the active chart', () => {
+  it('list every run once, read from the active chart and never from another metric', () => {
     const rows = runRows(facets, facets[0], groups, new Set(['b']), null);
-    expect(rows.map((row) => [row.id, row.head.name, row.hidden])).toEqual([
-      ['a', 'acc', false], ['b', 'acc', true], ['c', 'loss', false],
+    expect(rows.map((row) => [row.id, row.head?.name, row.hidden])).toEqual([
+      ['a', 'acc', false], ['b', 'acc', true], ['c', undefined, false],
     ]);
+  });
+
+  it('give a run a row in each group that its lines are of', () => {
+    const subset = ['metric.context.subset'];
+    const heads = ['train', 'val'].map((value, at) => (
+      headOf(at + 1, 'a', 'loss', { subset: value })
+    ));
+    const split = build(inputOf({ heads, color: subset }));
+    const rows = runRows(split.facets, split.facets[0], split.groups, new Set(), null);
+    expect(rows.map(({ id, group, head }) => [id, group.label, head?.series])).toEqual(
+      [['a', 'train', 1], ['a', 'val', 2]],
+    );
+    expect(new Set(rows.map(({ key }) => key)).size).toBe(2);
   });
 
   it('tell how far each run is from the baseline', () => {
@@ -227,6 +321,6 @@ describe('figures beside the charts', () => {
     const runs = Object.values(input.runs).map((run) => (
       { ...run, params: { ...run.params, seed: 1 } }
     ));
-    expect(paramColumns(runs, ['run.opt.name'])).toEqual(['opt.name', 'lr']);
+    expect(paramColumns(paramPaths(runs), ['run.opt.name'])).toEqual(['opt.name', 'lr']);
   });
 });

@@ -22,7 +22,8 @@ describe('the address', () => {
   it('gives every part of the state back', () => {
     const view: MetricsView = {
       query: 'metric.name == "a~b" and run.lr > 1e-3',
-      color: 'run.hparams.lr', facet: 'none', stroke: 'metric.context.subset',
+      color: ['run.hparams.lr', 'run.hparams.optimizer'], facet: [],
+      stroke: ['metric.context.subset'],
       centre: 'median', band: 'quartiles', members: false, axis: 'metric:to,kens',
       scaleX: 'log', scaleY: 'symlog', smoothing: { by: 'gaussian', amount: 500 },
       trim: 0.01, range: [null, 2.5], expressions: ['a / b', 'ema(a, 0.9)'],
@@ -30,9 +31,20 @@ describe('the address', () => {
       hiddenRuns: ['r1', 'r2'], hiddenGroups: ['1e-3', 'a~b', '–', 'x, y'],
       only: 'x & y', paint: new Map([['a~#b', '#00ff7f']]), baseline: 'r3',
       pins: [{ series: 17, x: 512 }, { series: -4, x: 0.5 }], columns: 3, size: 'l',
-      sort: { by: 'hparams.lr', desc: true }, full: 'loss',
+      sort: { by: 'hparams.lr', desc: true }, shown: ['lr', 'model.depth'], full: 'loss',
     };
     expect(throughAddress(view)).toEqual(view);
+  });
+
+  it('takes one field, several, none and none twice', () => {
+    const read = (text: string) => readView(new URLSearchParams(text));
+    expect(read('color=run.lr').color).toEqual(['run.lr']);
+    expect(read('facet=run.lr&facet=run.lr&facet=metric.name').facet).toEqual(
+      ['run.lr', 'metric.name'],
+    );
+    expect(read('stroke=none').stroke).toEqual([]);
+    expect(read('color=').color).toEqual(['run']);
+    expect(read('cols=field').columns).toBe('field');
   });
 
   it('keeps the query readable', () => {
