@@ -12,14 +12,14 @@ import os
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
 
 from foldline.cell import HEADER_BYTES, decode_header
-from foldline.disk import sync_file, sync_folder, write_at
+from foldline.disk import private, sync_file, sync_folder, sync_named, write_at
 from foldline.errors import (
     CorruptRecord,
     SegmentConflict,
@@ -93,13 +93,14 @@ class Receiver:
         host: str = "",
         ended: bool = False,
         whole: int | None = None,
+        heed: Callable[[int, bytes], None] | None = None,
     ) -> Receipt:
         """Append bytes of a segment from an offset on, as far as they are not there.
 
         Without bytes it is a sign that the writer lives. `ended` says that it is gone, and `whole`
         is the CRC-32 of all its bytes: if that is right here too, all is durable on return, and
         nothing more will be taken. Bytes behind a gap are not kept: the receipt says where to go
-        on.
+        on. `heed` is shown what would be appended, and from where on, and may refuse it.
 
         Raises SegmentRejected, SegmentConflict, and StoreUnwritable if there is no room.
         """
@@ -117,6 +118,8 @@ class Receiver:
                 )
             try:
                 if fresh:
+                    if heed is not None:
+                        heed(segment.logged, fresh)
                     self._append(name, segment, fresh, host)
                 elif not segment.ended:
                     self._touch(name, segment)
@@ -246,7 +249,8 @@ class Receiver:
         flags = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
         if not segment.logged:
             _check_header(name, data)
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (path.parents[1], path.parent):
+                folder.mkdir(mode=0o700, exist_ok=True)
             self._mark(name, host)  # first: what has no marker is nobody's to append to
             flags |= os.O_CREAT
         file = os.open(path, flags, 0o600)
@@ -268,7 +272,8 @@ class Receiver:
 
     def _mark(self, name: SegmentName, host: str) -> None:
         draft = self._layout.root / f".active.{name.run}.{name.writer}"
-        draft.write_bytes(msgspec.json.encode(Marker(host + SHIPPED, 0)))
+        with open(draft, "wb", opener=private) as file:
+            file.write(msgspec.json.encode(Marker(host + SHIPPED, 0)))
         draft.replace(self._layout.marker(name))
 
     def _end(self, name: SegmentName, segment: _Received) -> None:
@@ -282,7 +287,8 @@ class Receiver:
         segment.ended = True
         # Never made anew: whoever has folded the segment to its end has taken it away.
         with suppress(FileNotFoundError):
-            file = os.open(self._layout.marker(name), os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC)
+            flags = os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+            file = os.open(self._layout.marker(name), flags)
             try:
                 os.write(file, msgspec.json.encode(Marker(os.uname().nodename, os.getpid())))
             finally:
@@ -303,8 +309,12 @@ class Receiver:
             return False
         try:
             sync_file(file)
-            for folder in () if named else path.parents[:2]:
-                sync_folder(folder)
+            if not named:
+                for folder in path.parents[:2]:
+                    sync_folder(folder)
+                # Without its marker a segment is nobody's to append to.
+                with suppress(FileNotFoundError):
+                    sync_named(self._layout.marker(name))
         except OSError:
             return False  # a second sync would succeed, and what is lost be lost
         finally:
@@ -314,7 +324,8 @@ class Receiver:
     def _sync_shared(self) -> bool:
         """Sync the folders that lead to all runs; say whether it is done."""
         try:
-            for folder in (self._layout.runs, self._layout.root):
+            sync_named(self._layout.store_file)
+            for folder in (self._layout.runs, self._layout.active, self._layout.root):
                 sync_folder(folder)
         except OSError:
             return False

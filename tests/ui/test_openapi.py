@@ -19,6 +19,7 @@ from tests.ui.fakes import Fake, serving
 pytestmark = pytest.mark.anyio
 # What a request has to say where an empty one says too little.
 BODIES: dict[str, dict[str, Any]] = {
+    "POST /session": {"token": "fld_x"},
     "POST /runs/groups": {"by": ["run.name"]},
     "POST /runs/edit": {"ids": ["0k1"], "edit": {"archived": True}},
     "PATCH /runs/{id}": {"archived": True},
@@ -29,10 +30,12 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /blobs/lacking": {"digests": []},
     "PATCH /bookmarks/{id}": {"pinned": True},
 }
-WRITES = {
-    "edit_run", "edit_runs", "keep_rule", "remove_rule",
-    "keep_bookmark", "change_bookmark", "remove_bookmark", "edit_tags", "describe_tag",
-    "get_receipt", "ship", "which_are_lacking", "ship_blob",
+SCOPES = {
+    "get_session": "any", "sign_in": "open", "sign_out": "open", "log_in": "open",
+    "edit_run": "write", "edit_runs": "write", "keep_rule": "admin", "remove_rule": "admin",
+    "keep_bookmark": "write", "change_bookmark": "write", "remove_bookmark": "write",
+    "edit_tags": "write", "describe_tag": "write",
+    "get_receipt": "ingest", "ship": "ingest", "which_are_lacking": "ingest", "ship_blob": "ingest",
 }  # fmt: skip
 DOCUMENT: dict[str, Any] = json.loads(json.dumps(document(routes.table(), "1.2.3")))
 
@@ -71,7 +74,7 @@ def test_every_route_is_told_with_its_scope_and_types() -> None:
     names = set()
     for route in routes.table():
         here = operation(route.method, route.path)
-        assert here["x-foldline-scope"] == ("write" if route.name in WRITES else "read")
+        assert here["x-foldline-scope"] == SCOPES.get(route.name, "read")
         assert here["summary"] == route.summary
         assert ("requestBody" in here) == (route.method in {"POST", "PATCH"})
         assert here["responses"]["200"]["content"][route.media]["schema"]

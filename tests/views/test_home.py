@@ -205,7 +205,7 @@ def test_days_are_those_of_the_reader(tmp_path: Path, monkeypatch: pytest.Monkey
     log.points(1, -5.0, 1)
     log.keep()
 
-    def told(days: int, offset_s: int) -> dict[str, tuple[int, int]]:
+    def told(days: int, offset_s: int) -> dict[str, tuple[int, int | None]]:
         found = activity(store, days, offset_s).days
         return {one.day: (one.runs, one.points) for one in found}
 

@@ -7,24 +7,23 @@ same bytes are kept once, whoever wrote them first.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import re
-import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from .disk import sync_file, sync_folder
+from .disk import private, sync_file, sync_folder
 from .errors import BlobMissing, CorruptRecord
 from .ids import new_id
 from .layout import Layout
+from .links import open_file
 
 if TYPE_CHECKING:
     from _hashlib import HASH
 
-__all__ = ["CHUNK_BYTES", "adopt", "is_digest", "opened", "put", "put_chunks", "read"]
+__all__ = ["CHUNK_BYTES", "adopt", "is_digest", "missing", "opened", "put", "put_chunks", "read"]
 
 CHUNK_BYTES = 1 << 20  # read, hashed and written in one go: enough that calls cost nothing
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -72,12 +71,8 @@ def read(layout: Layout, digest: str) -> bytes:
     named by, and OSError.
     """
     path = layout.blob(digest)
-    try:
-        if not is_digest(digest):
-            raise FileNotFoundError(digest)
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise _missing(layout, digest) from error
+    with opened(layout, digest) as file:
+        data = file.read()
     if hashlib.sha256(data).hexdigest() != digest:
         raise CorruptRecord(path, 0, len(data), "its SHA-256 is not its name")
     return data
@@ -90,22 +85,15 @@ def opened(layout: Layout, digest: str) -> BinaryIO:
     if there is none, and OSError.
     """
     if not is_digest(digest):
-        raise _missing(layout, digest)
-    # What is no file must not keep us waiting either.
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        raise missing(layout, digest)
     try:
-        number = os.open(layout.blob(digest), flags)
-    except OSError as error:
-        if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
-            raise _missing(layout, digest) from error
-        raise
-    if not stat.S_ISREG(os.fstat(number).st_mode):
-        os.close(number)
-        raise _missing(layout, digest)
-    return os.fdopen(number, "rb", buffering=0)
+        return os.fdopen(open_file(layout.blob(digest)), "rb", buffering=0)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise missing(layout, digest) from error
 
 
-def _missing(layout: Layout, digest: str) -> BlobMissing:
+def missing(layout: Layout, digest: str) -> BlobMissing:
+    """Return the error that tells of a blob that is not there."""
     return BlobMissing(
         f"the store {layout.root} has no blob {digest[:64]!r}",
         hint="restore the store's folder `blobs` from a backup",
@@ -121,7 +109,7 @@ def _draft(layout: Layout) -> Path:
 def _write(path: Path, chunks: Iterable[bytes | memoryview]) -> int:
     """Write a new file and sync it; return its size."""
     size = 0
-    with path.open("xb", buffering=0) as file:
+    with open(path, "xb", buffering=0, opener=private) as file:
         for chunk in chunks:
             view = memoryview(chunk).cast("B")
             while view:

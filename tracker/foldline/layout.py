@@ -24,7 +24,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from .disk import private
 from .errors import StoreNotFound, StoreTooNew, StoreUnwritable
+from .links import refuse_links
 
 __all__ = [
     "STORE_DEFAULT",
@@ -96,6 +98,21 @@ class Layout(NamedTuple):
         return self.root / "tags.json"
 
     @property
+    def tokens(self) -> Path:
+        """The file of tokens, by which a server knows who asks."""
+        return self.root / "tokens.json"
+
+    @property
+    def sessions(self) -> Path:
+        """The file of browsers that are signed in."""
+        return self.root / "sessions.json"
+
+    @property
+    def audit(self) -> Path:
+        """The file of what people and tokens did."""
+        return self.root / "audit.jsonl"
+
+    @property
     def outbox(self) -> Path:
         """The folder of alerts that wait to be sent."""
         return self.root / "outbox"
@@ -149,7 +166,8 @@ class Layout(NamedTuple):
     def create(self) -> None:
         """Make the store if it is not there yet, and check that it can be used.
 
-        Raises StoreUnwritable, StoreTooNew, or StoreNotFound if its store.json can't be read.
+        Raises StoreUnwritable, StoreTooNew, StoreLinked, or StoreNotFound if its store.json can't
+        be read.
         """
         try:
             if self.store_file.exists():
@@ -160,7 +178,8 @@ class Layout(NamedTuple):
                 text = msgspec.json.encode(_StoreFile(STORE_FORMAT))
                 # Written aside and renamed: another process never reads half of it.
                 draft = self.root / f".store.{os.getpid()}"
-                draft.write_bytes(text)
+                with open(draft, "wb", opener=private) as file:
+                    file.write(text)
                 draft.replace(self.store_file)
         except OSError as error:
             raise StoreUnwritable(
@@ -172,8 +191,9 @@ class Layout(NamedTuple):
     def check(self) -> None:
         """Check that the store exists and has a format that this version reads.
 
-        Raises StoreNotFound or StoreTooNew.
+        Raises StoreNotFound, StoreTooNew, or StoreLinked if a link in it leads out of it.
         """
+        refuse_links(self.root)
         try:
             found = msgspec.json.decode(self.store_file.read_bytes(), type=_StoreFile)
         except (OSError, msgspec.MsgspecError) as error:

@@ -201,6 +201,7 @@ _ISSUED = (
     r"A[KS]IA[A-Z0-9]{16,}"  # AWS
     r"|gh[opsu]_[A-Za-z0-9]{30,}|ghr_[A-Za-z0-9]{30,}|github_pat_\w{22,}|glpat-[\w-]{20,}"
     r"|hf_[A-Za-z0-9]{30,}"  # Hugging Face
+    r"|fld_[A-Za-z0-9]{49}"  # our own
     r"|sk-(?:proj|ant|svcacct|admin|or)-[\w-]{16,}|sk-[A-Za-z0-9]{32,}"
     r"|[rs]k_(?:live|test)_[A-Za-z0-9]{16,}"  # Stripe
     r"|xox[abeoprs]-[A-Za-z0-9-]{10,}"  # Slack
@@ -236,6 +237,7 @@ def _may_hold_issued(text: str) -> bool:
     return (
         "sk-" in text
         or "hf_" in text
+        or "fld_" in text
         or "eyJ" in text
         or "ghp_" in text
         or "gho_" in text

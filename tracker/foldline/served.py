@@ -9,8 +9,11 @@ answers at the address.
 from __future__ import annotations
 
 import socket
+from typing import Annotated
+from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import Meta
 
 from .layout import Layout
 
@@ -21,16 +24,20 @@ ANSWER_S_MAX = 0.5  # a server on this machine takes a connection at once, or is
 
 
 class Served(msgspec.Struct, frozen=True):
-    """Where a store is served, and by which process."""
+    """Where a store is served, and by which process.
 
-    url: str
-    pid: int
+    The file may come from somebody else: it names no script in place of an address, and no group of
+    processes in place of one.
+    """
+
+    url: Annotated[str, Meta(pattern="^https?://")]
+    pid: Annotated[int, Meta(gt=1)]
 
     @property
     def address(self) -> tuple[str, int]:
         """The host and the port."""
-        host, _, port = self.url.removeprefix("http://").rstrip("/").rpartition(":")
-        return host.strip("[]"), int(port)
+        parts = urlsplit(self.url)
+        return parts.hostname or "", parts.port or 0
 
 
 def served(layout: Layout) -> Served | None:

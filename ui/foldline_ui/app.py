@@ -12,38 +12,49 @@ import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import anyio
 import anyio.to_thread
 from aiohttp import web
 
 from foldline.layout import Layout
+from foldline_ingest.affiliation import Affiliations
 from foldline_ingest.announce import LIVE_SHELF
 from foldline_ingest.receiving import Receiver
 from foldline_views.reader import Views
 
 from . import routes
+from .allowance import Allowance, allow
 from .cargo import Cargo
+from .connections import Connections
 from .delivery import Delivery
 from .events import Hub
 from .failure import failures
+from .gate import PRINCIPAL, Gate
 from .guard import add_headers, guard, names_of
 from .notices import Notices
 from .pages import Bundle
 from .parts import (
+    AFFILIATIONS,
     CARGO,
+    CONNECTIONS,
+    GATE,
     HUB,
     LAYOUT,
     NOTICES,
+    PREFIX,
     READER,
     RECEIVER,
     ROUTES,
+    TALLY,
     USAGE,
     VITALS,
     Announcements,
 )
+from .proxies import Network, behind
 from .route import BODY_BYTES_MAX
+from .tally import Tally
 from .usage import Usage
 from .vitals import Vitals
 
@@ -52,6 +63,7 @@ __all__ = ["Composition", "compose"]
 log = logging.getLogger(__name__)
 
 SYNC_INTERVAL_S = 1.0  # between two rounds of making durable what others shipped: one sync for many
+LAST_SYNC_S = 0.5  # of a server that ends; the senders keep what is not durable by then
 STATE_POLL_S = 1.0  # how soon a fold process that died is seen, when nothing else moves
 
 
@@ -65,15 +77,33 @@ class Composition:
     host: str = "127.0.0.1"
     bundle: Bundle | None = None
     prefix: str = ""  # the path that a proxy hands on to us, such as "/lab"
+    allowance: Allowance = field(default_factory=Allowance)
+    asks: bool = False  # who one is: a token is needed for everything but the pages
+    names: frozenset[str] = frozenset()  # by which the server is called, beside the host
+    proxies: tuple[Network, ...] = ()  # that are believed whom they speak for
 
 
 def compose(parts: Composition) -> web.Application:
     """Return the application; its engine starts and ends with it."""
+    connections, gate = Connections(), Gate(parts.layout, asks=parts.asks)
+    tally = Tally()
     app = web.Application(
-        middlewares=[failures, guard(names_of(parts.host))], client_max_size=BODY_BYTES_MAX
+        middlewares=[
+            tally.count(),
+            connections.hear(),
+            failures,
+            behind(parts.proxies),
+            guard(names_of(parts.host) | parts.names, asks=parts.asks),
+            gate.stand(),
+            allow(parts.allowance, _client),
+        ],
+        client_max_size=BODY_BYTES_MAX,
     )
+    app[CONNECTIONS], app[GATE], app[PREFIX] = connections, gate, parts.prefix
+    app[TALLY] = tally
     app[LAYOUT] = parts.layout
     app[HUB] = Hub()
+    app[AFFILIATIONS] = Affiliations(parts.layout)
     app[RECEIVER] = Receiver(parts.layout)
     app[CARGO] = Cargo()
     app[USAGE] = Usage(parts.layout)
@@ -94,6 +124,11 @@ def compose(parts: Composition) -> web.Application:
     return app
 
 
+def _client(request: web.Request) -> str:
+    who = request.get(PRINCIPAL)
+    return who.token if who is not None and who.token else request.remote or ""
+
+
 async def _close_streams(app: web.Application) -> None:
     # Before the server waits for its requests to end: a stream ends by no other means.
     app[HUB].close()
@@ -109,6 +144,7 @@ def _engine(parts: Composition) -> Callable[[web.Application], AsyncIterator[Non
                 asyncio.create_task(_relay(app, announcements, reading)),
                 asyncio.create_task(_watch(app)),
                 asyncio.create_task(app[USAGE].run()),
+                asyncio.create_task(app[GATE].run()),
                 asyncio.create_task(Delivery(parts.layout).run()),
                 asyncio.create_task(_sync(app)),
             ]
@@ -120,6 +156,8 @@ def _engine(parts: Composition) -> Callable[[web.Application], AsyncIterator[Non
                     for task in tasks:
                         task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+                with anyio.move_on_after(LAST_SYNC_S):
+                    await anyio.to_thread.run_sync(app[RECEIVER].sync, abandon_on_cancel=True)
                 await app[READER].close()
 
     return engine

@@ -18,7 +18,7 @@ import msgspec
 from foldline.errors import StoreBusy, StoreUnwritable
 from foldline.layout import Layout
 
-__all__ = ["Claim", "Served"]
+__all__ = ["Claim", "Served", "published"]
 
 FILE_NAME = "server.json"
 FILE_BYTES_MAX = 4096  # an address and a number
@@ -92,6 +92,22 @@ class Claim:
             f"the store {store} is served already, at {served.url}",
             hint=f"open that address, or stop that server with: kill {served.pid}",
         )
+
+
+def published(layout: Layout) -> str | None:
+    """Return the address at which a store is served, None if no server holds it."""
+    try:
+        file = os.open(layout.views / FILE_NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        served = _read(file)
+        return None if served is None else served.url
+    finally:
+        os.close(file)
+    return None
 
 
 def _read(file: int) -> Served | None:

@@ -13,7 +13,15 @@ from foldline.errors import FoldlineError
 if TYPE_CHECKING:
     from .wire import ApiError  # the command line needs these errors, and no server's types
 
-__all__ = ["ApiFailure", "HostRefused", "PortTaken", "TooManyListeners"]
+__all__ = [
+    "ApiFailure",
+    "CertificateRejected",
+    "HostRefused",
+    "PortTaken",
+    "TokenRejected",
+    "TokenUnknown",
+    "TooManyListeners",
+]
 
 
 class ApiFailure(Exception):
@@ -38,3 +46,15 @@ class PortTaken(FoldlineError):
 
 class HostRefused(FoldlineError):
     """Others could reach the server at this host, and it could not tell them apart."""
+
+
+class CertificateRejected(FoldlineError):
+    """The files are no certificate and its key."""
+
+
+class TokenRejected(FoldlineError):
+    """A token can't be kept, or what is kept of tokens can't be read."""
+
+
+class TokenUnknown(FoldlineError):
+    """No token has that id."""

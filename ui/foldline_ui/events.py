@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import secrets
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 
@@ -39,7 +39,12 @@ PAUSE_S_MAX = 2.0  # between two notices of a listener, however many there are
 HEARTBEAT_S = 15.0  # proxies and browsers give a silent connection up after thirty and more
 RETRY_MS = 1000  # how long a browser waits before it comes back
 
+Seen = Callable[[set[str]], Awaitable[set[str]]]
+"""Says which of some runs somebody may hear of."""
+
 HEARTBEAT = b":\n\n"
+# The last thing that a stream says if it is the server that ends: come back in a moment.
+FAREWELL = f"event: closing\nretry: {RETRY_MS}\ndata: {{}}\n\n".encode()
 
 
 class Hub:
@@ -102,29 +107,56 @@ class Hub:
         self._wake()
 
     @contextmanager
-    def listen(self, last_event_id: str | None = None) -> Iterator[Listener]:
+    def listen(
+        self, last_event_id: str | None = None, seen: Seen | None = None
+    ) -> Iterator[Listener]:
         """Open a listener that goes on after `last_event_id`, or hears the last changes again.
 
-        Raises TooManyListeners.
+        `seen` says which runs it may hear of, if not of all. Raises TooManyListeners.
         """
         if self._listeners >= LISTENERS_MAX:
             raise TooManyListeners
         self._listeners += 1
         try:
-            yield Listener(self, self._place(last_event_id))
+            yield Listener(self, self._place(last_event_id), seen)
         finally:
             self._listeners -= 1
 
     def since(self, position: int) -> bytes:
         """Return the event that brings a listener at `position` up to date."""
         if not self._floor <= position <= self.position:
-            return f"event: reset\nid: {self.id}\ndata: {{}}\n\n".encode()
+            return self._event("reset", b"{}")
         if self._cached[0] != position * (1 << 40) + self.position:
             # Listeners that keep up all ask for the same step: it is written once.
-            change = msgspec.json.encode(self._merged(self.position - position)).decode()
-            event = f"event: change\nid: {self.id}\ndata: {change}\n\n".encode()
+            change = msgspec.json.encode(self._merged(self.position - position))
+            event = self._event("change", change)
             self._cached = (position * (1 << 40) + self.position, event)
         return self._cached[1]
+
+    async def seen_since(self, position: int, seen: Seen) -> bytes:
+        """Return the event that brings a listener up to date who may not hear of all runs."""
+        if not self._floor <= position <= self.position:
+            return self._event("reset", b"{}")
+        change = self._merged(self.position - position)
+        runs = {*change.runs, *(one.run for one in change.series)}
+        mine = await seen(runs.union(*change.shelves.values()))
+        shelves = {
+            shelf: kept
+            for shelf, ids in change.shelves.items()
+            if (kept := tuple(run for run in ids if run in mine))
+        }
+        told = msgspec.structs.replace(
+            change,
+            runs=tuple(run for run in change.runs if run in mine),
+            series=tuple(one for one in change.series if one.run in mine),
+            shelves=shelves,
+        )
+        if not (told.runs or told.series or told.shelves or told.truncated):
+            return b""
+        return self._event("change", msgspec.json.encode(told))
+
+    def _event(self, kind: str, told: bytes) -> bytes:
+        return f"event: {kind}\nid: {self.id}\ndata: {told.decode()}\n\n".encode()
 
     @property
     def id(self) -> str:
@@ -188,8 +220,9 @@ class Hub:
 class Listener:
     """A position in the hub's changes."""
 
-    def __init__(self, hub: Hub, position: int) -> None:
+    def __init__(self, hub: Hub, position: int, seen: Seen | None = None) -> None:
         self._hub = hub
+        self._seen = seen
         self._position = position
         self._noticed = hub.noticed
         self._sent = 0  # bytes, by the last call
@@ -213,8 +246,11 @@ class Listener:
             return None
         events = b""
         if self._position != self._hub.position:
-            events += self._hub.since(self._position)
-            self._position = self._hub.position
+            position, self._position = self._position, self._hub.position
+            if self._seen is None:
+                events += self._hub.since(position)
+            else:
+                events += await self._hub.seen_since(position, self._seen)
         noticed = self._hub.noticed
         for kind, times in noticed.items():
             if times != self._noticed.get(kind):

@@ -15,6 +15,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from .failure import failed
+from .proxies import PROXIED
 from .wire import ApiError
 
 __all__ = ["add_headers", "guard", "is_loopback", "names_of"]
@@ -59,13 +60,18 @@ def names_of(host: str) -> frozenset[str]:
     return LOOPBACK_NAMES | {f"[{host}]" if ":" in host and "[" not in host else host.lower()}
 
 
-def guard(names: frozenset[str]) -> Middleware:
-    """Return the middleware that refuses foreign hosts and foreign origins."""
+def guard(names: frozenset[str], *, asks: bool = False) -> Middleware:
+    """Return the middleware that refuses foreign hosts and foreign origins.
+
+    Where the server `asks` who one is, an address without a name is good too: only a name can be
+    rebound. A trusted proxy has looked at the name already.
+    """
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        host = request.headers.get(hdrs.HOST, "")
-        if _name(host) not in names:
+        host = request.host if request.headers.get(hdrs.HOST) else ""
+        known = _name(host) in names or request.get(PROXIED, False)
+        if not known and not (asks and _is_address(_name(host))):
             return failed(
                 HTTPStatus.FORBIDDEN,
                 ApiError(
@@ -92,6 +98,14 @@ def _name(host: str) -> str:
     """Return a Host header without its port."""
     name, colon, port = host.lower().rpartition(":")
     return name if colon and port.isdigit() else host.lower()
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _same_origin(request: web.Request, host: str) -> bool:

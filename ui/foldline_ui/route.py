@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 import anyio
 import msgspec
 from aiohttp import web
 
 from .errors import ApiFailure
+from .principals import Scope
 from .wire import ApiError, Nothing, Request
 
-__all__ = ["Answer", "Route", "RouteTable", "Scope"]
+__all__ = ["ASKED", "Answer", "Route", "RouteTable", "Scope"]
 
 API_PREFIX = "/api/v1"
 JSON = "application/json"
@@ -27,8 +28,8 @@ BODY_BYTES_MAX = 1 << 20  # a frames request for 10,000 series by number is abou
 BODY_TIMEOUT_S = 10.0  # a body of that size that takes longer is held open on purpose
 SUMMARY_CHARS_MIN = 10  # a word alone says nothing
 
-Scope = Literal["read", "write"]
-"""What a caller must be allowed to do."""
+ASKED = web.RequestKey("ASKED", Request)
+"""What is asked, once it was read."""
 
 Asked = TypeVar("Asked", bound=Request)
 Answer = Callable[[web.Request, Any], Awaitable[msgspec.Struct | web.StreamResponse]]
@@ -81,6 +82,7 @@ class Route:
             asked = _query(request, self.request)
         else:
             asked = await _body(request, self.request)
+        request[ASKED] = asked
         answer = await self.answer(request, asked)
         if isinstance(answer, web.StreamResponse):
             return answer

@@ -5,38 +5,42 @@ from __future__ import annotations
 import errno
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable
 
 import anyio
 from aiohttp import web
 
+from .connections import IDLE_S_MAX
+from .ending import end_soon
 from .errors import HostRefused, PortTaken
 from .guard import is_loopback
+from .parts import CONNECTIONS
 
-__all__ = ["address", "bind", "serve"]
+__all__ = ["address", "bind", "names_here", "serve"]
 
+EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 -- to tell them from one address
 PORTS_TRIED_MAX = 100  # ports looked at for one that is free
 BACKLOG = 128  # connections that may wait while the loop is busy: a browser opens six
 # The thread that answers waits this long at most for one that computes; Python's own 5 ms were
 # measured to turn a read of 1.4 ms into 1.2 s, as it is paid once for each row.
 SWITCH_INTERVAL_S = 0.0005
-# What a client that keeps a connection open without a word is given, headers included.
-KEEPALIVE_S = 75.0
 # After a signal, open requests get this long; streams are closed at once.
-SHUTDOWN_S = 1.0
+SHUTDOWN_S = 0.8
 
 
-def bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int, *, asks: bool = False) -> socket.socket:
     """Return a socket that listens at `host` and `port`; port 0 is any free one.
 
-    Raises HostRefused if others could reach it, PortTaken with a port that is free.
+    `asks` says that the server lets in only who shows a token. Raises HostRefused if others could
+    reach it without, PortTaken with a port that is free.
     """
-    if not is_loopback(host):
+    if not asks and not is_loopback(host):
         raise HostRefused(
-            f"Foldline does not listen at {host} yet: it has no tokens to tell users apart, so "
-            "everyone on the network could read all runs",
-            hint=f"leave --host away, and reach it from elsewhere with: "
+            f"Foldline does not listen at {host} without a token: everyone on the network could "
+            "read all runs",
+            hint="foldline token create --scope admin; or leave --host away, and from elsewhere: "
             f"ssh -L {port}:127.0.0.1:{port} this-machine",
         )
     try:
@@ -57,32 +61,55 @@ def bind(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def address(listening: socket.socket) -> str:
-    """Return the URL that a bound socket is reached at."""
+def names_here(host: str) -> frozenset[str]:
+    """Return this machine's names, if a server at `host` listens at all of its addresses."""
+    if host.strip("[]") not in EVERYWHERE:
+        return frozenset()
+    return frozenset({socket.gethostname().lower(), socket.getfqdn().lower()})
+
+
+def address(listening: socket.socket, *, scheme: str = "http", name: str = "") -> str:
+    """Return the URL that a bound socket is reached at, by a name if it has one."""
     host, port = listening.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    if name or host in EVERYWHERE:
+        host = name or socket.gethostname()
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
-async def serve(app: web.Application, listening: socket.socket, ready: Callable[[], None]) -> None:
+async def serve(
+    app: web.Application,
+    listening: socket.socket,
+    ready: Callable[[], None],
+    tls: ssl.SSLContext | None = None,
+) -> None:
     """Serve until SIGINT or SIGTERM comes; call `ready` once requests are answered."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     runner = web.AppRunner(
         app,
         access_log=None,
         handler_cancellation=True,  # who goes away needs no answer
-        keepalive_timeout=KEEPALIVE_S,
+        keepalive_timeout=IDLE_S_MAX,
         shutdown_timeout=SHUTDOWN_S,
     )
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         try:
             await runner.setup()
-            await web.SockSite(runner, listening, backlog=BACKLOG).start()
+            await web.SockSite(runner, listening, backlog=BACKLOG, ssl_context=tls).start()
             ready()
-            async for _ in signals:
-                break
+            async with anyio.create_task_group() as watching:
+                watching.start_soon(_watch, runner)
+                async for _ in signals:
+                    break
+                watching.cancel_scope.cancel()
         finally:
+            end_soon()
             with anyio.CancelScope(shield=True):
                 await runner.cleanup()
+
+
+async def _watch(runner: web.AppRunner) -> None:
+    if runner.server is not None:
+        await runner.app[CONNECTIONS].watch(runner.server)
 
 
 def _listen(host: str, port: int) -> socket.socket:

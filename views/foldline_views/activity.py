@@ -30,7 +30,8 @@ class ActivityDay(msgspec.Struct):
 
     day: str  # as 2026-11-28
     runs: int  # that were created
-    points: int  # that scripts tracked, those among them that a rewind hides
+    points: int | None
+    """That scripts tracked, those among them that a rewind hides; None for who sees some runs."""
 
 
 class ActivityPage(msgspec.Struct):

@@ -7,7 +7,7 @@ of a run's state: a run may keep thousands of checkpoints.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 import msgspec
@@ -126,11 +126,22 @@ def versions(db: sqlite3.Connection, name: str | None = None) -> list[ArtifactVe
 
 
 def versions_page(
-    db: sqlite3.Connection, name: str | None, limit: int, cursor: str | None, watermark: int
+    db: sqlite3.Connection,
+    name: str | None,
+    limit: int,
+    cursor: str | None,
+    watermark: int,
+    runs: Container[str] | None = None,
 ) -> VersionsPage:
-    """Return some versions of the store's artifacts. Raises QueryError for a wrong cursor."""
+    """Return some versions of the store's artifacts. Raises QueryError for a wrong cursor.
+
+    With `runs`, those that one of them made or used, as these runs tell of them; a version has the
+    number that it has for all.
+    """
     (start,) = (0,) if cursor is None else read_placemark(cursor, tuple[int])
     found = versions(db, name)
+    if runs is not None:
+        found = [one for whole in found if (one := _told_by(whole, runs)) is not None]
     rows = []
     for one in found[max(0, start) :][:limit]:
         said = msgspec.structs.asdict(one)
@@ -139,6 +150,16 @@ def versions_page(
     end = start + len(rows)
     following = write_placemark((end,)) if end < len(found) else None
     return VersionsPage(rows, len(found), following, watermark)
+
+
+def _told_by(version: ArtifactVersion, runs: Container[str]) -> ArtifactVersion | None:
+    """Return what some runs tell of a version, None if they neither made nor used it."""
+    made = [run for run in version.made_by if run in runs]
+    used = [run for run in version.used_by if run in runs]
+    if made:
+        return msgspec.structs.replace(version, made_by=made, used_by=used)
+    # Who only used it said its name and its digest.
+    return ArtifactVersion(version.name, version.digest, used_by=used) if used else None
 
 
 def _once(runs: list[str]) -> list[str]:

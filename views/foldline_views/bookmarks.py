@@ -20,6 +20,7 @@ from foldline.ids import new_id
 from foldline.layout import Layout
 
 from . import register
+from .reach import EVERYTHING, Reach
 
 __all__ = ["Bookmark", "Bookmarks", "add", "change", "read", "remove"]
 
@@ -51,6 +52,8 @@ class Bookmark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     note: Note = ""
     created_at: float = 0.0
     updated_at: float = 0.0
+    experiments: list[str] | None = None
+    """Those that its keeper could see: whoever sees them all sees it. None is all."""
 
 
 class Bookmarks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,8 +62,11 @@ class Bookmarks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bookmarks: list[Bookmark] = []
 
 
-def read(layout: Layout) -> Bookmarks:
-    """Return the bookmarks of a store. Raises WordsRejected if the file says something else."""
+def read(layout: Layout, reach: Reach = EVERYTHING) -> Bookmarks:
+    """Return the bookmarks of a store within a reach.
+
+    Raises WordsRejected if the file says something else.
+    """
     try:
         data = register.read_bytes(layout.bookmarks, FILE_BYTES_MAX)
         found = Bookmarks() if data is None else msgspec.json.decode(data, type=Bookmarks)
@@ -72,16 +78,21 @@ def read(layout: Layout) -> Bookmarks:
             f"the bookmarks in {layout.bookmarks} are wrong: {what}",
             hint="mend the file, or move it away",
         ) from error
-    return found
+    return Bookmarks([bookmark for bookmark in found.bookmarks if _is_seen(bookmark, reach)])
 
 
-def add(layout: Layout, *, name: str, page: str, url: str, **more: Any) -> Bookmark:
+def add(
+    layout: Layout, reach: Reach = EVERYTHING, *, name: str, page: str, url: str, **more: Any
+) -> Bookmark:
     """Keep a bookmark, `pinned` and with a `note` if it has one, and return it.
 
     Raises WordsRejected and StoreUnwritable.
     """
     now = time.time()
-    bookmark = Bookmark(new_id(), name, page, url, **more, created_at=now, updated_at=now)
+    among = None if reach.experiments is None else sorted(reach.experiments)
+    bookmark = Bookmark(
+        new_id(), name, page, url, **more, created_at=now, updated_at=now, experiments=among
+    )
     _check(bookmark)
     with _changing(layout) as bookmarks:
         if len(bookmarks) >= BOOKMARKS_MAX:
@@ -92,27 +103,29 @@ def add(layout: Layout, *, name: str, page: str, url: str, **more: Any) -> Bookm
     return bookmark
 
 
-def change(layout: Layout, id: str, fields: Mapping[str, Any]) -> Bookmark:
+def change(
+    layout: Layout, id: str, fields: Mapping[str, Any], reach: Reach = EVERYTHING
+) -> Bookmark:
     """Change what is named of a bookmark, and return it.
 
     Raises BookmarkUnknown, WordsRejected and StoreUnwritable.
     """
     with _changing(layout) as bookmarks:
-        place = _place(bookmarks, id)
+        place = _place(bookmarks, id, reach)
         changed = msgspec.structs.replace(bookmarks[place], **fields, updated_at=time.time())
         _check(changed)
         bookmarks[place] = changed
     return changed
 
 
-def remove(layout: Layout, id: str) -> Bookmarks:
+def remove(layout: Layout, id: str, reach: Reach = EVERYTHING) -> Bookmarks:
     """Remove a bookmark, and return those that are left.
 
     Raises BookmarkUnknown, WordsRejected and StoreUnwritable.
     """
     with _changing(layout) as bookmarks:
-        del bookmarks[_place(bookmarks, id)]
-    return read(layout)
+        del bookmarks[_place(bookmarks, id, reach)]
+    return read(layout, reach)
 
 
 def _check(bookmark: Bookmark) -> None:
@@ -124,9 +137,17 @@ def _check(bookmark: Bookmark) -> None:
         )
 
 
-def _place(bookmarks: list[Bookmark], id: str) -> int:
+def _is_seen(bookmark: Bookmark, reach: Reach) -> bool:
+    """Say whether somebody sees all that a bookmark's keeper could see."""
+    if reach.experiments is None:
+        return True
+    among = bookmark.experiments
+    return among is not None and reach.experiments.issuperset(among)
+
+
+def _place(bookmarks: list[Bookmark], id: str, reach: Reach) -> int:
     for place, bookmark in enumerate(bookmarks):
-        if bookmark.id == id:
+        if bookmark.id == id and _is_seen(bookmark, reach):
             return place
     raise BookmarkUnknown(f"there is no bookmark {id!r}", hint="somebody may have removed it")
 

@@ -52,6 +52,8 @@ class Catalog:
     Row numbers are the views' row ids less one: both are given out in order, without gaps.
     """
 
+    is_whole = True  # whether nothing is out of reach of who asks: see `within`
+
     def __init__(self) -> None:
         self.epoch = 0
         self.revision = 0
@@ -66,6 +68,7 @@ class Catalog:
         self.totals = Totals(0, 0)
         self.now = time.time()  # what running runs' durations go up to
         self._found: ColumnsFound | None = None
+        self.reached: dict[frozenset[str], Catalog] = {}  # by experiments: see `within`
 
     def take(self, changes: Changes) -> None:
         """Take over what a commit changed."""
@@ -90,6 +93,7 @@ class Catalog:
     def settle(self) -> None:
         """Count anew, and forget what was derived, after rows have changed."""
         self.series.forget_columns()
+        self.reached.clear()
         self._found = None
         self.totals = self._totals()
 
@@ -135,7 +139,7 @@ class Catalog:
 
     def _totals(self) -> Totals:
         """Return how many runs there are that nobody has deleted, and how many are running."""
-        here = np.ones(len(self.ids), np.bool_)
+        here = self.within_reach(np.ones(len(self.ids), np.bool_))
         deleted, status = self.runs.column(("deleted",)), self.runs.column(("status",))
         if isinstance(deleted, Numbers):
             here &= deleted.values != 1
@@ -144,6 +148,10 @@ class Catalog:
             code = next((at for at, word in enumerate(status.words) if word == "running"), -1)
             running = here & ((status.codes == code) | ~status.present)
         return Totals(int(np.count_nonzero(here)), int(np.count_nonzero(running)))
+
+    def within_reach(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which rows of a mask over all runs are within reach of who asks."""
+        return mask
 
     def find(self, run: str) -> int:
         """Return the row of a run. Raises RunNotFound."""

@@ -263,6 +263,7 @@ def _asked(
         return matching_series(catalog, request.query or "", searched)
     ids = np.array(list(dict.fromkeys(request.ids)), dtype=np.int64)
     known = (ids > 0) & (ids <= catalog.series.count)
+    known[known] = catalog.series.reached(ids[known] - 1)
     warnings = [] if known.all() else [f"{np.count_nonzero(~known)} ids are not known"]
     return ids[known] - 1, warnings
 

@@ -265,6 +265,13 @@ class Columns:
         rows = np.flatnonzero(whole.present)
         return rows, whole.take(rows)
 
+    def leaves(self, path: Path) -> Iterable[Path]:
+        """Return the paths that lie under a path."""
+        return self._below.get(path, {})
+
+    def forget(self, path: Path) -> None:
+        """Ask for a column anew: here all are up to date."""
+
     def known_paths(self) -> Iterable[Path]:
         """Return the paths that were ever set, to suggest one of them."""
         return self._cells

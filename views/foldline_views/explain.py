@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from .catalog import Catalog, RunTable, SeriesTable
 from .column import Column, Objects, Texts
@@ -21,6 +22,7 @@ from .values import Scalar, Value
 __all__ = ["ExplainedPart", "Explanation", "explain", "explained"]
 
 T = TypeVar("T")
+Mask = NDArray[np.bool_]
 
 
 class ExplainedPart(msgspec.Struct):
@@ -50,19 +52,28 @@ class Explanation(msgspec.Struct):
 
 
 def explain(
-    query: Query, table: Table, *, now: float | None = None, search: SearchRuns | None = None
+    query: Query,
+    table: Table,
+    *,
+    now: float | None = None,
+    search: SearchRuns | None = None,
+    seen: Mask | None = None,
 ) -> Explanation:
-    """Answer a query, and return how that was done. Raises QueryError as answering it does."""
+    """Answer a query, and return how that was done. Raises QueryError as answering it does.
+
+    Rows that are not `seen` are none for who asks: they are not counted.
+    """
     moment = time.time() if now is None else now
     evaluation = _Traced(query.source, table, moment, query.zone, search)
+    evaluation.seen = seen
     start = time.perf_counter()
     mask = query.answer(evaluation)
     took = time.perf_counter() - start
     return Explanation(
         query=query.text,
         subject=query.subject,
-        total=table.rows,
-        matches=int(np.count_nonzero(mask)),
+        total=table.rows if seen is None else _count(seen),
+        matches=_count(mask if seen is None else mask & seen),
         cells=evaluation.cells[0],
         ms=_ms(took),
         parts=evaluation.parts,
@@ -79,7 +90,11 @@ def explained(
     """
     catalog.let_time_pass()
     table = RunTable(catalog) if subject == "run" else SeriesTable(catalog)
-    found = explain(parse(query, subject), table, search=searched)
+    seen = None
+    if not catalog.is_whole:
+        seen = catalog.within_reach(np.ones(catalog.runs.rows, np.bool_))
+        seen = seen if subject == "run" else seen[catalog.series.run[: table.rows]]
+    found = explain(parse(query, subject), table, search=searched, seen=seen)
     found.warnings += searched.warnings if searched else []
     found.watermark = catalog.watermark
     return found
@@ -93,10 +108,11 @@ class _Traced(Evaluation):
         # Shared by the evaluations that are made of this one for loops and series.
         self.parts: list[ExplainedPart] = []
         self._above: list[Node] = []
+        self.seen: Mask | None = None
 
-    def holds(self, node: Node) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def holds(self, node: Node) -> Mask:
         """Return the rows in which a node counts as true, and note it."""
-        return self._noted(node, super().holds, lambda mask: ("condition", _count(mask)))
+        return self._noted(node, super().holds, lambda mask: ("condition", self._rows_of(mask)))
 
     def value(self, node: Node) -> Value:
         """Return what a node is in every row, and note it."""
@@ -131,7 +147,13 @@ class _Traced(Evaluation):
             missing = value.cell is None and isinstance(node, Field | Series)
             same = "no run has it" if missing else "the same for all"
             return same, 0 if value.cell is None else self.rows
-        return _kind(value), _count(value.present)
+        return _kind(value), self._rows_of(value.present)
+
+    def _rows_of(self, mask: Mask) -> int:
+        """Return how many rows of a mask there are for who asks."""
+        if self.seen is None or len(mask) != len(self.seen):
+            return _count(mask)
+        return _count(mask & self.seen)
 
 
 def _kind(column: Column) -> str:
@@ -147,7 +169,7 @@ def _kind(column: Column) -> str:
     return f"{column.kind}s"
 
 
-def _count(mask: np.ndarray[Any, np.dtype[np.bool_]]) -> int:
+def _count(mask: Mask) -> int:
     return int(np.count_nonzero(mask))
 
 

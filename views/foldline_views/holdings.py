@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from foldline.layout import Layout
 
 from .activity import DAY_S, ActivityPage, activity_days
 from .captured import (
@@ -33,6 +35,7 @@ from .contents import (
     ValuesPage,
     ValuesRequest,
 )
+from .holders import Holders
 from .linehits import hits_page
 from .linepages import lines_page
 from .messagepages import messages_page
@@ -57,12 +60,17 @@ class Holdings:
         self._lines = Opened(views, LINES)
         self._values = Opened(views, VALUES)
         self._points = Opened(views, POINTS)
+        self._holders = Holders(Layout(views.parent))
 
     async def close(self) -> None:
         """Close the files; the next read opens them again."""
         await self._lines.close()
         await self._values.close()
         await self._points.close()
+
+    async def name(self, digest: str, runs: Collection[str]) -> bool:
+        """Say whether one of these runs names a blob."""
+        return await self._values.run(snapshot(lambda db, _: self._holders.name(db, digest, runs)))
 
     async def captured(self, run: str) -> CapturedPage:
         """Return what was captured of a run's processes."""

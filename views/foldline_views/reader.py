@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import sqlite3
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Container, Generator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -44,6 +44,7 @@ from .lineage import LineagePage, lineage_page
 from .pages import ordered, runs_page, series_page
 from .pointpages import PointsRequest, points_page
 from .pointsource import PointsSource
+from .reach import EVERYTHING
 from .saving import Saving
 from .searches import Searches, Shown, understood
 from .searchpages import SearchPage, search_page, shown_of
@@ -72,6 +73,8 @@ class Views:
     commit. `generation` changes when the views were rebuilt: ids of series are new then. Reads
     raise ViewDamaged where the file can't be read, and the views are made again then.
     """
+
+    reach = EVERYTHING  # of who asks: see `reachedviews`
 
     def __init__(self, views: Path) -> None:
         self._folder = CATALOG.folder(views)
@@ -184,6 +187,10 @@ class Views:
             if self._generation is not None:
                 report_damage(self._generation)
             raise
+
+    async def _check(self, run: str) -> None:
+        """Raise RunNotFound if there is no such run for who asks."""
+        self._catalog.find(run)
 
     async def totals(self) -> Totals:
         """Return how many runs there are."""
@@ -307,21 +314,26 @@ class Views:
 
     async def captured(self, run: str) -> CapturedPage:
         """Return what was captured of a run's processes. Raises RunNotFound."""
-        self._catalog.find(run)
+        await self._check(run)
         return await self._holdings.captured(run)
 
     async def artifacts(self, run: str, asked: ArtifactsRequest) -> ArtifactsPage:
         """Return what a run made and used, with files. Raises RunNotFound and QueryError."""
-        self._catalog.find(run)
+        await self._check(run)
         return await self._holdings.artifacts(run, asked)
 
     async def versions(self, name: str | None, limit: int, cursor: str | None) -> VersionsPage:
         """Return versions of the store's artifacts, all or of a name. Raises QueryError."""
+        return await self._versions(name, limit, cursor)
+
+    async def _versions(
+        self, name: str | None, limit: int, cursor: str | None, runs: Container[str] | None = None
+    ) -> VersionsPage:
         if self._changes is None:
             return VersionsPage([], 0, None, self.watermark)
         mark = self.watermark
         return await self._read(
-            self._changes, lambda db: artifacts.versions_page(db, name, limit, cursor, mark)
+            self._changes, lambda db: artifacts.versions_page(db, name, limit, cursor, mark, runs)
         )
 
     async def tags(self) -> TagsPage:
@@ -341,7 +353,7 @@ class Views:
         changes = await edit_runs(self._layout, self._catalog, runs[:RETAGGED_MAX], edit)
         edited = await self.edited(changes, wait_s)
         left = len(runs) - len(changes)
-        if not left:
+        if not left and self.reach.is_all:  # else runs out of reach may have the tag
             await anyio.to_thread.run_sync(tagwords.move, self._layout, old, to)
         return TagsEdited(len(changes), left, edited.folded, edited.watermark)
 
@@ -360,7 +372,7 @@ class Views:
 
         All that was logged up to the call is there; of a series that is not, nothing is.
         """
-        self._catalog.find(run)
+        await self._check(run)
         series = (run, asked.name, asked.context)
 
         def ask() -> bytes:
@@ -370,17 +382,17 @@ class Views:
 
     async def lines(self, run: str, asked: contents.LinesRequest) -> contents.LinesPage:
         """Return what a run's processes printed, from any place on. Raises RunNotFound."""
-        self._catalog.find(run)
+        await self._check(run)
         return await self._holdings.lines(run, asked)
 
     async def hits(self, run: str, asked: contents.HitsRequest) -> contents.HitsPage:
         """Return lines of a run that hold a text. Raises RunNotFound and QueryError."""
-        self._catalog.find(run)
+        await self._check(run)
         return await self._holdings.hits(run, asked)
 
     async def messages(self, run: str, asked: contents.MessagesRequest) -> contents.MessagesPage:
         """Return messages of a run. Raises RunNotFound and QueryError."""
-        self._catalog.find(run)
+        await self._check(run)
         return await self._holdings.messages(run, asked)
 
     async def step(self, run: str, at: float, series: int | None) -> contents.StepAt:
@@ -397,12 +409,12 @@ class Views:
 
     async def steps(self, run: str, asked: contents.StepsRequest) -> contents.StepsPage:
         """Return at which steps a sequence of a run has values. Raises RunNotFound."""
-        self._catalog.find(run)
+        await self._check(run)
         return await self._holdings.steps(run, asked)
 
     async def values(self, run: str, asked: contents.ValuesRequest) -> contents.ValuesPage:
         """Return values of a run that are no numbers. Raises RunNotFound and QueryError."""
-        self._catalog.find(run)
+        await self._check(run)
         return await self._holdings.values(run, asked)
 
     async def runs_values(

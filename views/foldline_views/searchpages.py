@@ -39,7 +39,7 @@ class SearchPage(msgspec.Struct, frozen=True):
 def shown_of(selection: Selection) -> Shown:
     """Return the runs that a search looks at, named by the fewer: them, or all the others."""
     ids = selection.catalog.ids
-    but = 2 * len(selection.rows) > len(ids)
+    but = selection.catalog.is_whole and 2 * len(selection.rows) > len(ids)
     rows = np.setdiff1d(np.arange(len(ids)), selection.rows) if but else selection.rows
     return Shown([ids[row] for row in rows.tolist()], but)
 

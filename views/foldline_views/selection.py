@@ -32,7 +32,7 @@ class Selection(NamedTuple):
         catalog.let_time_pass()
         table = RunTable(catalog)
         parsed = parse(query, "run")
-        rows = np.flatnonzero(parsed.mask(table, search=searched))
+        rows = np.flatnonzero(catalog.within_reach(parsed.mask(table, search=searched)))
         if searched is None:
             return cls(catalog, table, rows, list(parsed.warnings))
         if searched.beside is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -182,6 +182,14 @@ class SeriesColumns:
     def contexts(self, name: str) -> list[dict[str, Any]]:
         """Return the contexts of all series of a name; {} first, if it is among them."""
         return [self.kinds[kind][1] for kind in self._contexts.get(name, ())]
+
+    def kinds_of(self, name: str) -> Sequence[int]:
+        """Return the kinds of a name, as places in `kinds`; the one without a context first."""
+        return self._contexts.get(name, ())
+
+    def reached(self, series: Rows) -> NDArray[np.bool_]:
+        """Return which of these series are within reach of who asks; see `within`."""
+        return np.ones(len(series), np.bool_)
 
     def forget_columns(self) -> None:
         """Drop the columns that were made of the figures before a change."""

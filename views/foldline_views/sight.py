@@ -24,7 +24,7 @@ def flags(catalog: Catalog, field: str) -> Mask:
 
 def in_sight(catalog: Catalog) -> Mask:
     """Return which runs nobody has archived or deleted."""
-    return ~(flags(catalog, "archived") | flags(catalog, "deleted"))
+    return catalog.within_reach(~(flags(catalog, "archived") | flags(catalog, "deleted")))
 
 
 def created_at(catalog: Catalog) -> NDArray[np.float64]:

@@ -60,6 +60,8 @@ def tags_page(catalog: Catalog, words: TagWords) -> TagsPage:
             row.archived += more
             row.last_used = max(last, row.last_used or 0.0)
     for tag, word in words.tags.items():
+        if not (catalog.is_whole or tag in found):
+            continue  # a tag of runs out of reach
         row = found.setdefault(tag, TagRow(tag))
         row.color, row.description = word.color, word.description
     return TagsPage(sorted(found.values(), key=lambda row: row.tag), catalog.watermark)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 
 import anyio
@@ -15,6 +16,7 @@ from foldline_views.edits import edit_runs
 from foldline_views.selection import Selection
 from foldline_views.store import open_store
 
+from ..audit import AuditEvent, write_down
 from .exits import Exit
 from .terminal import say, say_json
 
@@ -75,6 +77,9 @@ def _change(arguments: argparse.Namespace, edit: Edit, done: str) -> Exit:
         runs = _chosen(catalog, arguments)
         if runs:
             anyio.run(edit_runs, store.layout, catalog, runs, edit)
+            asked = {"ids": list(runs), "edit": edit}
+            event = AuditEvent(time.time(), "edit_runs", "owner", asked=asked)
+            write_down(store.layout, event)
             catalog = store.catalog()
         heads = [catalog.heads[catalog.find(run)] for run in runs]
     if arguments.json:

@@ -15,7 +15,7 @@ from foldline.errors import (
     StoreUnwritable,
 )
 
-from ..errors import HostRefused, PortTaken
+from ..errors import CertificateRejected, HostRefused, PortTaken, TokenRejected
 
 __all__ = ["Exit", "exit_of"]
 
@@ -37,6 +37,8 @@ EXITS: tuple[tuple[type[FoldlineError], Exit], ...] = (
     (QueryError, Exit.USAGE),
     (HostRefused, Exit.USAGE),
     (RuleRejected, Exit.USAGE),
+    (TokenRejected, Exit.USAGE),
+    (CertificateRejected, Exit.USAGE),
     (RunNotFound, Exit.NO),
     (PortTaken, Exit.PORT),
     (StoreBusy, Exit.BUSY),

@@ -9,11 +9,13 @@ from importlib.metadata import version
 from foldline.layout import STORE_DEFAULT
 from foldline.shipper.pace import PATIENCE_S
 
+from .access import add_access, add_entrance
 from .verbs import add_backup, add_gc, add_verbs
 
 __all__ = ["parser"]
 
 PORT_DEFAULT = 43800
+FORMS = ("text", "json")  # of what a server logs
 RUNS_LIMIT_DEFAULT = 20  # what fits a terminal without scrolling
 FOUND_LIMIT_DEFAULT = 10  # with their hits they fill a terminal
 FOUND_MAX = 200  # runs of a search, as over HTTP
@@ -55,16 +57,20 @@ def parser() -> argparse.ArgumentParser:
     _add_upkeep(commands)
     add_backup(commands, _add)
     add_gc(commands, _add)
+    add_access(commands, _add)
     # The process that `up` starts and supervises; typed by nobody, hence without a help line.
     folding = commands.add_parser("fold", allow_abbrev=False)
     folding.add_argument("--store", required=True)
+    folding.add_argument("--log-format", choices=FORMS, default="text")
     folding.set_defaults(module="fold", function="run", json=False)
     return top
 
 
 def _add_up(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     up_ = _add(commands, "up", "serve a store and fold its log", "foldline up --open")
-    up_.add_argument("--host", default="127.0.0.1", help="loopback only, for now (%(default)s)")
+    up_.add_argument(
+        "--host", default="127.0.0.1", help="where to listen; others need tokens (%(default)s)"
+    )
     up_.add_argument(
         "--port", type=int, default=PORT_DEFAULT, help="0 picks any that is free (%(default)s)"
     )
@@ -75,7 +81,12 @@ def _add_up(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         metavar="/PATH",
         help="the path under which a reverse proxy hands requests on",
     )
+    add_entrance(up_)
     up_.add_argument("--open", action="store_true", help="open the browser")
+    up_.add_argument(
+        "--log-format", choices=FORMS, default="text", help="of what is logged (%(default)s)"
+    )
+    up_.add_argument("--log-requests", action="store_true", help="log a line for each request")
     up_.set_defaults(module="up", function="run")
 
 

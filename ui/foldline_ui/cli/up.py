@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 import sys
 import threading
+import time
 import webbrowser
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 import anyio
 
@@ -14,11 +19,19 @@ from foldline.layout import Layout, store_path
 from foldline_ingest.supervisor import Supervisor
 from foldline_views.reader import Views
 
+from .. import tokens
+from ..allowance import Allowance
 from ..app import Composition, compose
+from ..certificate import context_of
 from ..claim import Claim
-from ..serving import address, bind, serve
+from ..connections import raise_descriptors
+from ..errors import HostRefused
+from ..guard import is_loopback
+from ..logbook import open_logbook
+from ..serving import address, bind, names_here, serve
 from .exits import Exit
 from .terminal import say, say_json
+from .tokens import login_address
 
 __all__ = ["run"]
 
@@ -27,21 +40,35 @@ def run(arguments: argparse.Namespace) -> Exit:
     """Serve until Ctrl+C; make the store if there is none."""
     layout = Layout(store_path(arguments.store))
     layout.create()
-    with Claim(layout) as claim, bind(arguments.host, arguments.port) as listening:
-        url = address(listening) + arguments.prefix.lstrip("/")
+    raise_descriptors()
+    os.umask(0o077)  # whatever is made below the store is for its owner
+    asks, listen = _entrance(arguments, layout)
+    tls = None
+    if arguments.cert:
+        tls = context_of(Path(arguments.cert), Path(arguments.key) if arguments.key else None)
+    with Claim(layout) as claim, listen() as listening:
+        scheme, name = "https" if tls else "http", next(iter(arguments.name), "")
+        url = address(listening, scheme=scheme, name=name) + arguments.prefix.lstrip("/")
         url = url if url.endswith("/") else f"{url}/"
 
         def ready() -> None:
             claim.publish(url)
+            told: dict[str, object] = {"store": str(layout.root), "url": url, "pid": os.getpid()}
+            front = login_address(layout, url) if asks else url
             if arguments.json:
-                say_json({"store": str(layout.root), "url": url, "pid": os.getpid()})
+                say_json(told | {"login": front} if asks else told)
             else:
-                say(f"Foldline is serving {layout.root} at {url}\nPress Ctrl+C to stop.")
+                say(f"Foldline is serving {layout.root} at {url}")
+                if asks:
+                    say(f"Sign in, once, within a quarter of an hour: {front}")
+                say("Press Ctrl+C to stop.")
             if arguments.open:
                 # A browser that is slow to start must not keep the first page waiting.
-                threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+                threading.Thread(target=webbrowser.open, args=(front,), daemon=True).start()
 
         command = [sys.executable, "-m", "foldline_ui", "fold", "--store", str(layout.root)]
+        command += ["--log-format", arguments.log_format]
+        open_logbook(arguments.log_format, requests=arguments.log_requests)
         app = compose(
             Composition(
                 layout=layout,
@@ -49,7 +76,26 @@ def run(arguments: argparse.Namespace) -> Exit:
                 open_reader=lambda: Views.open(layout.views),
                 host=arguments.host,
                 prefix=arguments.prefix,
+                allowance=Allowance.told(),
+                asks=asks,
+                names=names_here(arguments.host) | {name.lower() for name in arguments.name},
+                proxies=tuple(arguments.trusted_proxy),
             )
         )
-        anyio.run(serve, app, listening, ready)
+        anyio.run(serve, app, listening, ready, tls)
     return Exit.DONE
+
+
+def _entrance(
+    arguments: argparse.Namespace, layout: Layout
+) -> tuple[bool, Callable[[], socket.socket]]:
+    """Return whether a token is asked for, and what listens. Raises HostRefused at once."""
+    reached = bool(arguments.trusted_proxy) or not is_loopback(arguments.host)
+    known = any(not token.is_over(time.time()) for token in tokens.read(layout).tokens)
+    if reached and not known:
+        raise HostRefused(
+            "others can reach the server, and it has no token to tell them apart by",
+            hint="foldline token create --scope admin, and then the same command again",
+        )
+    asks = reached or arguments.auth
+    return asks, partial(bind, arguments.host, arguments.port, asks=asks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Protocol
 
-__all__ = ["Add", "add_backup", "add_gc", "add_verbs"]
+__all__ = ["Add", "add_backup", "add_gc", "add_verbs", "days"]
 
 GC_DAYS_DEFAULT = 30.0  # a deleted run can be had back for a month
 
@@ -114,7 +114,7 @@ def add_gc(commands: argparse._SubParsersAction[argparse.ArgumentParser], add: A
     freeing = add(commands, "gc", "free what was deleted, for good", "foldline gc --dry-run")
     freeing.add_argument(
         "--older-than",
-        type=_days,
+        type=days,
         default=GC_DAYS_DEFAULT,
         metavar="TIME",
         help="only runs that were deleted so long ago, as 30d or 12h (30d)",
@@ -144,7 +144,7 @@ def add_backup(commands: argparse._SubParsersAction[argparse.ArgumentParser], ad
     copying.set_defaults(module="backup", function="run")
 
 
-def _days(text: str) -> float:
+def days(text: str) -> float:
     """Read a length of time in days; argparse tells of the error."""
     units = {"d": 1.0, "h": 1 / 24}
     try:

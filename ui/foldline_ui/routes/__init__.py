@@ -17,11 +17,13 @@ from . import (
     lines,
     log,
     log_blobs,
+    metrics,
     openapi,
     parts,
     runs,
     search,
     series,
+    session,
     tags,
     values,
 )
@@ -33,6 +35,7 @@ def table() -> RouteTable:
     """Return a fresh table of all routes."""
     routes = RouteTable()
     modules = (
+        session,
         health,
         home,
         runs,
@@ -52,6 +55,7 @@ def table() -> RouteTable:
         bookmarks,
         tags,
         events,
+        metrics,
         openapi,
     )
     for module in modules:

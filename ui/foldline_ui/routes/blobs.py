@@ -14,9 +14,10 @@ import anyio.to_thread
 from aiohttp import hdrs, web
 
 from foldline import blobs
+from foldline_views.reachedviews import may_read
 
 from ..errors import ApiFailure
-from ..parts import LAYOUT
+from ..parts import LAYOUT, views_of
 from ..questions import BlobAsked
 from ..route import RouteTable
 from ..sandbox import PAGE_SANDBOX, SANDBOX
@@ -64,6 +65,8 @@ async def get_blob(request: web.Request, asked: BlobAsked) -> web.StreamResponse
         )
     file = await anyio.to_thread.run_sync(blobs.opened, request.app[LAYOUT], digest)
     try:
+        if not await may_read(views_of(request), digest):
+            raise blobs.missing(request.app[LAYOUT], digest)  # as if it were not there
         return await _send(request, file, digest, asked.type)
     finally:
         file.close()

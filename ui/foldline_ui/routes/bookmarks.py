@@ -10,7 +10,9 @@ from aiohttp import web
 
 from foldline_views import bookmarks
 from foldline_views.bookmarks import Bookmark, Bookmarks
+from foldline_views.reach import Reach
 
+from ..gate import PRINCIPAL
 from ..keeping import BookmarkAsked, BookmarkEdit
 from ..parts import LAYOUT, NOTICES
 from ..route import RouteTable
@@ -31,7 +33,7 @@ ROUTES = RouteTable()
 )
 async def list_bookmarks(request: web.Request, _: Nothing) -> Bookmarks:
     """Answer all bookmarks."""
-    return await anyio.to_thread.run_sync(bookmarks.read, request.app[LAYOUT])
+    return await anyio.to_thread.run_sync(bookmarks.read, request.app[LAYOUT], _reach(request))
 
 
 @ROUTES.add(
@@ -44,7 +46,9 @@ async def list_bookmarks(request: web.Request, _: Nothing) -> Bookmarks:
 )
 async def keep_bookmark(request: web.Request, asked: BookmarkAsked) -> Bookmark:
     """Answer the bookmark as it is kept."""
-    keep = partial(bookmarks.add, request.app[LAYOUT], **msgspec.structs.asdict(asked))
+    keep = partial(
+        bookmarks.add, request.app[LAYOUT], _reach(request), **msgspec.structs.asdict(asked)
+    )
     kept = await anyio.to_thread.run_sync(keep)
     request.app[NOTICES].look()
     return kept
@@ -60,7 +64,8 @@ async def keep_bookmark(request: web.Request, asked: BookmarkAsked) -> Bookmark:
 )
 async def change_bookmark(request: web.Request, asked: BookmarkEdit) -> Bookmark:
     """Answer the bookmark as it is then."""
-    change = partial(bookmarks.change, request.app[LAYOUT], request.match_info["id"], asked.fields)
+    layout, which = request.app[LAYOUT], request.match_info["id"]
+    change = partial(bookmarks.change, layout, which, asked.fields, _reach(request))
     changed = await anyio.to_thread.run_sync(change)
     request.app[NOTICES].look()
     return changed
@@ -76,7 +81,12 @@ async def change_bookmark(request: web.Request, asked: BookmarkEdit) -> Bookmark
 )
 async def remove_bookmark(request: web.Request, _: Nothing) -> Bookmarks:
     """Answer the bookmarks that are left."""
-    remove = partial(bookmarks.remove, request.app[LAYOUT], request.match_info["id"])
+    layout, which = request.app[LAYOUT], request.match_info["id"]
+    remove = partial(bookmarks.remove, layout, which, _reach(request))
     left = await anyio.to_thread.run_sync(remove)
     request.app[NOTICES].look()
     return left
+
+
+def _reach(request: web.Request) -> Reach:
+    return request[PRINCIPAL].reach

@@ -7,13 +7,17 @@ from http import HTTPStatus
 
 import msgspec
 from aiohttp import web
+from msgspec import UNSET
 
 from foldline.ids import run_id
+from foldline.settings import EXPERIMENT_DEFAULT
 from foldline_views.answers import EditedRuns
 from foldline_views.asked import Edit
 from foldline_views.portions import RunPortion
 
-from ..parts import LAYOUT, READER
+from ..gate import PRINCIPAL, forbidden
+from ..parts import LAYOUT, views_of
+from ..principals import Principal
 from ..route import JSON, RouteTable
 from ..tables import RunEdit, RunsEdit
 
@@ -38,7 +42,7 @@ async def edit_run(request: web.Request, asked: RunEdit) -> web.Response:
     """Answer the run as it is then; 202 if the change is kept and does not show yet."""
     run = run_id(request.match_info["id"])
     edited = await _edit(request, [run], asked)
-    detail = await request.app[READER].run(run)
+    detail = await views_of(request).run(run)
     return _answer(detail, folded=edited.folded)
 
 
@@ -58,10 +62,21 @@ async def edit_runs(request: web.Request, asked: RunsEdit) -> web.Response:
 
 
 async def _edit(request: web.Request, runs: Sequence[str], asked: RunEdit) -> EditedRuns:
-    reader = request.app[READER]
+    reader = views_of(request)
+    _check(request[PRINCIPAL], asked)
     edit = Edit(asked.fields, list(asked.tags_added), list(asked.tags_removed))
     changes = await reader.edit(request.app[LAYOUT], runs, edit)
     return await reader.edited(changes, FOLDED_WAIT_S_MAX)
+
+
+def _check(who: Principal, asked: RunEdit) -> None:
+    """Refuse what the role may not, and what would put runs where who asks has no rights."""
+    if asked.deleted is not UNSET and not who.may("admin"):
+        raise forbidden("only an admin deletes runs and has them back; archiving is anybody's")
+    if asked.experiment is not UNSET:
+        experiment = asked.experiment or EXPERIMENT_DEFAULT
+        if not who.reach.has(experiment):
+            raise forbidden(f"the experiment {experiment!r} is not among those of your token")
 
 
 def _answer(body: RunPortion | EditedRuns, *, folded: bool) -> web.Response:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import socket
+from functools import partial
 from http import HTTPStatus
 
 import anyio
 from aiohttp import hdrs, web
 
+from foldline_views.reachedviews import reachable
+
 from ..errors import ApiFailure, TooManyListeners
-from ..events import HEARTBEAT_S, Listener
-from ..parts import HUB
+from ..events import FAREWELL, HEARTBEAT_S, Listener
+from ..gate import PRINCIPAL
+from ..parts import GATE, HUB, views_of
 from ..route import RouteTable
 from ..wire import ApiError, Change, Nothing
 
@@ -19,6 +23,7 @@ __all__ = ["ROUTES"]
 ROUTES = RouteTable()
 # A listener that takes nothing for this long is gone, whatever its socket says.
 STALLED_S = 60.0
+FAREWELL_S = 0.2  # of a server that ends: who does not take its last word does without
 # What the system holds of a stream for a listener that is slow to read, in bytes. Left alone it
 # would be megabytes each, and the listener would read minutes of old notices before a new one.
 HELD_BYTES = 64 * 1024
@@ -29,7 +34,7 @@ EVENT_ID_CHARS_MAX = 64  # ours have under thirty
     "GET",
     "/events",
     scope="read",
-    summary="Server-sent events: `change`, `reset` and `health`, resumable by Last-Event-ID.",
+    summary="Server-sent events: `change`, `reset`, `health`, `closing`; resumed by Last-Event-ID.",
     request=Nothing,
     response=Change,
     media="text/event-stream",
@@ -38,7 +43,9 @@ async def listen(request: web.Request, _: Nothing) -> web.StreamResponse:
     """Stream what changes until either side has enough."""
     last = request.headers.get("Last-Event-ID", "")[:EVENT_ID_CHARS_MAX]
     try:
-        with request.app[HUB].listen(last) as listener:
+        reach = request[PRINCIPAL].reach
+        seen = None if reach.is_all else partial(reachable, views_of(request))
+        with request.app[HUB].listen(last, seen) as listener:
             return await _stream(request, listener)
     except TooManyListeners:
         raise ApiFailure(
@@ -66,6 +73,10 @@ async def _stream(request: web.Request, listener: Listener) -> web.StreamRespons
             with anyio.fail_after(STALLED_S):
                 await response.write(piece)
             piece = await listener.next()
+            if not request.app[GATE].knows(request):
+                piece = None  # signed out meanwhile, or the token was revoked
+        with anyio.fail_after(FAREWELL_S):
+            await response.write(FAREWELL)
     except (ConnectionResetError, TimeoutError):
         return response  # the listener is gone, which is how most streams end
     # The server ends: the connection is not for keeping.

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from foldline_views.explain import Explanation
 
-from ..parts import READER
+from ..parts import views_of
 from ..route import RouteTable
 from ..wire import ExplainAsked
 
@@ -28,4 +28,4 @@ ROUTES = RouteTable()
 async def explain_query(request: web.Request, asked: ExplainAsked) -> Explanation:
     """Answer a query, and tell how that was done."""
     subject: Literal["run", "metric"] = "run" if asked.of == "runs" else "metric"
-    return await request.app[READER].explain(asked.query, subject=subject)
+    return await views_of(request).explain(asked.query, subject=subject)

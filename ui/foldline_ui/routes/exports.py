@@ -12,7 +12,7 @@ from foldline_views.asked import Best, ExportRequest
 from foldline_views.export import MEDIA_TYPES, encoded
 
 from ..errors import ApiFailure
-from ..parts import READER
+from ..parts import views_of
 from ..route import RouteTable
 from ..tables import ExportAsked
 from ..wire import ApiError
@@ -40,7 +40,7 @@ async def export_runs(request: web.Request, asked: ExportAsked) -> web.StreamRes
     check("group_by", asked.group_by)
     best = None if asked.best is None else Best(asked.best.by, asked.best.goal)
     check("best", () if best is None else (best.by,))
-    table = await request.app[READER].export(
+    table = await views_of(request).export(
         ExportRequest(
             asked.query,
             sorts(asked.sort),

@@ -11,8 +11,11 @@ from aiohttp import web
 
 from foldline.disk import folder_bytes
 from foldline.layout import STORE_DEFAULT
+from foldline_ingest.batch import Damage
+from foldline_views.reachedviews import reachable
+from foldline_views.reader import Views
 
-from ..parts import LAYOUT, READER, USAGE, VITALS
+from ..parts import LAYOUT, USAGE, VITALS, views_of
 from ..route import RouteTable
 from ..wire import Disk, Health, Nothing, RunCounts, StoreName
 
@@ -32,7 +35,7 @@ VERSION = version("foldline")
 )
 async def health(request: web.Request, _: Nothing) -> Health:
     """Answer even while the fold is down: that is when it is asked."""
-    layout, vitals, reader = request.app[LAYOUT], request.app[VITALS], request.app[READER]
+    layout, vitals, reader = request.app[LAYOUT], request.app[VITALS], views_of(request)
     counts = await reader.totals()
     free_bytes, views_bytes = await anyio.to_thread.run_sync(_measure, layout.views)
     blobs_bytes = request.app[USAGE].blobs_bytes()
@@ -49,8 +52,16 @@ async def health(request: web.Request, _: Nothing) -> Health:
         runs=RunCounts(counts.total, counts.running),
         # What is folded and what is not yet: the size of the log without a walk through it.
         disk=Disk(free_bytes, log_bytes, views_bytes, blobs_bytes),
-        damage=vitals.damage,
+        damage=await _seen(reader, vitals.damage),
     )
+
+
+async def _seen(reader: Views, damage: tuple[Damage, ...]) -> tuple[Damage, ...]:
+    """Return the damage that who asks may hear of; a segment is named by its run."""
+    if reader.reach.is_all:
+        return damage
+    runs = await reachable(reader, {one.segment.partition("/")[0] for one in damage})
+    return tuple(one for one in damage if one.segment.partition("/")[0] in runs)
 
 
 def _name(root: Path) -> str:

@@ -7,7 +7,7 @@ from aiohttp import web
 from foldline_views.activity import ActivityPage
 from foldline_views.home import HomePage
 
-from ..parts import READER
+from ..parts import views_of
 from ..questions import ActivityAsked, HomeAsked
 from ..route import RouteTable
 
@@ -27,7 +27,7 @@ MINUTE_S = 60
 )
 async def home(request: web.Request, asked: HomeAsked) -> HomePage:
     """Answer what there is to see just now."""
-    return await request.app[READER].home(asked.limit)
+    return await views_of(request).home(asked.limit)
 
 
 @ROUTES.add(
@@ -40,4 +40,4 @@ async def home(request: web.Request, asked: HomeAsked) -> HomePage:
 )
 async def activity(request: web.Request, asked: ActivityAsked) -> ActivityPage:
     """Answer the days on which something happened."""
-    return await request.app[READER].activity(asked.days, asked.offset_min * MINUTE_S)
+    return await views_of(request).activity(asked.days, asked.offset_min * MINUTE_S)

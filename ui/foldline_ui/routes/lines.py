@@ -7,7 +7,7 @@ from aiohttp import web
 from foldline.ids import run_id
 from foldline_views.contents import HitsPage, LinesPage, MessagesPage, StepAt, TimeAt
 
-from ..parts import READER
+from ..parts import views_of
 from ..questions import HitsAsked, LinesAsked, MessagesAsked, StepAsked, TimeAsked
 from ..route import RouteTable
 
@@ -27,7 +27,7 @@ ROUTES = RouteTable()
 async def get_lines(request: web.Request, asked: LinesAsked) -> LinesPage:
     """Answer lines of one writer, or of all by time."""
     run = run_id(request.match_info["id"])
-    return await request.app[READER].lines(run, asked.request())
+    return await views_of(request).lines(run, asked.request())
 
 
 @ROUTES.add(
@@ -41,7 +41,7 @@ async def get_lines(request: web.Request, asked: LinesAsked) -> LinesPage:
 async def search_lines(request: web.Request, asked: HitsAsked) -> HitsPage:
     """Answer what was found so far; the cursor looks on."""
     run = run_id(request.match_info["id"])
-    return await request.app[READER].hits(run, asked.request())
+    return await views_of(request).hits(run, asked.request())
 
 
 @ROUTES.add(
@@ -55,7 +55,7 @@ async def search_lines(request: web.Request, asked: HitsAsked) -> HitsPage:
 async def get_messages(request: web.Request, asked: MessagesAsked) -> MessagesPage:
     """Answer one page of messages."""
     run = run_id(request.match_info["id"])
-    return await request.app[READER].messages(run, asked.request())
+    return await views_of(request).messages(run, asked.request())
 
 
 @ROUTES.add(
@@ -69,7 +69,7 @@ async def get_messages(request: web.Request, asked: MessagesAsked) -> MessagesPa
 async def get_step(request: web.Request, asked: StepAsked) -> StepAt:
     """Answer the largest step that had been tracked then."""
     run = run_id(request.match_info["id"])
-    return await request.app[READER].step(run, asked.at, asked.series)
+    return await views_of(request).step(run, asked.at, asked.series)
 
 
 @ROUTES.add(
@@ -83,4 +83,4 @@ async def get_step(request: web.Request, asked: StepAsked) -> StepAt:
 async def get_time(request: web.Request, asked: TimeAsked) -> TimeAt:
     """Answer the time of the first point at a step, or behind it."""
     run = run_id(request.match_info["id"])
-    return await request.app[READER].time(run, asked.step, asked.series)
+    return await views_of(request).time(run, asked.step, asked.series)

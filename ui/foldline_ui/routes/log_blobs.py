@@ -7,7 +7,7 @@ from aiohttp import web
 from foldline_ingest.incoming import lacking, take_blob
 
 from ..cargo import BINARY
-from ..parts import CARGO, LAYOUT
+from ..parts import CARGO, LAYOUT, TALLY
 from ..route import RouteTable
 from ..shipments import BlobPiece, BlobReceipt, Digests, Lacking
 
@@ -19,7 +19,7 @@ ROUTES = RouteTable()
 @ROUTES.add(
     "POST",
     "/blobs/lacking",
-    scope="write",
+    scope="ingest",
     summary="Which blobs out of a list are not here.",
     request=Digests,
     response=Lacking,
@@ -33,7 +33,7 @@ async def which_are_lacking(request: web.Request, asked: Digests) -> Lacking:
 @ROUTES.add(
     "POST",
     "/blobs/{sha256}",
-    scope="write",
+    scope="ingest",
     summary="Ship bytes of a blob, from an offset on.",
     request=BlobPiece,
     response=BlobReceipt,
@@ -46,4 +46,5 @@ async def ship_blob(request: web.Request, asked: BlobPiece) -> BlobReceipt:
     layout = request.app[LAYOUT]
     taken = request.app[CARGO].run(take_blob, layout, digest, asked.offset, data, asked.whole)
     received = await taken
+    request.app[TALLY].ship(len(data))
     return BlobReceipt(received)

@@ -10,7 +10,7 @@ from foldline_views.captured import ArtifactsPage, CapturedPage
 from foldline_views.lineage import LineagePage
 from foldline_views.portions import ParamsPage, RunSeriesPage
 
-from ..parts import READER
+from ..parts import views_of
 from ..questions import ArtifactsAsked, ParamsAsked, RunSeriesAsked, VersionsAsked
 from ..route import RouteTable
 from ..wire import Nothing
@@ -31,7 +31,7 @@ ROUTES = RouteTable()
 async def get_params(request: web.Request, asked: ParamsAsked) -> ParamsPage:
     """Answer values at the ends of paths."""
     run = run_id(request.match_info["id"])
-    return await request.app[READER].params(run, asked.request())
+    return await views_of(request).params(run, asked.request())
 
 
 @ROUTES.add(
@@ -45,7 +45,7 @@ async def get_params(request: web.Request, asked: ParamsAsked) -> ParamsPage:
 async def get_run_series(request: web.Request, asked: RunSeriesAsked) -> RunSeriesPage:
     """Answer series in the order in which they were defined."""
     run = run_id(request.match_info["id"])
-    return await request.app[READER].run_series(run, asked.request())
+    return await views_of(request).run_series(run, asked.request())
 
 
 @ROUTES.add(
@@ -58,7 +58,7 @@ async def get_run_series(request: web.Request, asked: RunSeriesAsked) -> RunSeri
 )
 async def get_captured(request: web.Request, _: Nothing) -> CapturedPage:
     """Answer what was captured of each process."""
-    return await request.app[READER].captured(run_id(request.match_info["id"]))
+    return await views_of(request).captured(run_id(request.match_info["id"]))
 
 
 @ROUTES.add(
@@ -71,7 +71,7 @@ async def get_captured(request: web.Request, _: Nothing) -> CapturedPage:
 )
 async def get_lineage(request: web.Request, _: Nothing) -> LineagePage:
     """Answer a tree of forks."""
-    return await request.app[READER].lineage(run_id(request.match_info["id"]))
+    return await views_of(request).lineage(run_id(request.match_info["id"]))
 
 
 @ROUTES.add(
@@ -85,7 +85,7 @@ async def get_lineage(request: web.Request, _: Nothing) -> LineagePage:
 async def get_artifacts(request: web.Request, asked: ArtifactsAsked) -> ArtifactsPage:
     """Answer versions of artifacts."""
     run = run_id(request.match_info["id"])
-    return await request.app[READER].artifacts(run, asked.request())
+    return await views_of(request).artifacts(run, asked.request())
 
 
 @ROUTES.add(
@@ -98,4 +98,4 @@ async def get_artifacts(request: web.Request, asked: ArtifactsAsked) -> Artifact
 )
 async def get_versions(request: web.Request, asked: VersionsAsked) -> VersionsPage:
     """Answer versions by name and number."""
-    return await request.app[READER].versions(asked.name, asked.limit, asked.cursor)
+    return await views_of(request).versions(asked.name, asked.limit, asked.cursor)

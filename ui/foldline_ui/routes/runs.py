@@ -10,7 +10,7 @@ from foldline_views.answers import ColumnsPage, GroupsPage, RunsPage
 from foldline_views.asked import Best, GroupOf, MetricOf
 from foldline_views.portions import RunPortion
 
-from ..parts import HUB, READER
+from ..parts import HUB, views_of
 from ..route import JSON, RouteTable
 from ..tables import ColumnsAsked, GroupsAsked
 from ..wire import Nothing, RunsAsked
@@ -35,7 +35,7 @@ async def search_runs(request: web.Request, asked: RunsAsked) -> RunsPage:
     if group is not None:
         check("group.by", group.by)
     check("columns", asked.columns or ())
-    return await request.app[READER].runs(
+    return await views_of(request).runs(
         asked.query,
         sort=sorts(asked.sort),
         limit=asked.limit,
@@ -63,7 +63,7 @@ async def group_runs(request: web.Request, asked: GroupsAsked) -> GroupsPage:
     check("by", asked.by)
     check("columns", asked.columns)
     check("best", () if best is None else (best.by,))
-    return await request.app[READER].groups(
+    return await views_of(request).groups(
         asked.query,
         asked.by,
         columns=asked.columns,
@@ -84,7 +84,7 @@ async def group_runs(request: web.Request, asked: GroupsAsked) -> GroupsPage:
 )
 async def find_columns(request: web.Request, asked: ColumnsAsked) -> ColumnsPage:
     """Answer one page of columns."""
-    return await request.app[READER].columns(
+    return await views_of(request).columns(
         asked.query,
         like=asked.like,
         sources=asked.sources,
@@ -105,7 +105,7 @@ async def find_columns(request: web.Request, asked: ColumnsAsked) -> ColumnsPage
 )
 async def get_run(request: web.Request, _: Nothing) -> web.Response:
     """Answer a run; 304 if it ended and nothing was folded since the caller's copy."""
-    run = await request.app[READER].run(run_id(request.match_info["id"]))
+    run = await views_of(request).run(run_id(request.match_info["id"]))
     if run.status == "running":
         # Its duration moves with the clock, so a copy is never as good as an answer.
         return web.Response(body=msgspec.json.encode(run), content_type=JSON)

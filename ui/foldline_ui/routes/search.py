@@ -6,7 +6,7 @@ from aiohttp import web
 
 from foldline_views.searchpages import SearchPage
 
-from ..parts import READER
+from ..parts import views_of
 from ..questions import SearchAsked
 from ..route import RouteTable
 
@@ -25,6 +25,6 @@ ROUTES = RouteTable()
 )
 async def search_texts(request: web.Request, asked: SearchAsked) -> SearchPage:
     """Answer the runs in which a question is found."""
-    return await request.app[READER].search(
+    return await views_of(request).search(
         asked.q, asked.query, limit=asked.limit, hits=asked.hits
     )

@@ -12,8 +12,9 @@ from foldline_views import tagwords
 from foldline_views.tags import TagsEdited, TagsPage
 from foldline_views.tagwords import TagWord
 
+from ..gate import forbidden, whole
 from ..keeping import TagDescribed, TagsEdit
-from ..parts import LAYOUT, NOTICES, READER
+from ..parts import LAYOUT, NOTICES, views_of
 from ..route import JSON, RouteTable
 from ..wire import Nothing
 from .edits import FOLDED_WAIT_S_MAX
@@ -33,7 +34,7 @@ ROUTES = RouteTable()
 )
 async def list_tags(request: web.Request, _: Nothing) -> TagsPage:
     """Answer all tags by name."""
-    return await request.app[READER].tags()
+    return await views_of(request).tags()
 
 
 @ROUTES.add(
@@ -46,7 +47,7 @@ async def list_tags(request: web.Request, _: Nothing) -> TagsPage:
 )
 async def edit_tags(request: web.Request, asked: TagsEdit) -> web.Response:
     """Answer how many runs were changed; 202 if some do not show it yet."""
-    edited = await request.app[READER].retag(asked.tags, asked.to, FOLDED_WAIT_S_MAX)
+    edited = await views_of(request).retag(asked.tags, asked.to, FOLDED_WAIT_S_MAX)
     request.app[NOTICES].look()
     status = HTTPStatus.OK if edited.folded else HTTPStatus.ACCEPTED
     return web.Response(status=status, body=msgspec.json.encode(edited), content_type=JSON)
@@ -61,7 +62,9 @@ async def edit_tags(request: web.Request, asked: TagsEdit) -> web.Response:
     response=TagWord,
 )
 async def describe_tag(request: web.Request, asked: TagDescribed) -> TagWord:
-    """Answer what is said of the tag then."""
+    """Answer what is said of the tag then; it is said to all."""
+    if not whole(request):
+        raise forbidden("words about tags are for all runs, and your token is for some experiments")
     layout = request.app[LAYOUT]
     word = await anyio.to_thread.run_sync(tagwords.describe, layout, asked.tag, asked.fields)
     request.app[NOTICES].look()

@@ -7,7 +7,7 @@ from aiohttp import web
 from foldline.ids import run_id
 from foldline_views.contents import RunsValuesPage, StepsPage, ValuesPage
 
-from ..parts import READER
+from ..parts import views_of
 from ..questions import RunsValuesAsked, StepsAsked, ValuesAsked
 from ..route import RouteTable
 
@@ -27,7 +27,7 @@ ROUTES = RouteTable()
 async def get_values(request: web.Request, asked: ValuesAsked) -> ValuesPage:
     """Answer one page of a run's values."""
     run = run_id(request.match_info["id"])
-    return await request.app[READER].values(run, asked.request())
+    return await views_of(request).values(run, asked.request())
 
 
 @ROUTES.add(
@@ -41,7 +41,7 @@ async def get_values(request: web.Request, asked: ValuesAsked) -> ValuesPage:
 async def get_steps(request: web.Request, asked: StepsAsked) -> StepsPage:
     """Answer each step once, in order."""
     run = run_id(request.match_info["id"])
-    return await request.app[READER].steps(run, asked.request())
+    return await views_of(request).steps(run, asked.request())
 
 
 @ROUTES.add(
@@ -54,4 +54,4 @@ async def get_steps(request: web.Request, asked: StepsAsked) -> StepsPage:
 )
 async def search_values(request: web.Request, asked: RunsValuesAsked) -> RunsValuesPage:
     """Answer one page of values of many runs."""
-    return await request.app[READER].runs_values(asked.query, asked.request())
+    return await views_of(request).runs_values(asked.query, asked.request())
