@@ -18,7 +18,7 @@ from .report import Report
 from .targets import write
 
 FOLDER = Path(__file__).resolve().parent
-BY_NAME = {"peers"}
+BY_NAME = {"pages", "peers"}
 
 
 def main() -> int:

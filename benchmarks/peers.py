@@ -31,7 +31,7 @@ from .peer.workload import NAMES, PACE_S, Workload
 from .report import ROOT, Report, scratch
 from .servers import Client, free_port, held_mib, server, settle, wait_until
 
-__all__ = ["measure"]
+__all__ = ["HOME", "RUNS", "installed", "kept", "measure", "workload", "written"]
 
 HOME = Path(os.environ.get("PEERS_HOME") or Path(tempfile.gettempdir()) / "foldline-peers")
 RUNS, STEPS = 2_000, 100
@@ -53,12 +53,12 @@ def measure() -> Report:
     """Write, serve, ask, one peer after another."""
     report = Report("peers", f"Beside the peers: {RUNS:,} runs of {len(NAMES)} series of {STEPS}")
     with scratch("peers") as folder:
-        _workload().save(folder)
+        workload().save(folder)
         np.save(folder / "long.npy", varied(7, LONG, 1).values[0])
         told: dict[str, Figures] = {}
         for key, interview in INTERVIEWS.items():
             print(f"{interview.NAME} …", file=sys.stderr, flush=True)
-            trouble = _installed(key, interview)
+            trouble = installed(key, interview)
             if trouble:
                 report.add(f"{interview.NAME}: not installed", 0, "", note=trouble)
                 continue
@@ -75,7 +75,8 @@ def measure() -> Report:
     return report
 
 
-def _workload() -> Workload:
+def workload() -> Workload:
+    """Return what every peer is told."""
     values, params = [], []
     for number in range(RUNS):
         chance, curves = random.Random(number), varied(number, STEPS, len(NAMES))
@@ -88,7 +89,7 @@ def _workload() -> Workload:
     return Workload(np.array(values), params)
 
 
-def _installed(key: str, interview: Interview) -> str:
+def installed(key: str, interview: Interview) -> str:
     """Install a peer, if it is not; return why that could not be, or nothing."""
     if not interview.PACKAGES:
         return ""
@@ -112,10 +113,10 @@ def _peer(key: str, interview: Interview, folder: Path) -> Figures:
     note = f"{track['calls']:,} calls"
     figures["track(), p50"] = (track["p50_us"], "µs", note)
     figures["track(), p99"] = (track["p99_us"], "µs", note)
-    kept = HOME / "stores" / f"{key}-{RUNS}-{STEPS}-{LONG}" if interview.PACKAGES else folder / key
-    many, long = kept / "many", kept / "long"
-    fill = _written(key, "fill", many, workload=folder)
-    one = _written(key, "long", long, workload=folder / "long.npy", points=LONG)
+    stores = kept(key, interview, folder)
+    many, long = stores / "many", stores / "long"
+    fill = written(key, "fill", many, workload=folder)
+    one = written(key, "long", long, workload=folder / "long.npy", points=LONG)
     figures[f"write {SERIES * STEPS:,} points"] = (fill["seconds"], "s", fill["note"])
     figures[f"write a series of {LONG:,}"] = (one["seconds"], "s", one["note"])
     figures |= _ask_many(key, interview, many, folder)
@@ -126,6 +127,11 @@ def _peer(key: str, interview: Interview, folder: Path) -> Figures:
     with suppress(TimeoutError):
         figures |= _watch(key, interview, folder / f"{key}-watched")
     return figures
+
+
+def kept(key: str, interview: Interview, folder: Path) -> Path:
+    """Return where the stores of a peer are: ours are made anew each time."""
+    return HOME / "stores" / f"{key}-{RUNS}-{STEPS}-{LONG}" if interview.PACKAGES else folder / key
 
 
 def _python(key: str) -> str:
@@ -144,7 +150,7 @@ def _told(key: str, what: str, store: Path, **options: object) -> dict[str, Any]
     return dict(json.loads(done.stdout.strip().rpartition("\n")[2]))
 
 
-def _written(key: str, what: str, store: Path, **options: object) -> dict[str, Any]:
+def written(key: str, what: str, store: Path, **options: object) -> dict[str, Any]:
     """Have a store written, or take the one that was written before, if nothing disturbed that."""
     said = store.with_suffix(".json")
     if said.exists():
