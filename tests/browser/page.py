@@ -181,6 +181,10 @@ class Page:
             deadline_s=deadline_s,
         )
 
+    def address(self) -> str:
+        """Return path, query and place within the page."""
+        return str(self.evaluate("location.pathname + location.search + location.hash"))
+
     def count(self, selector: str) -> int:
         """Return how many elements match."""
         return int(self.evaluate(f"document.querySelectorAll({json.dumps(selector)}).length"))
@@ -206,6 +210,14 @@ class Page:
         self._mouse("mouseMoved", x, y)
         for kind in ("mousePressed", "mouseReleased"):
             self._mouse(kind, x, y, button="left", clickCount=count)
+
+    def click_text(self, selector: str, text: str) -> None:
+        """Click the first element that matches and shows a text."""
+        self.wait_for(selector, text)
+        self.evaluate(
+            f"[...document.querySelectorAll({json.dumps(selector)})]"
+            f".find(e => e.textContent.includes({json.dumps(text)})).click()"
+        )
 
     def drag(
         self,

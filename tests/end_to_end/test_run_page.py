@@ -68,20 +68,6 @@ def folded(server: Served, run: str) -> Served:
     return server
 
 
-def address(page: Page) -> str:
-    """Return path, query and place within the page."""
-    return str(page.evaluate("location.pathname + location.search + location.hash"))
-
-
-def click_text(page: Page, selector: str, text: str) -> None:
-    """Click the first element that matches and shows a text."""
-    page.wait_for(selector, text)
-    page.evaluate(
-        f"[...document.querySelectorAll({json.dumps(selector)})]"
-        f".find(e => e.textContent.includes({json.dumps(text)})).click()"
-    )
-
-
 @pytest.fixture
 def settled(serve: Serve, tmp_path: Path) -> Served:
     """Serve a store of two ended runs, one of them with everything but a console."""
@@ -114,7 +100,7 @@ def test_the_parts_of_a_run_are_addresses(settled: Served, page: Page) -> None:
     page.wait_for("table", "loss")
     page.press("2")
     page.wait_for("[role=treeitem]", "depth")
-    assert address(page) == "/runs/whole00001/params"
+    assert page.address() == "/runs/whole00001/params"
     page.click("a[role=tab]:last-child")
     page.wait_for("h3", "Words")
     page.evaluate("history.back()")
@@ -133,14 +119,14 @@ def test_params_are_found_and_compared(settled: Served, page: Page) -> None:
     page.type("dep")
     page.wait_until("document.querySelectorAll('[role=treeitem]').length === 1")
     assert "model.depth" in page.text("[role=treeitem]")
-    assert address(page).endswith("?find=dep")
+    assert page.address().endswith("?find=dep")
     page.click("[role=treeitem]")
     page.wait_for("aside pre", "2")
     page.press("Escape")
     page.goto(f"{settled.url}runs/whole00001/params?vs=other00001")
     page.wait_until("document.querySelectorAll('[role=treeitem]').length === 4")
     assert "0.1\n0.2" in page.text("[role=treeitem]").replace("\n\n", "\n")
-    click_text(page, "label", "Differing only")
+    page.click_text("label", "Differing only")
     assert page.count("[role=treeitem]") == 4  # all of them differ
 
 
@@ -152,7 +138,7 @@ def test_media_move_with_the_step(settled: Served, page: Page) -> None:
     page.press("ArrowLeft")
     page.wait_for("article", "said 10")
     page.wait_for("article figcaption", "at 10")
-    assert address(page).endswith("?step=10")
+    assert page.address().endswith("?step=10")
     page.click("article figure button")
     page.wait_for("dialog[open]", "1 of 3")
     page.press("ArrowRight")
@@ -163,15 +149,92 @@ def test_media_move_with_the_step(settled: Served, page: Page) -> None:
     page.wait_for("article", "said 20")
 
 
+@pytest.fixture
+def seen(serve: Serve, tmp_path: Path) -> Served:
+    """Serve a run of one street with all that lies over it, and of one cloud of points."""
+    truth = np.zeros((40, 60), int)
+    truth[:, :20], truth[:, 40:] = 300, 7  # no byte holds the first: its mask has 16 bits
+    position = {"minX": 0.1, "minY": 0.1, "maxX": 0.3, "maxY": 0.9}
+    boxes = [{"position": position, "class_id": 1, "box_caption": f"car {n}"} for n in range(90)]
+    store = tmp_path / "store"
+    with foldline.Run(id="seen000001", name="seen", store=store) as run:
+        street = foldline.Image(
+            np.full((40, 60, 3), 128, np.uint8),
+            boxes={"guess": {"box_data": boxes}},
+            masks={"truth": {"mask_data": truth, "class_labels": {300: "road", 7: "tree"}}},
+        )
+        run.track(street, name="street", step=0)
+        for step in (0, 1):
+            corners = np.array(list(np.ndindex(2, 2, 2, 2)), np.float32)
+            corners[:, :3] *= step + 1
+            run.track(foldline.Points3D(corners), name="cloud", step=step)
+    return folded(serve(store), "seen000001")
+
+
+PIXEL = (
+    "(() => {{ const c = document.querySelector({canvas!r}); if (!c) return null;"
+    "return [...c.getContext('2d').getImageData({x} * c.width, {y} * c.height, 1, 1).data]; }})()"
+)
+
+
+def test_masks_and_boxes_lie_over_their_image(seen: Served, page: Page) -> None:
+    """Each class has its colour, is hidden by a press, and is named under the pointer."""
+    left = PIXEL.format(canvas="article canvas", x=0.1, y=0.5)
+    middle = PIXEL.format(canvas="article canvas", x=0.5, y=0.5)
+    page.goto(f"{seen.url}runs/seen000001/media?kind=image")
+    page.wait_for(".layer button", "road")
+    page.wait_until(f"({left} || [])[3] === 255")
+    assert page.evaluate(middle)[3] == 0, "a background without a name is not drawn"
+    assert page.count("article figure svg path:not(.edge)") == 1
+    page.click_text(".layer button", "road")
+    page.wait_until(f"{left}[3] === 0")
+    page.reload()
+    page.wait_for(".layer button[aria-pressed=false]", "road")
+    page.click_text(".layer button", "road")
+    page.click("[aria-label='Show large: street']")
+    page.wait_for("dialog[open] .layer button", "33.3 %")
+    page.wait_for("dialog[open] .layer button", "90")
+    page.hover("dialog[open] .picture", at=(0.5, 0.05))
+    assert page.count(".under") == 0
+    page.hover("dialog[open] .picture", at=(0.27, 0.5))
+    page.wait_for(".under", "truth: road")
+    assert "car 0" in page.text(".under")
+    assert "and 85 more" in page.text(".under")
+
+
+def test_a_cloud_is_turned_and_its_classes_hidden(seen: Served, page: Page) -> None:
+    """Arrows turn it and leave the step alone; the next step is seen from the same place."""
+    canvas = "canvas[role=application]"
+    image = f"document.querySelector({canvas!r}).toDataURL()"
+    page.goto(f"{seen.url}runs/seen000001/media?kind=points3d")
+    page.wait_for("article", "16 points")
+    page.evaluate(f"document.querySelector({canvas!r}).focus()")
+    before = page.evaluate(image)
+    page.press("ArrowLeft")
+    page.wait_until(f"{image} !== {json.dumps(before)}")
+    assert "step" not in page.address()
+    before = page.evaluate(image)
+    page.drag(canvas, (0.5, 0.5), (0.6, 0.4))
+    page.wait_until(f"{image} !== {json.dumps(before)}")
+    page.click_text("[aria-label='Look from'] button", "top")
+    page.hover(canvas)
+    page.click_text(".classes button", "1")
+    page.wait_for(".classes button[aria-pressed=false]", "8")
+    before = page.evaluate(image)
+    page.click("[aria-label='cloud: a step back']")
+    page.wait_for("article header", "step 0")
+    page.wait_until(f"{image} !== {json.dumps(before)}")
+
+
 def test_notes_are_shown_as_they_are_written(settled: Served, page: Page) -> None:
     """Markdown is previewed while it is typed, is kept, and never becomes HTML; undo takes back."""
     page.goto(f"{settled.url}runs/whole00001")
     page.wait_for("#notes", "No notes yet")
-    click_text(page, "#notes button", "Write")
+    page.click_text("#notes button", "Write")
     page.wait_until("document.activeElement.tagName === 'TEXTAREA'")
     page.type(f"It **helps** [x](javascript:window.hacked=true) {EVIL}")
     page.wait_for("#notes strong", "helps")
-    click_text(page, "#notes button", "Save")
+    page.click_text("#notes button", "Save")
     page.wait_until("!document.querySelector('#notes textarea')")
     page.wait_for("#notes strong", "helps")
     assert page.count("#notes img, #notes script, #notes a[href]") == 0
@@ -195,11 +258,11 @@ def test_a_run_is_renamed_tagged_and_deleted(settled: Served, page: Page) -> Non
     page.wait_for("header .tag", "second")
     page.click('[aria-label="Take first off"]')
     page.wait_until("!document.querySelector('header').parentElement.innerText.includes('first')")
-    click_text(page, "li button", "Archive")
+    page.click_text("li button", "Archive")
     page.wait_for("header .tag", "archived")
-    click_text(page, "li button", "Delete")
+    page.click_text("li button", "Delete")
     page.wait_for("[role=status]", "This run was deleted")
-    click_text(page, "li button", "Restore")
+    page.click_text("li button", "Restore")
     page.wait_until("!document.querySelector('.deleted')")
     assert not page.evaluate(HACKED)
 
@@ -233,18 +296,18 @@ def test_a_console_is_followed_searched_and_linked_to(
     page.press("Escape")
     page.click(".line.current .number")
     page.wait_for("[role=region]", "step ")  # that was current when the line was seen
-    place = address(page)
+    place = page.address()
     assert place == "/runs/talker0001/logs#L43"
     page.goto(f"{server.url}{place.removeprefix('/')}")
     page.wait_for(".line.chosen", "step 42 of many")
     page.click("[role=region] a")
     page.wait_for('[data-testid="chart"]')
-    assert "zoom=" in address(page)
+    assert "zoom=" in page.address()
     training.communicate("", timeout=60)
     page.goto(f"{server.url}runs/talker0001/logs?view=messages")
     page.wait_for("li", "the loss rises")
     page.wait_for("li", "by=0.2")
-    click_text(page, "button", "Errors")
+    page.click_text("button", "Errors")
     page.wait_for("h2", "No message is of this level")
 
 
@@ -265,7 +328,7 @@ def test_a_part_that_fails_is_told_and_tried_again(settled: Served, page: Page) 
     page.wait_for("[role=alert]", "is torn")
     page.wait_for("h2", "the whole")
     page.unstub()
-    click_text(page, "button", "Try again")
+    page.click_text("button", "Try again")
     page.wait_for("article", "said 20")
     page.errors.clear()  # the browser logs every 503
 
@@ -323,7 +386,7 @@ def test_code_and_changes_are_shown(
     page.wait_for("[role=listitem]", "msgspec")
     page.press("Escape")
     page.press("Escape")  # the first one empties the field
-    click_text(page, "button", "Show changes")
+    page.click_text("button", "Show changes")
     page.wait_for(".added", "import foldline")
     page.press("7")
     page.wait_for("section .line", "coded00001")

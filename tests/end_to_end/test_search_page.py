@@ -69,20 +69,6 @@ def served(serve: Serve, script: Script, tmp_path: Path, monkeypatch: pytest.Mon
     return server
 
 
-def address(page: Page) -> str:
-    """Return path, query and place within the page."""
-    return str(page.evaluate("location.pathname + location.search + location.hash"))
-
-
-def click_text(page: Page, selector: str, text: str) -> None:
-    """Click the first element that matches and shows a text."""
-    page.wait_for(selector, text)
-    page.evaluate(
-        f"[...document.querySelectorAll({json.dumps(selector)})]"
-        f".find(e => e.textContent.includes({json.dumps(text)})).click()"
-    )
-
-
 def ask(page: Page, words: str) -> None:
     """Type into the field in the place of what is in it."""
     page.wait_for(".field input")
@@ -102,7 +88,7 @@ def test_answers_come_while_one_types_and_lead_to_the_place(served: Served, page
     page.wait_until("document.activeElement.matches('a.hit')")
     page.press("Enter")
     page.wait_for(".line.chosen", "a quokka is seen")
-    assert address(page).endswith("#L101")
+    assert page.address().endswith("#L101")
     page.evaluate("history.back()")
     page.wait_for("a.hit mark", "quokka")
     for word, seen, text in (
@@ -125,17 +111,17 @@ def test_a_search_is_narrowed_by_what_is_counted(served: Served, page: Page) -> 
     page.wait_for(".narrowing button", "even 13")
     page.wait_for(".narrowing button", f"crowd {RUNS}")
     page.wait_for(".narrowing button", f"Messages {RUNS}")
-    click_text(page, ".narrowing button", "even")
+    page.click_text(".narrowing button", "even")
     page.wait_for(".count", "Showing 13 of 13 runs")
-    assert "tag=even" in address(page)
+    assert "tag=even" in page.address()
     page.wait_for(".narrowing button", "odd 12")  # choosing it too would find these
-    click_text(page, ".narrowing button", "odd")
+    page.click_text(".narrowing button", "odd")
     page.wait_for(".count", f"Showing 20 of {RUNS} runs")
-    click_text(page, ".end button", "Show more runs")
+    page.click_text(".end button", "Show more runs")
     page.wait_for(".count", f"Showing {RUNS} of {RUNS} runs")
     page.evaluate("history.back()")
     page.wait_for(".count", "Showing 13 of 13 runs")
-    click_text(page, ".narrowing button", "Reset")
+    page.click_text(".narrowing button", "Reset")
     page.wait_for(".count", f"Showing 20 of {RUNS} runs")
     page.goto(f"{served.url}search?q=flamingo&where=line")
     page.wait_for("h2", "Nothing found")
@@ -143,7 +129,7 @@ def test_a_search_is_narrowed_by_what_is_counted(served: Served, page: Page) -> 
     page.wait_for(".count", f"of {RUNS} runs")
     page.goto(f"{served.url}search?q=flamingo&before=2001-01-01")
     page.wait_for("h2", "Nothing found")
-    click_text(page, ".notice button", "Search all runs")
+    page.click_text(".notice button", "Search all runs")
     page.wait_for(".count", f"of {RUNS} runs")
 
 
@@ -167,7 +153,7 @@ def test_a_query_chooses_the_runs(served: Served, page: Page) -> None:
     page.evaluate("document.activeElement.blur()")
     page.goto(f"{served.url}search?q=flamingo&in=run.number+%3C+3")
     page.wait_for(".count", "Showing 3 of 3 runs")
-    click_text(page, ".count a", "See them as a table")
+    page.click_text(".count a", "See them as a table")
     page.wait_for("[role=row]", f"one of {RUNS}")
     page.evaluate("history.back()")
     page.wait_for(".count", "Showing 3 of 3 runs")
@@ -189,7 +175,7 @@ def test_more_of_a_run_and_the_keys(served: Served, page: Page) -> None:
     page.press("k")
     page.press("ArrowDown")
     assert page.evaluate("[...document.querySelectorAll('a.hit')].indexOf(document.activeElement)")
-    click_text(page, "button.more", "Show more of this run")
+    page.click_text("button.more", "Show more of this run")
     page.wait_until("document.querySelectorAll('a.hit').length === 30")
     page.wait_for("p.more", "The best 30 are shown")
     for _ in range(2):
@@ -199,7 +185,7 @@ def test_more_of_a_run_and_the_keys(served: Served, page: Page) -> None:
     page.press("Escape")
     page.wait_for("button", "numbat")  # what was searched for last
     page.press("Escape")
-    click_text(page, "dt button", "cuda memory")
+    page.click_text("dt button", "cuda memory")
     page.wait_for("h2", "Nothing found")
 
 
@@ -211,7 +197,7 @@ def test_a_search_without_a_server(served: Served, page: Page) -> None:
     ask(page, "flamingo")
     page.wait_for("main [role=alert]", "The server does not answer")
     page.unstub()
-    click_text(page, "main [role=alert] button", "Try again")
+    page.click_text("main [role=alert] button", "Try again")
     page.wait_for(".count", f"of {RUNS} runs")
     body = {"code": "store_busy", "message": "not made yet", "hint": None, "at": None}
     page.reply("*/api/v1/search?*", 503, json.dumps({"error": body}).encode())

@@ -26,6 +26,17 @@ export const BASE: string =
 /** Code of an error that no server answered: the network or the server is gone. */
 export const OFFLINE = 'offline';
 
+/** Code of the answer to a browser that is not signed in. */
+const ASKED_WHO = 'not_signed_in';
+
+let askedWho: () => void = () => undefined;
+
+/** Calls back whenever the server asks who one is. Returns the way to stop. */
+export function onAskedWho(listener: () => void): () => void {
+  askedWho = listener;
+  return () => (askedWho = () => undefined);
+}
+
 /** A failed call. `at` is the span of the query that is at fault, if one is. */
 export class ApiError extends Error {
   readonly code: string;
@@ -88,8 +99,10 @@ export async function call(path: string, init: RequestInit): Promise<Response> {
       at: null,
     });
   }
-  if (!response.ok) throw await failure(response);
-  return response;
+  if (response.ok) return response;
+  const error = await failure(response);
+  if (error.code === ASKED_WHO) askedWho();
+  throw error;
 }
 
 function send(

@@ -8,6 +8,7 @@ import type { Column } from '../../lib/grid/columns';
 import type Grid from '../../lib/grid/Grid.svelte';
 import type { RunRow } from '../../lib/grid/rows';
 import { route, runHref } from '../../lib/state/route.svelte';
+import { session } from '../../lib/state/session.svelte';
 import { toasts } from '../../lib/ui/toasts.svelte';
 import type { RunsAnswer } from './answer.svelte';
 import { editField, uncut } from './edits';
@@ -76,6 +77,7 @@ export class Cursor {
   }
 
   editAt(row: number, index: number): void {
+    if (session.whyNot !== undefined) return void toasts.show(session.whyNot);
     const run = this.answer.run(row);
     const column = this.view.shown[index]?.column;
     const at = this.grid?.cellAt(row, index);

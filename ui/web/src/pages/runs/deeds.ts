@@ -5,12 +5,19 @@
 import { formatCount } from '../../lib/format/number';
 import { idsQuery } from '../../lib/grid/words';
 import { metricsHref, route } from '../../lib/state/route.svelte';
+import { session } from '../../lib/state/session.svelte';
 import { toasts } from '../../lib/ui/toasts.svelte';
 import type { RunsAnswer } from './answer.svelte';
 import type { Cursor } from './cursor.svelte';
 import { editTags, setAside } from './edits';
 import { QUERIED_MAX, type Selection } from './selection.svelte';
 import { COMPARED_MAX, type TableView } from './view.svelte';
+
+/** Tells whoever may change nothing that it is so. */
+function isRefused(): boolean {
+  if (session.whyNot !== undefined) toasts.show(session.whyNot);
+  return !session.mayWrite;
+}
 
 export class Deeds {
   private readonly answer: RunsAnswer;
@@ -45,10 +52,12 @@ export class Deeds {
   }
 
   tag(tags_added: string[], tags_removed: string[]): Promise<void> {
+    if (isRefused()) return Promise.resolve();
     return this.withChosen((ids) => editTags(this.answer, ids, { tags_added, tags_removed }));
   }
 
   setAside(edit: { archived: boolean } | { deleted: boolean }): Promise<void> {
+    if (isRefused()) return Promise.resolve();
     return this.withChosen(async (ids) => {
       this.selection.clear();
       await setAside(this.answer, ids, edit);

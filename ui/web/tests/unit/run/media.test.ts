@@ -1,9 +1,7 @@
-/** What is no number: steps of sequences, histograms, boxes and figures. */
+/** What is no number: steps of sequences, histograms and figures. */
 
 import { describe, expect, it } from 'vitest';
-import type { Params } from '../../../src/lib/api/types';
 import { niceTicks } from '../../../src/pages/run/media/axis';
-import { boxesOf } from '../../../src/pages/run/media/boxes';
 import { valueJson, valueText, valueUrl } from '../../../src/pages/run/media/bytes';
 import { readFigure } from '../../../src/pages/run/media/figure';
 import { readHistogram, resampled, spanOf } from '../../../src/pages/run/media/histogram';
@@ -71,26 +69,6 @@ describe('histograms', () => {
       expect(resampled(one, span, rows).reduce((a, b) => a + b)).toBeCloseTo(1);
     }
     expect(spanOf([{ counts: [5], edges: [1, 1] }])).toEqual([0.5, 1.5]);
-  });
-});
-
-describe('boxesOf', () => {
-  it('reads groups, labels and scores, and leaves out what is odd', () => {
-    const boxes: Params = {
-      guess: {
-        labels: { 1: 'car' },
-        boxes: [
-          { at: [0.1, 0.2, 0.5, 0.6], class: 1, scores: { iou: 0.8, note: 'x' } },
-          { at: [0, 0, 1] }, 'nothing', { at: ['a', 0, 0, 0] },
-        ],
-      },
-      odd: 3,
-    };
-    const [box, ...rest] = boxesOf({ media_type: 'image/png', size: 1, attributes: { boxes } });
-    expect(rest).toEqual([]);
-    expect(box?.label).toBe('car iou 0.80');
-    expect(box?.width).toBeCloseTo(0.4);
-    expect(boxesOf({ media_type: 'image/png', size: 1 })).toEqual([]);
   });
 });
 

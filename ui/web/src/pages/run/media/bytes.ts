@@ -12,15 +12,24 @@ export function valueUrl(value: Value): string {
   return `data:${type};base64,${value.inline ?? ''}`;
 }
 
-function decoded(base64: string): string {
-  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-  return new TextDecoder().decode(bytes);
+function unpacked(base64: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+}
+
+/** The value's bytes as they come. */
+export async function valueStream(
+  value: Value,
+  signal: AbortSignal,
+): Promise<ReadableStream<Uint8Array>> {
+  if (!value.blob) return new Blob([unpacked(value.inline ?? '')]).stream();
+  const { body } = await call(`blobs/${value.blob}`, { signal });
+  return body ?? new Blob([]).stream();
 }
 
 /** The value as text, whichever way it came. */
 export async function valueText(value: Value, signal?: AbortSignal): Promise<string> {
   if (value.text !== undefined) return value.text;
-  if (!value.blob) return decoded(value.inline ?? '');
+  if (!value.blob) return new TextDecoder().decode(unpacked(value.inline ?? ''));
   const path = `blobs/${value.blob}?type=text/plain`;
   return (await call(path, { signal: signal ?? null })).text();
 }
