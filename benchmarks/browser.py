@@ -2,13 +2,11 @@
 
 Chromium renders in software, on the machine that serves. Two stores are written from real curves:
 5,000 runs of 10 metrics and 200 params, and 50 runs of 30 metrics. Pages are opened cold, each in a
-profile of its own; times count from navigation, by the page's own clock. `--minutes 60` watches the
-heap for an hour of live points.
+profile of its own; times count from navigation, by the page's own clock.
 """
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 import random
 import re
@@ -29,7 +27,7 @@ from .report import Report, scratch
 from .servers import Client, foldline_server, settle
 from .shapes import Shape, fill
 
-__all__ = ["measure"]
+__all__ = ["DRAWN", "ROWS", "WHEN", "add_heap", "chromium", "measure"]
 
 RUNS = Shape(5_000, metrics=10, steps=200, params=200)
 PANELS = Shape(50, metrics=30, steps=1_000)
@@ -126,39 +124,40 @@ window.seen = {};
 """
 
 
-def measure(minutes: float = MINUTES) -> Report:
+def measure() -> Report:
     """Fill stores, open pages, and look at the clock."""
     report = Report("browser", "Pages in Chromium, software rendering, opened cold")
     report.add("entry bundle, gzip", _entry_kb(), "KB", at_most=ENTRY_KB)
-    with scratch("browser") as folder, _chromium() as chromium:
+    with scratch("browser") as folder, chromium() as browser:
         fill(folder / "runs", RUNS)
         with foldline_server(folder / "runs") as (_, client):
             settle(client, runs=RUNS.runs)
-            _tables(report, chromium, client)
-            _charts(report, chromium, client)
+            _tables(report, browser, client)
+            _charts(report, browser, client)
         fill(folder / "panels", PANELS)
         with foldline_server(folder / "panels") as (_, client):
             settle(client, runs=PANELS.runs)
-            _panels(report, chromium, client)
+            _panels(report, browser, client)
         with foldline_server(folder / "live") as (_, client):
             client.ask("health")
-            _live(report, chromium, client, folder / "live", minutes)
+            _live(report, browser, client, folder / "live")
     return report
 
 
 @contextmanager
-def _chromium() -> Iterator[Chromium]:
-    chromium = Chromium()
+def chromium() -> Iterator[Chromium]:
+    """Run a browser until the block ends."""
+    browser = Chromium()
     try:
-        yield chromium
+        yield browser
     finally:
-        chromium.close()
+        browser.close()
 
 
 @contextmanager
-def _page(chromium: Chromium, client: Client, path: str) -> Iterator[Page]:
+def _page(browser: Chromium, client: Client, path: str) -> Iterator[Page]:
     """Open a page in a fresh profile: nothing of it is known to the browser yet."""
-    page = Page(chromium)
+    page = Page(browser)
     try:
         page.goto(f"http://127.0.0.1:{client.port}/{path}")
         yield page
@@ -180,11 +179,11 @@ def _when(page: Page, condition: str) -> float:
     return float(page.evaluate(WHEN.format(condition=condition)))
 
 
-def _opened(chromium: Chromium, client: Client, path: str, condition: str) -> list[float]:
+def _opened(browser: Chromium, client: Client, path: str, condition: str) -> list[float]:
     """Return when a page was ready, each time anew."""
     times = []
     for _ in range(OPENED):
-        with _page(chromium, client, path) as page:
+        with _page(browser, client, path) as page:
             times.append(_when(page, condition))
     return times
 
@@ -204,11 +203,11 @@ def _frames(page: Page, act: str, count: int) -> list[float]:
     return [float(each) for each in page.evaluate(FRAMES.format(act=act, count=count))]
 
 
-def _tables(report: Report, chromium: Chromium, client: Client) -> None:
+def _tables(report: Report, browser: Chromium, client: Client) -> None:
     _add_opened(
-        report, f"{RUNS.runs:,} runs: table ready", _opened(chromium, client, "runs", ROWS), 1000
+        report, f"{RUNS.runs:,} runs: table ready", _opened(browser, client, "runs", ROWS), 1000
     )
-    with _page(chromium, client, "runs?col=*") as page:
+    with _page(browser, client, "runs?col=*") as page:
         page.wait_until(
             "document.querySelector('[role=grid]')?.getAttribute('aria-colcount') >= 200"
         )
@@ -232,26 +231,26 @@ def _explorer(query: str, **words: str) -> str:
     return f"metrics?{urlencode({'q': query, **words})}"
 
 
-def _charts(report: Report, chromium: Chromium, client: Client) -> None:
+def _charts(report: Report, browser: Chromium, client: Client) -> None:
     facets = _explorer(SERIES_500, color="run.hparams.optimizer", facet="run.experiment")
-    times = _opened(chromium, client, facets, DRAWN.format(500))
+    times = _opened(browser, client, facets, DRAWN.format(500))
     _add_opened(report, "500 series in four charts: ready", times, 1500)
-    with _page(chromium, client, facets) as page:
+    with _page(browser, client, facets) as page:
         _when(page, DRAWN.format(500))
         _add_frames(report, "500 series: hover", _frames(page, HOVER, HOVERS), 20)
         report.add("500 series: heap", page.heap_bytes() / 2**20, "MiB", at_most=120)
-    times = _opened(chromium, client, _explorer(SERIES_ALL), DRAWN.format(2000))
+    times = _opened(browser, client, _explorer(SERIES_ALL), DRAWN.format(2000))
     _add_opened(report, "2,000 series in one chart: ready", times, 3000)
     grouped = _explorer(SERIES_ALL, color="run.hparams.optimizer", agg="mean,std", members="0")
     banded = "document.querySelectorAll('aside .row').length > 2 && " + DRAWN.format(0)
-    times = _opened(chromium, client, grouped, banded)
+    times = _opened(browser, client, grouped, banded)
     _add_opened(report, "5,000 series as groups with bands: ready", times, 3000)
 
 
-def _panels(report: Report, chromium: Chromium, client: Client) -> None:
+def _panels(report: Report, browser: Chromium, client: Client) -> None:
     times = []
     for _ in range(OPENED):
-        page = Page(chromium)
+        page = Page(browser)
         try:
             page.resize(1440, TALL_PX)
             page.goto(f"http://127.0.0.1:{client.port}/metrics?size=s")
@@ -261,9 +260,9 @@ def _panels(report: Report, chromium: Chromium, client: Client) -> None:
     _add_opened(report, "30 panels of 50 lines: ready", times, 2000)
 
 
-def _live(report: Report, chromium: Chromium, client: Client, store: Path, minutes: float) -> None:
+def _live(report: Report, browser: Chromium, client: Client, store: Path) -> None:
     processes = multiprocessing.get_context("spawn")
-    with _page(chromium, client, _explorer('metric.name == "watched"')) as page:
+    with _page(browser, client, _explorer('metric.name == "watched"')) as page:
         page.evaluate(SEEN)
         ours, theirs = processes.Pipe()
         tracker = processes.Process(target=_track, args=(store, theirs))
@@ -279,10 +278,13 @@ def _live(report: Report, chromium: Chromium, client: Client, store: Path, minut
     report.add("track() to a pixel, p50", statistics.median(late), "ms", at_most=100,
                note=f"{len(late)} points of {POINTS} were drawn last")  # fmt: skip
     report.add("track() to a pixel, p95", statistics.quantiles(late, n=20)[-1], "ms")
-    _heap(report, chromium, client, store, minutes)
+    add_heap(report, browser, client, store, MINUTES)
 
 
-def _heap(report: Report, chromium: Chromium, client: Client, store: Path, minutes: float) -> None:
+def add_heap(
+    report: Report, browser: Chromium, client: Client, store: Path, minutes: float
+) -> None:
+    """Watch the heap of a page of charts that grow for so long."""
     processes = multiprocessing.get_context("spawn")
     ours, theirs = processes.Pipe()
     growing = processes.Process(target=_grow, args=(store, theirs))
@@ -290,7 +292,7 @@ def _heap(report: Report, chromium: Chromium, client: Client, store: Path, minut
     ours.recv()
     query = "metric.name in (" + ", ".join(f'"m{n}"' for n in range(LIVE_METRICS)) + ")"
     try:
-        with _page(chromium, client, _explorer(query)) as page:
+        with _page(browser, client, _explorer(query)) as page:
             _when(page, DRAWN.format(LIVE_RUNS))  # charts out of sight are not drawn
             time.sleep(SETTLE_S)
             heaps = [page.heap_bytes() / 2**20]
@@ -337,16 +339,3 @@ def _grow(store: Path, told: Connection) -> None:
         time.sleep(max(0.0, 1.0 - (time.monotonic() - begun)))
     for run in runs:
         run.finish()
-
-
-def main() -> None:
-    """Measure with as many minutes of live points as asked for, and save it."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.browser")
-    parser.add_argument("--minutes", type=float, default=MINUTES, help="of live points")
-    report = measure(parser.parse_args().minutes)
-    report.save()
-    print(report.table())
-
-
-if __name__ == "__main__":
-    main()
