@@ -121,6 +121,17 @@ def test_an_address_to_sign_in_by_is_good_once(
     assert sessions.read(layout).sessions == []
 
 
+def test_nobody_signs_others_out(layout: Layout) -> None:
+    """Who signs in without end loses the oldest of their own sessions."""
+    other = sessions.begin(layout, "other")[0]
+    first = sessions.begin(layout, "mine")[0]
+    for _ in range(sessions.SESSIONS_EACH_MAX):
+        last = sessions.begin(layout, "mine")[0]
+    kept = sessions.read(layout).sessions
+    assert len(kept) == sessions.SESSIONS_EACH_MAX + 1
+    assert other in kept and last in kept and first not in kept
+
+
 def test_a_token_is_masked_where_it_is_printed() -> None:
     """A script that prints its environment puts no token into the log."""
     text = tokens.random_text("fld_")

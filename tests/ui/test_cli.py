@@ -121,9 +121,10 @@ def test_a_store_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 
 
 def test_up_refuses_other_hosts(tmp_path: Path) -> None:
-    """Only loopback is served; the refusal says why, and how to reach it from elsewhere."""
+    """Without a token only loopback is served; the refusal says why, and two ways out."""
     words = ("up", "--host", "192.0.2.1", "--store", str(tmp_path / "store"))
-    check(foldline_command(*words), Exit.USAGE, "tokens", "ssh -L")
+    told = ("without a token", "foldline token create", "ssh -L")
+    check(foldline_command(*words), Exit.USAGE, *told)
 
 
 def test_runs_are_listed(store: Path) -> None:

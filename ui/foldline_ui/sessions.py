@@ -37,6 +37,7 @@ __all__ = [
 SESSION_S = 14 * 86_400.0  # after two weeks one signs in again
 LOGIN_S = 15 * 60.0  # an address is opened at once, or lies in a terminal for others to find
 SESSIONS_MAX = 1000  # browsers that are signed in: beyond it the oldest signs in again
+SESSIONS_EACH_MAX = 50  # of one token: who signs in again and again signs out nobody else
 LOGINS_MAX = 100  # addresses that nobody has opened yet: beyond it the oldest is void
 FILE_BYTES_MAX = 1 << 20  # of sessions.json: as many of both have 200 KB
 
@@ -132,6 +133,9 @@ def _begun(kept: Sessions, token: str) -> tuple[Session, str]:
     secret, now = random_text(), time.time()
     session = Session(digest_of(secret), token, now, now + SESSION_S)
     kept.sessions.append(session)
+    mine = [one for one in kept.sessions if one.token == token]
+    for one in mine[:-SESSIONS_EACH_MAX]:
+        kept.sessions.remove(one)
     return session, secret
 
 

@@ -89,13 +89,16 @@ def run(arguments: argparse.Namespace) -> Exit:
 def _entrance(
     arguments: argparse.Namespace, layout: Layout
 ) -> tuple[bool, Callable[[], socket.socket]]:
-    """Return whether a token is asked for, and what listens. Raises HostRefused at once."""
-    reached = bool(arguments.trusted_proxy) or not is_loopback(arguments.host)
+    """Return whether a token is asked for, and what listens. Raises HostRefused.
+
+    Who has no token is asked for none, and so is let listen on loopback alone.
+    """
     known = any(not token.is_over(time.time()) for token in tokens.read(layout).tokens)
-    if reached and not known:
+    if arguments.trusted_proxy and not known:
         raise HostRefused(
-            "others can reach the server, and it has no token to tell them apart by",
+            "others reach the server by its proxy, and there is no token to tell them apart by",
             hint="foldline token create --scope admin, and then the same command again",
         )
-    asks = reached or arguments.auth
-    return asks, partial(bind, arguments.host, arguments.port, asks=asks)
+    local = is_loopback(arguments.host) and not arguments.trusted_proxy
+    listen = partial(bind, arguments.host, arguments.port, asks=known)
+    return arguments.auth or not local, listen

@@ -48,7 +48,8 @@ export interface ActiveDay {
   /** "2026-11-28", in the zone that was asked for. */
   day: string;
   runs: number;
-  points: number;
+  /** Null for whoever may see some experiments only. */
+  points: number | null;
 }
 
 export function getHome(limit: number, signal?: AbortSignal): Promise<Home> {

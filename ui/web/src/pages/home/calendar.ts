@@ -15,7 +15,8 @@ export interface Calendar {
   /** Names of the months, over the week in which each begins. */
   months: { name: string; week: number }[];
   runs: number;
-  points: number;
+  /** Null for whoever may see some experiments only. */
+  points: number | null;
 }
 
 export const WEEKS_MAX = 53;
@@ -63,12 +64,13 @@ export function calendarOf(days: readonly ActiveDay[], today: string, weeks: num
   const first = last - weekday - (weeks - 1) * DAYS_IN_WEEK;
   const shown = days.filter((day) => ordinal(day.day) >= first && ordinal(day.day) <= last);
   const most = Math.max(0, ...shown.map((day) => day.runs));
+  const none = { runs: 0, points: days.some((day) => day.points === null) ? null : 0 };
 
   function at(number: number): CalendarDay | null {
     if (number > last) return null;
     const day = new Date(number * DAY_MS).toISOString().slice(0, 10);
-    const { runs, points } = known.get(number) ?? { runs: 0, points: 0 };
-    return { day, runs, points, level: levelOf(runs, points, most) };
+    const { runs, points } = known.get(number) ?? none;
+    return { day, runs, points, level: levelOf(runs, points ?? 0, most) };
   }
 
   const columns = Array.from({ length: weeks }, (_, week) =>
@@ -78,7 +80,7 @@ export function calendarOf(days: readonly ActiveDay[], today: string, weeks: num
     weeks: columns,
     months: monthsOf(columns),
     runs: shown.reduce((sum, day) => sum + day.runs, 0),
-    points: shown.reduce((sum, day) => sum + day.points, 0),
+    points: none.points === null ? null : shown.reduce((sum, day) => sum + (day.points ?? 0), 0),
   };
 }
 

@@ -26,6 +26,12 @@ describe('calendar', () => {
     expect([calendar.runs, calendar.points]).toEqual([103, 945]);
   });
 
+  it('counts no points for whoever is not told of them', () => {
+    const told = calendarOf([{ day: '2026-11-28', runs: 3, points: null }], '2026-11-28', 53);
+    expect([told.runs, told.points]).toEqual([3, null]);
+    expect(told.weeks.at(-1)?.[0]?.points).toBeNull();
+  });
+
   it('is full on the busiest day, and not empty where only points came', () => {
     const levels = new Map(calendar.weeks.flat().map((day) => [day?.day, day?.level]));
     expect(levels.get('2026-11-23')).toBe(4);
