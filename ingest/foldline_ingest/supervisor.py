@@ -19,7 +19,7 @@ __all__ = ["Supervisor"]
 RESTART_S_MIN = 0.2
 RESTART_S_MAX = 10.0
 # How long the process may take to end by itself when asked to, in seconds: one commit.
-GRACE_S = 1.0
+GRACE_S = 0.8
 
 
 class Supervisor:

@@ -160,7 +160,7 @@ class FakeViews(Views):
         return msgspec.convert(detail, RunPortion)
 
     async def groups(self, query: str, by: Sequence[str], **asked: Any) -> GroupsPage:
-        columns = list(asked.pop("columns"))
+        columns = list(asked.pop("columns", ()))
         self._ask(query, (query, list(by), columns, asked))
         return GroupsPage([], list(by), columns, 0, 0, None, self.watermark, [])
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from foldline_views.folding import main
 
+from ..logbook import open_logbook
 from .exits import Exit
 
 __all__ = ["run"]
@@ -17,5 +18,6 @@ def run(arguments: argparse.Namespace) -> Exit:
     """Fold until the server closes our standard input."""
     # Ctrl+C reaches every process of a terminal; the server ends this one in its own time.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    open_logbook(arguments.log_format)
     main(Path(arguments.store))
     return Exit.DONE
