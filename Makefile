@@ -10,13 +10,14 @@ FRAMEWORKS := .venv/.frameworks
 comma := ,
 EXTRAS := demo,test$(if $(FOLDLINE_NODE),,$(comma)web)
 
-.PHONY: help demo screens test test-integrations check bench web docs clean
+.PHONY: help demo screens test test-integrations faults check bench web docs clean
 
 help:
 	@echo "make demo    train two dozen small models and watch them in the browser"
 	@echo "make test    everything a change must pass: lint, types, layers, front-end, tests"
 	@echo "make test-integrations"
 	@echo "             train with every framework that has a callback; installs 1.3 GB, torch among it"
+	@echo "make faults  inject every fault of docs/reliability.md, hundreds of kills among them; takes long"
 	@echo "make check   only lint, types and layers"
 	@echo "make bench   measure, print the tables, write benchmarks/results"
 	@echo "make screens take pictures of every page in every state, into build/screens"
@@ -35,6 +36,12 @@ test: check web $(if $(CI),$(FRAMEWORKS))
 
 test-integrations: $(FRAMEWORKS)
 	$(BIN)/python -m pytest tests/integrations
+
+# Every test that injects a fault, those marked `long` too. Full disks and power cuts are real ones,
+# on file systems made for them, where this is run as root on Linux.
+faults: web
+	$(BIN)/python -m pytest -m "" tests/faults tests/golden tests/properties tests/remote \
+		tests/ingest tests/lifecycle tests/values/test_spool.py tests/capture/test_deaths.py
 
 check: $(SETUP)
 	$(BIN)/ruff check

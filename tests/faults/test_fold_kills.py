@@ -22,15 +22,21 @@ from tests.patience import wait_for
 KILLS = 10
 
 
-@pytest.mark.timeout(180)
-def test_ten_kills_of_the_fold_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "kills",
+    [
+        pytest.param(KILLS, marks=pytest.mark.timeout(180)),
+        pytest.param(100, marks=[pytest.mark.long, pytest.mark.timeout(1200)]),
+    ],
+)
+def test_kills_of_the_fold_process(tmp_path: Path, kills: int) -> None:
     """Killed at random moments while a writer logs, the views equal a replay in the end."""
     store = tmp_path / "store"
     command = [sys.executable, "-m", "foldline_ui", "fold", "--store", str(store)]
     chance = random.Random(1)
     tracked = 0
     with foldline.Run(id="killed", store=store, params={"lr": 0.1}) as run:
-        for kill in range(KILLS):
+        for kill in range(kills):
             before = points_folded(store)
             with subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL

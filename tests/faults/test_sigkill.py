@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import random
 import signal
 import struct
 import subprocess
@@ -47,11 +48,33 @@ NUMBER = struct.Struct("<Q")
 @pytest.mark.timeout(300)
 def test_twenty_kills_at_full_speed_lose_nothing(tmp_path: Path) -> None:
     """Every point that `track` returned from before a SIGKILL is read back, in order and exact."""
-    acknowledged = {
-        f"kill-{number}": kill_after(points, f"kill-{number}", tmp_path)
-        for number, points in enumerate(KILLED_AFTER)
-    }
-    with foldline.open(tmp_path / "store") as store:
+    check(
+        {
+            f"kill-{number}": kill_after(points, f"kill-{number}", tmp_path)
+            for number, points in enumerate(KILLED_AFTER)
+        },
+        tmp_path,
+    )
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_kills_at_any_moment_lose_nothing(tmp_path: Path) -> None:
+    """The same for a hundred kills, after any number of points."""
+    chance = random.Random(7)
+    counts = [int(2 ** chance.uniform(0, 19)) for _ in range(100)]
+    check(
+        {
+            f"kill-{number}": kill_after(points, f"kill-{number}", tmp_path)
+            for number, points in enumerate(counts)
+        },
+        tmp_path,
+    )
+
+
+def check(acknowledged: dict[str, int], folder: Path) -> None:
+    """Assert that the store has of each run what was acknowledged, and no more than one beyond."""
+    with foldline.open(folder / "store") as store:
         found = {series.run: series for series in store.series('metric.name == "full speed"')}
     assert set(found) == set(acknowledged)
     for run, series in found.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import subprocess
 import sys
@@ -11,7 +13,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from foldline.errors import StoreBusy
+from foldline.errors import StoreBusy, StoreUnwritable
 from foldline.layout import Layout
 from foldline_ingest.lease import Lease
 from foldline_ingest.replay import replay
@@ -81,6 +83,33 @@ def test_a_lease_of_a_deleted_folder_is_taken_anew(tmp_path: Path) -> None:
             assert lease.is_held() and not lost.is_held()
             assert lease.epoch > lost.epoch
     assert not lease.is_held()
+
+
+@pytest.mark.parametrize("left", [b"", bytes(20), b"17"])
+def test_a_lease_that_a_power_cut_spoilt_is_taken(tmp_path: Path, left: bytes) -> None:
+    """Whatever of its number reached the disk, the next holder has a greater one."""
+    (tmp_path / "lease").write_bytes(left)
+    with Lease(tmp_path) as lease:
+        assert lease.epoch > 17
+        assert int((tmp_path / "lease").read_text()) == lease.epoch
+
+
+def test_a_lease_that_could_not_be_written_is_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk nobody holds it; with room again the same process takes it."""
+    lease = Lease(tmp_path / "views")
+
+    def refuse(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", refuse)
+        with pytest.raises(StoreUnwritable, match="No space left"):
+            lease.take()
+    assert not lease.is_held()
+    assert lease.take()
+    lease.release()
 
 
 def test_an_overtaken_holder_cannot_commit(tmp_path: Path) -> None:

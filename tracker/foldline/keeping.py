@@ -8,6 +8,7 @@ once.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from functools import partial
 from itertools import count as counting
 from pathlib import Path
@@ -173,7 +174,7 @@ class Keeping(Tracking):
         except FileNotFoundError:
             return  # who took this process for gone has finished it
         except Exception as error:  # noqa: BLE001  # whatever somebody did to the file
-            path.unlink(missing_ok=True)
+            _take_away(path)
             self._rejected += values - 1  # and one by `_reject`
             self._reject(name, ValueRejected(spool.reason_of(error)))
             return
@@ -182,7 +183,7 @@ class Keeping(Tracking):
         try:
             self._log(outcome)
         finally:  # strict mode raises what is wrong when the event is logged
-            path.unlink(missing_ok=True)
+            _take_away(path)
 
     def _log(self, outcome: spool.Outcome) -> None:
         event = outcome.event
@@ -230,6 +231,12 @@ class Keeping(Tracking):
             self._writer.event(PointsDropped(self._rejected, "values that are not of their kind"))
         for reason, count in self._lost.items():
             self._writer.event(PointsDropped(count, reason))
+
+
+def _take_away(path: Path) -> None:
+    # Where the disk refuses even that, somebody finishes it later: told twice, it is read once.
+    with suppress(OSError):
+        path.unlink()
 
 
 def _keep_nothing(data: bytes | memoryview) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import anyio
 
-from foldline.errors import ViewDamaged
+from foldline.errors import FoldlineError, StoreUnwritable, ViewDamaged
 from foldline.layout import Layout
 from foldline_ingest.announce import Announcement
 from foldline_ingest.lease import Lease
@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 WATCH_S = 0.25
 # How long after damage the views are made again, in seconds: who deletes a folder needs a moment.
 HEAL_S = 0.1
+# How long a disk that is full or refuses is left alone, in seconds. What is logged waits meanwhile.
+ROOM_S = 2.0
 
 
 class Fold:
@@ -56,7 +58,9 @@ class Fold:
     ) -> None:
         self._layout = layout
         self._lease = lease
-        self._announce = announce
+        self._announce = None if announce is None else self._told
+        self._hear = announce
+        self._last: dict[str, Announcement] = {}  # of each shelf
         self._seen = set() if seen is None else seen
         self._logs: list[Log] = []
         self._first = ""  # the shelf that comes before the others, and logs the ends of writers
@@ -82,10 +86,14 @@ class Fold:
         await store.close()
 
     async def keep(self, shelf: Shelf) -> None:
-        """Fold into a shelf until cancelled; what is damaged or deleted meanwhile is made again."""
+        """Fold into a shelf until cancelled; what is damaged or deleted meanwhile is made again.
+
+        Where the views can't be written it is tried again and again: the log is whole, and waits.
+        """
         while True:
             store: SqliteViewStore | None = None
             damage: ExceptionGroup[ViewDamaged] | None = None
+            refusal: ExceptionGroup[StoreUnwritable | OSError] | None = None
             try:
                 store = await self._opened(shelf)
                 self._seen.add(shelf.name)
@@ -94,14 +102,33 @@ class Fold:
                     await self._worker(shelf, store, self._announce).run()
             except* ViewDamaged as found:
                 damage = found
+            except* (StoreUnwritable, OSError) as found:
+                refusal = found
             finally:
                 if store is not None:
                     await store.close()
-            assert damage is not None  # nothing else ends it
+            if damage is None:
+                assert refusal is not None  # nothing else ends it
+                await self._refused(shelf, _message(refusal))
+                continue
             log.warning("%s; they are made again", _message(damage))
             await anyio.sleep(HEAL_S)
             if store is not None:
                 self._condemn(shelf, store)
+
+    async def _refused(self, shelf: Shelf, reason: str) -> None:
+        """Say why a shelf stands still, and leave its disk alone for a while."""
+        log.warning("%s; it is tried again in %g s", reason, ROOM_S)
+        if self._announce is not None:
+            last = self._last.get(shelf.name) or Announcement(0, 0, "")
+            told = (last.watermark, last.lag_bytes, "down")
+            await self._announce(Announcement(*told, message=reason, shelf=shelf.name))
+        await anyio.sleep(ROOM_S)
+
+    async def _told(self, announcement: Announcement) -> None:
+        assert self._hear is not None  # or nobody calls it
+        self._last[announcement.shelf] = announcement
+        await self._hear(announcement)
 
     def _condemn(self, shelf: Shelf, store: SqliteViewStore) -> None:
         """See to it that nobody opens a damaged file again.
@@ -231,9 +258,9 @@ def _sweep(views: Path) -> None:
     (views / "CURRENT").unlink(missing_ok=True)
 
 
-def _message(group: BaseExceptionGroup[ViewDamaged]) -> str:
+def _message(group: BaseException) -> str:
     """Return what the first error of a group says."""
-    first: BaseException = group
+    first = group
     while isinstance(first, BaseExceptionGroup):
         first = first.exceptions[0]
-    return first.message if isinstance(first, ViewDamaged) else str(first)
+    return first.message if isinstance(first, FoldlineError) else str(first)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -24,6 +24,7 @@ from foldline_ingest.tidying import tidy
 from foldline_ingest.worker import Announce
 
 from . import alerting
+from .database import unwritable
 from .fold import Fold
 from .shelf import Shelf
 from .shelves import CATALOG, SHELVES
@@ -42,8 +43,8 @@ async def catch_up(
 ) -> bool:
     """Fold what has been logged so far; False if another process is folding the store.
 
-    Only the shelves that a question needs have to be folded for it. Raises StoreNotFound or
-    StoreTooNew.
+    Only the shelves that a question needs have to be folded for it. Raises StoreNotFound,
+    StoreTooNew, or StoreUnwritable if the views can't be written.
     """
     layout.check()
     lease = Lease(layout.views)
@@ -51,8 +52,9 @@ async def catch_up(
         return False
     try:
         fold = Fold(layout, lease, announce)
-        for shelf in shelves:
-            await fold.catch_up(shelf)
+        with _alone(layout):
+            for shelf in shelves:
+                await fold.catch_up(shelf)
     finally:
         lease.release()
     return True
@@ -63,13 +65,27 @@ async def rebuild(
 ) -> None:
     """Make views again from the log, beside the old ones, then put them in their place.
 
-    Raises StoreBusy while a server or another reader is folding the store.
+    Raises StoreBusy while a server or another reader is folding the store, and StoreUnwritable.
     """
     layout.check()
-    with Lease(layout.views) as lease:
+    with Lease(layout.views) as lease, _alone(layout):
         fold = Fold(layout, lease, announce)
         for shelf in shelves:
             await fold.rebuild(shelf)
+
+
+@contextmanager
+def _alone(layout: Layout) -> Iterator[None]:
+    """Raise what went wrong in one of several tasks as the one error that it is."""
+    try:
+        yield
+    except (ExceptionGroup, OSError) as found:
+        first: Exception = found
+        while isinstance(first, ExceptionGroup):
+            first = first.exceptions[0]
+        if isinstance(first, OSError):
+            raise unwritable(layout.views, first.strerror or str(first)) from found
+        raise first from found
 
 
 async def fold_live(

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from foldline.disk import sync_folder
 from foldline.errors import StoreUnwritable
 from foldline.layout import Layout
 
@@ -60,3 +61,4 @@ def replace(file: Path, words: msgspec.Struct) -> None:
         os.fsync(opened.fileno())
     draft.chmod(0o600)  # one that was left by a crash may have had another mode
     draft.replace(file)
+    sync_folder(file.parent)

@@ -1,0 +1,96 @@
+"""Two servers on one store, and what kills of a server cost."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+import foldline
+from foldline.layout import Layout
+from foldline.shipper.dispatch import dispatch
+from foldline.shipper.hold import remote_of
+from tests.patience import wait_for
+from tests.remote.oracle import assert_same
+from tests.remote.servers import free_port
+from tests.ui.processes import Server, up
+
+KILLS = 3
+
+
+def has(server: Server, points: int) -> bool:
+    """Say whether a server counts so many points."""
+    found = server.ask("series/search", {"query": 'metric.name == "loss"'})["series"]
+    return bool(sum(one["count"] for one in found) == points)
+
+
+def is_past(end: float) -> bool:
+    return time.monotonic() > end
+
+
+def test_two_servers_share_a_store(tmp_path: Path) -> None:
+    """One folds and both answer; when it is killed the other takes over, and counts all once."""
+    store = tmp_path / "store"
+    with (
+        foldline.Run(id="run1", store=store, capture=False) as run,
+        up(store) as first,
+        up(store) as second,
+    ):
+        for step in range(1_000):
+            run.track(1.0, name="loss", step=step)
+        for server in (first, second):
+            wait_for(partial(has, server, 1_000), "all points at both")
+        first.process.kill()
+        for step in range(1_000, 3_000):
+            run.track(1.0, name="loss", step=step)
+        wait_for(partial(has, second, 3_000), "the rest")
+        second.wait_until_live()
+        assert has(second, 3_000)
+
+
+@pytest.mark.parametrize(
+    "kills", [KILLS, pytest.param(50, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
+)
+def test_a_server_is_killed_over_and_over_while_a_log_is_shipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: int
+) -> None:
+    """Killed at random while it receives and folds, it has every byte in the end, once."""
+    monkeypatch.setattr("foldline.shipper.pace.WAIT_S_MAX", 0.2)
+    monkeypatch.setattr("foldline.shipper.pace.PIECE_BYTES_FIRST", 16 << 10)
+    monkeypatch.setattr("foldline.shipper.pace.PIECE_BYTES_MAX", 64 << 10)
+    here = Layout(tmp_path / "here")
+    for number in range(8):
+        with foldline.Run(id=f"run{number}", store=here.root, capture=False) as run:
+            for step in range(40_000 * max(1, kills // 10)):
+                run.track(step / 7, name="loss", step=step)
+    there, port = tmp_path / "there", free_port()
+    over = threading.Event()
+
+    def ship() -> None:
+        while not over.is_set() or dispatch(here, remote_of(url), patience_s=60).trouble:
+            dispatch(here, remote_of(url), patience_s=1)
+
+    url = f"http://127.0.0.1:{port}"
+    shipping = threading.Thread(target=ship)
+    shipping.start()
+    chance = random.Random(kills)
+    try:
+        for _ in range(kills):
+            with up(there, port=port) as server:
+                end = time.monotonic() + chance.uniform(0.0, 0.3)
+                wait_for(partial(is_past, end), "its moment")
+                server.process.kill()
+                server.process.wait(20)
+        with up(there, port=port) as server:
+            over.set()
+            shipping.join(90)
+            assert not shipping.is_alive()
+            server.wait_until_live()
+    finally:
+        over.set()
+        shipping.join(90)
+    assert_same(here.root, there)
