@@ -7,7 +7,15 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["allocate", "folder_bytes", "sync_file", "sync_folder", "write_at"]
+__all__ = [
+    "allocate",
+    "folder_bytes",
+    "private",
+    "sync_file",
+    "sync_folder",
+    "sync_named",
+    "write_at",
+]
 
 # How file systems say that they can't allocate ahead, as against being full.
 _NO_ALLOCATION = frozenset({errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS})
@@ -38,6 +46,11 @@ def write_at(descriptor: int, data: bytes, offset: int) -> None:
         view, offset = view[written:], offset + written
 
 
+def private(path: str, flags: int) -> int:
+    """Open a file that nobody but its owner may read: the `opener` of `open`. Raises OSError."""
+    return os.open(path, flags, 0o600)
+
+
 def sync_file(descriptor: int) -> None:
     """Flush a file through to its disk. Raises OSError."""
     import fcntl
@@ -47,6 +60,15 @@ def sync_file(descriptor: int) -> None:
         os.fsync(descriptor)
     else:
         fcntl.fcntl(descriptor, command)
+
+
+def sync_named(path: str | os.PathLike[str]) -> None:
+    """Flush the file of a name through to its disk. Raises OSError."""
+    descriptor = os.open(path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+    try:
+        sync_file(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sync_folder(path: str | os.PathLike[str]) -> None:

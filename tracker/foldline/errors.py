@@ -23,6 +23,7 @@ __all__ = [
     "ServerRefused",
     "ServerUnreachable",
     "StoreBusy",
+    "StoreLinked",
     "StoreNotFound",
     "StoreTooNew",
     "StoreUnwritable",
@@ -67,6 +68,10 @@ class StoreTooNew(FoldlineError):
 
 class StoreBusy(FoldlineError):
     """Another process serves or folds the store and can't be shared with."""
+
+
+class StoreLinked(FoldlineError):
+    """A symbolic link in the store leads out of it, and nothing is read or written through it."""
 
 
 class SegmentRejected(FoldlineError):

@@ -196,7 +196,7 @@ class Layout(NamedTuple):
         refuse_links(self.root)
         try:
             found = msgspec.json.decode(self.store_file.read_bytes(), type=_StoreFile)
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise StoreNotFound(
                 f"there is no store at {self.root}",
                 hint="log a run there first: foldline.Run(store=...), or check the path",

@@ -7,6 +7,7 @@ out of its packing, and no more than that is ever read or unpacked.
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -16,6 +17,7 @@ import anyio
 import anyio.to_thread
 from aiohttp import web
 
+from .allowance import CLIENT
 from .errors import ApiFailure
 from .shipments import PIECE_BYTES_MAX, Piece
 from .wire import ApiError
@@ -38,7 +40,7 @@ class Cargo:
     """The bodies that are being read, and what memory they have."""
 
     def __init__(self) -> None:
-        self._held = 0
+        self._held: Counter[str] = Counter()  # by client
         self._threads: anyio.CapacityLimiter | None = None
 
     async def run(self, action: Callable[..., Result], *arguments: Any) -> Result:
@@ -48,19 +50,25 @@ class Cargo:
         return await anyio.to_thread.run_sync(action, *arguments, limiter=self._threads)
 
     @contextmanager
-    def room(self, size: int) -> Iterator[None]:
-        """Hold room in memory for `size` bytes. Raises ApiFailure if there is none just now."""
-        if self._held + size > MEMORY_BYTES_MAX:
+    def room(self, size: int, client: str = "") -> Iterator[None]:
+        """Hold room in memory for `size` bytes. Raises ApiFailure if there is none just now.
+
+        One client alone has half of it: what it sends slowly keeps no other from sending.
+        """
+        full = self._held.total() + size > MEMORY_BYTES_MAX
+        if full or self._held[client] + size > MEMORY_BYTES_MAX // 2:
             raise ApiFailure(
                 HTTPStatus.TOO_MANY_REQUESTS,
-                ApiError("too_much_at_once", "others are sending as much as fits", hint="wait"),
+                ApiError("too_much_at_once", "as much is being sent as fits", hint="wait"),
                 {"Retry-After": str(RETRY_S)},
             )
-        self._held += size
+        self._held[client] += size
         try:
             yield
         finally:
-            self._held -= size
+            self._held[client] -= size
+            if not self._held[client]:
+                del self._held[client]
 
     async def read(self, request: web.Request, piece: Piece) -> bytes:
         """Return the body, unpacked and checked. Raises ApiFailure."""
@@ -79,7 +87,7 @@ class Cargo:
                     hint="send it in smaller pieces, each with its offset",
                 ),
             )
-        with self.room(length + piece.size):
+        with self.room(length + piece.size, request.get(CLIENT, "")):
             body = await _body(request, length)
             if length + piece.size < IN_PLACE_BYTES_MAX:
                 return _checked(body, piece)
