@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import foldline
+from foldline.errors import FoldlineWarning
 from foldline.layout import Layout
 from foldline.shipper.dispatch import dispatch
 from foldline.shipper.hold import hold_of, remote_of
@@ -23,6 +24,7 @@ from tests.ui.processes import Server, up
 
 DISK_BYTES = 8 << 20
 SPARE_BYTES = 300_000  # left when a training begins: two windows of a segment
+FILLING = 150_000  # points; the buffered writer keeps some 100,000 in memory before it drops any
 
 pytestmark = needs_mounts
 
@@ -42,7 +44,7 @@ def train(run: foldline.Run, ballast: Path) -> int:
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        track(30_000)
+        track(FILLING)
 
         def is_full() -> bool:
             track(100)
@@ -61,7 +63,7 @@ def train(run: foldline.Run, ballast: Path) -> int:
         wait_for(is_kept, "a point to be kept")
         track(1_000)
         run.finish()
-    told = [str(one.message) for one in caught if one.category is foldline.FoldlineWarning]
+    told = [str(one.message) for one in caught if one.category is FoldlineWarning]
     assert len(told) <= 3 and any("free some space" in one for one in told), told
     return step
 
