@@ -156,7 +156,7 @@ def test_charts_stand_in_rows_and_columns_and_are_kept(page: Page, server: Serve
     )
     page.click('[aria-label^="Facet:"]')
     page.click('button[aria-label="And optimizer"]')
-    page.wait_for("article h2", "val/loss · optimizer sgd")
+    page.wait_for("article h2", "val/loss · sgd")
     page.press("Escape")
     page.click('[aria-label="Axes and layout"]')
     page.click('[aria-label="Charts side by side"] button:last-child')

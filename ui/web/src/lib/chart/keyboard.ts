@@ -39,6 +39,12 @@ export function firstPlace(lines: readonly Line[], [from, to]: Range): Place | n
   return null;
 }
 
+/** The same place on a line that was loaded anew, coarser or finer than it was. */
+export function carried(place: Place, line: Line): Place {
+  if (line.x === place.line.x) return { line, index: place.index };
+  return { line, index: Math.max(0, nearestIndex(line.x, place.line.x[place.index]!)) };
+}
+
 function otherLine(lines: readonly Line[], place: Place, direction: 1 | -1): Place {
   const x = place.line.x[place.index]!;
   const stack = stackAt(lines, x);

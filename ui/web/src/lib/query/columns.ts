@@ -21,6 +21,8 @@ export interface FoundColumn {
   source: ColumnSource;
   kind: string;
   runs: number;
+  /** Runs that have none. */
+  missing: number;
   distinct: number;
   values: { value: Json; runs: number }[];
 }

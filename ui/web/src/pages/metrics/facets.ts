@@ -6,7 +6,7 @@ import { groupColor, hash32, runColor } from '../../lib/color/palettes';
 import { type CurveData, visibleArrays } from '../../lib/curves/arrays';
 import type { Spread, Spreads } from '../../lib/curves/spreads';
 import type { Theme } from '../../lib/state/theme.svelte';
-import { fieldTitle, type KnownRun, labelOf } from './fields';
+import { fieldTitle, type KnownRun, labelOf, MISSING } from './fields';
 import { keyOf, type Label, partsTitle, seriesKey, sortedLabels } from './labels';
 
 /** One series with the keys of its labels: see `labels`. */
@@ -204,12 +204,16 @@ function strokesOf(members: readonly Member[], input: FacetInput): Map<string, S
 const PLAIN = new Set(['run', 'run.name', 'run.experiment', 'metric.name']);
 /** A value this long is no number: it says enough without the name of its field. */
 const TELLING_CHARS = 12;
+/** What says nothing by itself, however little room there is. */
+const BARE = new Set(['True', 'False', 'None', MISSING]);
 
 function facetTitle(parts: Label['parts'], fields: readonly string[]): string {
   if (!fields.length) return 'All series';
   return partsTitle(parts.map((part, at) => {
     const field = fields[at]!;
-    return PLAIN.has(field) || part.length > TELLING_CHARS ? part : `${fieldTitle(field)} ${part}`;
+    const words = Number.isNaN(Number(part)) && !BARE.has(part);
+    const tells = PLAIN.has(field) || part.length > TELLING_CHARS || (fields.length > 1 && words);
+    return tells ? part : `${fieldTitle(field)} ${part}`;
   }));
 }
 

@@ -11,7 +11,7 @@ export interface FieldChoice {
   readonly path: string;
   /** What a chip says: lr. */
   readonly title: string;
-  readonly kind: 'run' | 'param' | 'metric' | 'result';
+  readonly kind: 'run' | 'param' | 'metric' | 'field' | 'result';
   readonly distinct: number;
 }
 
@@ -82,15 +82,17 @@ export function askedFields(
 /** Fields of every run, or with a value of its own for each: nothing goes by them. */
 const NEVER = new Set(['id', 'name', 'experiment', 'status', 'deleted', 'description', 'notes']);
 
-/** What the server knows of runs beyond their params, as fields to go by. */
+/** What the server knows of runs beyond their params and tells them apart, as fields to go by. */
 export function foundFields(
-  found: readonly Pick<FoundColumn, 'column' | 'source' | 'kind' | 'distinct'>[],
+  found: readonly Pick<FoundColumn, 'column' | 'source' | 'kind' | 'distinct' | 'missing'>[],
 ): FieldChoice[] {
-  return found.flatMap(({ column, source, kind, distinct }): FieldChoice[] => {
+  return found.flatMap(({ column, source, kind, distinct, missing }): FieldChoice[] => {
     const word = PATH.test(column) ? column.slice('run.'.length) : '';
     if (!word || NEVER.has(word) || kind === 'time' || word === 'duration') return [];
-    const of = source === 'summary' ? 'result' as const : 'run' as const;
-    return [{ path: column, title: fieldTitle(column), kind: of, distinct }];
+    const values = distinct + Number(missing > 0);
+    if (values < 2) return [];
+    const of = source === 'summary' ? 'result' as const : 'field' as const;
+    return [{ path: column, title: fieldTitle(column), kind: of, distinct: values }];
   });
 }
 
@@ -158,7 +160,7 @@ export function paramPaths(runs: readonly RunHead[]): Map<string, number> {
   return new Map([...seen].map(([path, values]) => [path, values.size]));
 }
 
-/** The fields to offer: the fixed ones, others, each context key, parameters that vary first. */
+/** The fields to offer: fixed ones, each context key, parameters that vary first, then others. */
 export function fieldChoices(
   heads: readonly SeriesHead[],
   runs: Readonly<Record<string, RunHead>>,
@@ -191,7 +193,7 @@ export function fieldChoices(
     })
     .sort((a, b) => Number(b.distinct > 1) - Number(a.distinct > 1) ||
       a.path.localeCompare(b.path, 'en'));
-  return [...fixed, ...others, ...contexts, ...listed];
+  return [...fixed, ...contexts, ...listed, ...others];
 }
 
 /**

@@ -1,5 +1,6 @@
 /** The Metrics page as state: what the address asks for, what is loaded, what follows from both. */
 
+import { feed } from '../../lib/api/events';
 import type { SeriesHead } from '../../lib/api/types';
 import { Crosshair, type Aim } from '../../lib/chart/crosshair';
 import { fromPositive, fromZero, xExtent } from '../../lib/chart/extent';
@@ -220,6 +221,8 @@ export class MetricsPage {
     const offs = [
       this.loader.listen(),
       this.crosshair.listen((aim, x) => this.#aimed(aim, x)),
+      // After a break, or while views were made again, less was told than there is.
+      feed.onReset(() => void this.readMetrics()),
     ];
     void this.readMetrics();
     return () => {
@@ -251,15 +254,15 @@ export class MetricsPage {
   /** Read which metrics and fields there are. */
   async readMetrics(): Promise<void> {
     try {
-      const [found, others] = await Promise.all([
-        findColumns({ sources: ['metric'], values: 0, limit: METRICS_MAX }),
-        findColumns({ sources: ['field', 'summary'], values: 0, limit: FIELDS_FOUND_MAX }),
-      ]);
+      const found = await findColumns({ sources: ['metric'], values: 0, limit: METRICS_MAX });
       this.metrics = metricNames(found.columns);
-      this.#otherFields = foundFields(others.columns);
       this.runsTotal = found.runs;
+      const others = await findColumns({
+        sources: ['field', 'summary'], values: 0, limit: FIELDS_FOUND_MAX,
+      });
+      this.#otherFields = foundFields(others.columns);
     } catch {
-      // The list of metrics is missing then; what is wrong is said where the charts would be.
+      // The lists are missing then; what is wrong is said where the charts would be.
     }
   }
 

@@ -181,3 +181,17 @@ export function settingSpan(rows: readonly RunRow[], path: string): string {
   labels.sort(compareLabels);
   return labels.length <= 1 ? (labels[0] ?? '') : `${labels[0]} … ${labels.at(-1)}`;
 }
+
+/** The least and the greatest value of a column. */
+export type Span = readonly [number, number];
+
+/** Where the bar of the middle value is shorter than this part of the longest, most are stubs. */
+const MIDDLE_LEAST = 0.1;
+
+/** What the bars of a column are drawn to; null where they would tell nothing. */
+export function barSpan(values: readonly number[]): Span | null {
+  const sorted = values.filter(Number.isFinite).sort((a, b) => a - b);
+  const [low, middle, high] = [sorted[0], sorted[sorted.length >> 1], sorted.at(-1)];
+  if (low === undefined || middle === undefined || high === undefined || low >= high) return null;
+  return (middle - low) / (high - low) < MIDDLE_LEAST ? null : [low, high];
+}

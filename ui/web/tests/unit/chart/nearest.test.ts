@@ -1,7 +1,7 @@
 /** The crosshair finds the line and the point that the eye would. */
 
 import { describe, expect, it } from 'vitest';
-import { moved } from '../../../src/lib/chart/keyboard';
+import { carried, firstPlace, moved } from '../../../src/lib/chart/keyboard';
 import {
   lowerBound, nearestIndex, nearestLine, stackAt, valueAt,
 } from '../../../src/lib/chart/nearest';
@@ -65,4 +65,13 @@ it('walks through points and lines by arrow keys, over gaps and not over the end
   expect(moved(lines, { line: low, index: 0 }, 'ArrowDown', false)!.line.id).toBe(1);
   expect(moved(lines, { line: high, index: 1 }, 'End', false)!.index).toBe(2);
   expect(moved(lines, { line: high, index: 1 }, 'x', false)).toBeNull();
+});
+
+it('starts at the last visible value, and stays in place when a line is loaded anew', () => {
+  const line = lineOf([1, 2, 3, 4]);
+  expect(firstPlace([line], [0, 2])!.index).toBe(2);
+  expect(firstPlace([line], [8, 9])).toBeNull();
+  const finer = lineOf([1, 2, 3], { x: Float64Array.of(1, 1.5, 2) });
+  expect(carried({ line, index: 2 }, finer)).toEqual({ line: finer, index: 2 });
+  expect(carried({ line, index: 3 }, { ...line }).index).toBe(3);
 });

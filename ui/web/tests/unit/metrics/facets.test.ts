@@ -9,7 +9,7 @@ import {
 import { gridOf } from '../../../src/pages/metrics/layout';
 import { rankGroups } from '../../../src/pages/metrics/rank';
 import {
-  deltaAt, groupRows, paramColumns, runRows, settingSpan, sortRows,
+  barSpan, deltaAt, groupRows, paramColumns, runRows, settingSpan, sortRows,
 } from '../../../src/pages/metrics/rows';
 import type { FacetInput } from '../../../src/pages/metrics/facets';
 import { dataOf, headOf, inputOf, runOf, spreadsOf } from './samples';
@@ -108,8 +108,10 @@ describe('several fields', () => {
   it('make charts that can stand in rows and columns', () => {
     const { facets } = build(inputOf({ facet: ['metric.name', 'run.opt.name'] }));
     expect(facets.map((facet) => facet.title)).toEqual([
-      'acc · opt.name adam', 'acc · opt.name sgd', 'loss · opt.name adam', 'loss · opt.name sgd',
+      'acc · adam', 'acc · sgd', 'loss · adam', 'loss · sgd',
     ]);
+    const [first] = build(inputOf({ facet: ['run.opt.name', 'run.lr'] })).facets;
+    expect(first!.title).toBe('adam · lr 0.001');
     const { columns, places } = gridOf(facets, 1_000, 'field');
     expect(columns).toBe(2);
     expect(facets.map(({ key }) => places!.get(key))).toEqual([
@@ -223,15 +225,16 @@ describe('fields', () => {
 
   it('are offered of what the server knows, but for what goes by nothing', () => {
     const found = (column: string, source: 'field' | 'summary', kind = 'text') => (
-      { column, source, kind, distinct: 3 }
+      { column, source, kind, distinct: 2, missing: 1 }
     );
     const offered = foundFields([
       found('run.host', 'field'), found('run.id', 'field'),
       found('run.created_at', 'field', 'time'),
       found('run.summary.best', 'summary', 'number'), found('run["odd key"]', 'field'),
+      { ...found('run.user', 'field'), distinct: 1, missing: 0 },
     ]);
-    expect(offered.map(({ path, kind }) => [path, kind])).toEqual(
-      [['run.host', 'run'], ['run.summary.best', 'result']],
+    expect(offered.map(({ path, kind, distinct }) => [path, kind, distinct])).toEqual(
+      [['run.host', 'field', 3], ['run.summary.best', 'result', 3]],
     );
   });
 
@@ -315,6 +318,12 @@ describe('figures beside the charts', () => {
     const listed = groupRows(sortRows(rows, { by: 'last', desc: false }, null), new Set(['adam']));
     expect(listed.map((row) => row.kind)).toEqual(['group', 'run', 'group']);
     expect(settingSpan(rows, 'lr')).toBe('0.001 … 0.1');
+  });
+
+  it('draw bars from the least value to the greatest, or none where one is far beyond', () => {
+    expect(barSpan([3, 1, 2])).toEqual([1, 3]);
+    expect(barSpan([1e-4, 2e-4, 3e-4, 50])).toBeNull();
+    expect([barSpan([]), barSpan([2, 2]), barSpan([1, NaN])]).toEqual([null, null, null]);
   });
 
   it('show the settings that chips use first, then those that vary', () => {
