@@ -22,6 +22,7 @@ from foldline_ingest.verify import verify
 from foldline_ui.audit import events
 from foldline_ui.certificate import context_of
 from foldline_ui.errors import CertificateRejected
+from tests.patience import wait_for
 from tests.ui.processes import foldline_command, up
 
 ANYWHERE = "0.0.0.0"  # noqa: S104 -- the test shows that it takes a token
@@ -82,15 +83,25 @@ def test_a_server_asks_who_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv("FOLDLINE_TOKEN", made["token"])
         hold = _logged(tmp_path, "mnist")
         assert dispatch(hold, remote_of(server.url), patience_s=5).trouble == ""
+        wait_for(lambda: _runs(server.url) == 1, "the run to be read there")
+        other = token(store, "--scope", "read", "--experiment", "other")
+        monkeypatch.setenv("FOLDLINE_TOKEN", other["token"])
+        assert _runs(server.url) == 0
+        monkeypatch.setenv("FOLDLINE_TOKEN", made["token"])
         revoked = foldline_command("token", "revoke", "--store", str(store), made["id"])
         assert revoked.status == 0
         refused = dispatch(_logged(tmp_path, "mnist"), remote_of(server.url), patience_s=5)
         assert "revoked" in refused.trouble
         server.stop()
     whats = [event.what for event in events(Layout(store))]
-    assert whats == ["token_made", "signed_in", "token_revoked", "refused"]
+    assert whats == ["token_made", "signed_in", "token_made", "token_revoked", "refused"]
     listed = foldline_command("audit", "--store", str(store)).output
     assert "token_revoked" in listed and made["token"] not in listed
+
+
+def _runs(url: str) -> int:
+    with foldline.open(url) as there:
+        return len(there.runs())
 
 
 def _logged(folder: Path, experiment: str) -> Layout:

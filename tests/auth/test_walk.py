@@ -78,6 +78,7 @@ WALK: dict[str, list[Ask]] = {
         Ask("", {"query": 'run.metrics["XX_loss"].last > 0'}),
         Ask("", {"text": "XX"}),
         Ask("", {"query": 'search("XX")'}),
+        Ask("", {"query": 'search("printed")', "sort": [{"by": 'search("printed")'}]}),
         Ask("", {"sort": [{"by": "run.XX_param"}]}, reveals=False),
     ],
     "POST /runs/groups": [Ask("", {"by": ["run.experiment"]}), Ask("", {"by": ["run.shared"]})],

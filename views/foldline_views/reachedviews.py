@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeVar
 
 from foldline.layout import Layout, SegmentName
@@ -13,9 +13,12 @@ from .artifacts import VersionsPage
 from .asked import Edit
 from .catalog import Catalog
 from .edits import edit_runs
+from .query import Subject
 from .reach import Reach
 from .reader import Views
+from .searches import Answer, Searched, Searches, Shown, searched_texts
 from .sight import created_at, flags
+from .text.question import Question
 from .within import within
 
 __all__ = ["hides", "may_read", "reachable", "reached"]
@@ -43,6 +46,33 @@ async def hides(views: Views, run: str) -> bool:
     return isinstance(views, _ReachedViews) and await views._hides(run)
 
 
+class _ReachedSearches(Searches):
+    """Finds runs within reach, and ranks and counts no others."""
+
+    def __init__(self, whole: Searches, views: _ReachedViews) -> None:
+        self._whole = whole
+        self._views = views
+
+    async def search(self, question: Question, shown: Shown, limit: int, hits: int) -> Answer:
+        """Return the best runs among those that are shown, with their best hits."""
+        return await self._whole.search(question, shown, limit, hits)
+
+    async def searched(
+        self,
+        query: str,
+        subject: Subject = "run",
+        *,
+        beside: str = "",
+        words: Iterable[str] = (),
+        among: Shown | None = None,
+    ) -> Searched | None:
+        """Return what is found for the texts of a query, and for a question beside it."""
+        words = list(words)
+        if among is None and (beside.strip() or searched_texts(query, subject, words)):
+            among = Shown(await self._views._find(lambda catalog: list(catalog.row_of)), False)
+        return await self._whole.searched(query, subject, beside=beside, words=words, among=among)
+
+
 class _ReachedViews(Views):
     """Asks the views' own catalog, and holds nothing itself: what it lacks is the views'.
 
@@ -53,6 +83,7 @@ class _ReachedViews(Views):
     def __init__(self, whole: Views, reach: Reach) -> None:
         self._whole = whole
         self.reach = reach
+        self._searches = _ReachedSearches(whole._searches, self)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._whole, name)

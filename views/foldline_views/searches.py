@@ -53,6 +53,15 @@ class Shown(NamedTuple):
     runs: Sequence[str] = ()
     but: bool = True
 
+    def of(self, runs: set[str]) -> set[str]:
+        """Return those of some runs that it looks at."""
+        if not self.runs:
+            return runs if self.but else set()
+        return runs.difference(self.runs) if self.but else runs.intersection(self.runs)
+
+
+EVERYTHING = Shown()
+
 
 class Answer(NamedTuple):
     """What a search found: each run's id with its hits, how many runs, and as of when."""
@@ -219,17 +228,20 @@ class Searches:
         *,
         beside: str = "",
         words: Iterable[str] = (),
+        among: Shown | None = None,
     ) -> Searched | None:
         """Return what is found for the texts of a query, and for a question beside it.
 
         `words` are sort keys and columns, which may search as well. None if nothing searches.
-        Raises QueryError for what no query is, and QuestionError for what no question is.
+        `among` are the runs that are looked at, if not all. Raises QueryError for what no query is,
+        and QuestionError for what no question is.
         """
         texts = searched_texts(query, subject, words)
         question = understood(beside) if beside.strip() else None
         if not texts and question is None:
             return None
-        return await self._run(lambda reader, mark: answered(reader, texts, question, mark))
+        shown = EVERYTHING if among is None else among
+        return await self._run(lambda reader, mark: answered(reader, texts, question, mark, shown))
 
     async def _run(self, job: Callable[[TextReader, int], T]) -> T:
         return await self._opened.run(snapshot(lambda db, mark: job(self._reading(db), mark)))
@@ -253,7 +265,11 @@ def searched_texts(query: str, subject: Subject, words: Iterable[str] = ()) -> d
 
 
 def answered(
-    reader: TextReader, texts: Mapping[str, bool], beside: Question | None, watermark: int
+    reader: TextReader,
+    texts: Mapping[str, bool],
+    beside: Question | None,
+    watermark: int,
+    shown: Shown = EVERYTHING,
 ) -> Searched:
     """Return what is found for some texts, those that are True ranked, and for a question."""
     found: dict[str, Collection[str] | QueryError] = {}
@@ -262,7 +278,8 @@ def answered(
         try:
             question = understood(text)
             runs, odd = reader.ids(question, watermark)
-            found[text] = _ranked(reader, question, runs, watermark) if ranked else runs
+            runs = shown.of(runs)
+            found[text] = _ranked(reader, question, runs, watermark, shown) if ranked else runs
             warnings += odd
             if ranked and len(runs) > RANKED_MAX:
                 warnings.append(
@@ -273,14 +290,15 @@ def answered(
     others = None
     if beside is not None:
         others, odd = reader.ids(beside, watermark)
+        others = shown.of(others)
         warnings += odd
     return Searched(found, others, "" if beside is None else beside.text, warnings)
 
 
 def _ranked(
-    reader: TextReader, question: Question, runs: set[str], watermark: int
+    reader: TextReader, question: Question, runs: set[str], watermark: int, shown: Shown
 ) -> Collection[str]:
     """Return the runs that a question finds, the best ones first."""
-    best = reader.search(question, Shown(), RANKED_MAX, 1, watermark)
+    best = reader.search(question, shown, RANKED_MAX, 1, watermark)
     first = {run: None for run, _, _ in best.runs if run in runs}
     return first | dict.fromkeys(sorted(runs - first.keys()))
