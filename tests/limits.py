@@ -30,6 +30,12 @@ Everything that can grow has a bound. These are all of them, with the reason tha
 each in the sources; `make docs` writes this page, and a test compares the two.
 Reaching a bound is never silent: the call says so, the answer carries a warning, or the run keeps
 a count.
+
+Over HTTP a field that is over its bound is 400, a body that is too large 413, a client that asks or
+sends too fast 429, and what there is too much of at once 429 or 503; with the last three
+`Retry-After` says when to come again. Each says what to do in its `hint`, and a test walks through
+all fields of all routes. Two bounds are yours to move: `FOLDLINE_CLIENT_REQUESTS_S` and
+`FOLDLINE_CLIENT_BYTES_S` say what one client may in a second ([environment.md](environment.md)).
 """
 LAYERS = {
     "tracker/foldline": "In a training process",

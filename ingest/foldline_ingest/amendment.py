@@ -31,7 +31,8 @@ def amend(layout: Layout, run: str, events: Sequence[Event], *, after: float = 0
     opened = WriterOpened(os.uname().nodename, os.getpid(), role="server")
     folder = layout.segment(name).parent
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for made in (folder.parent, folder):
+            made.mkdir(mode=0o700, exist_ok=True)
         said = (opened, *events, WriterClosed("finished"))
         state(layout, name, *said, earliest=after + AFTER_S, durable=True)
         # Made last: a marker that is left by a crash would be looked at for ever.

@@ -14,7 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from foldline.errors import StoreBusy
+from foldline.errors import StoreBusy, StoreUnwritable
+from foldline.links import refuse_links
 
 __all__ = ["Lease"]
 
@@ -28,17 +29,36 @@ class Lease:
         self._file: int | None = None
 
     def take(self) -> bool:
-        """Take the lease if it is free; say whether it is ours now."""
+        """Take the lease if it is free; say whether it is ours now.
+
+        Raises StoreLinked if a link among the views leads elsewhere: the holder would write there;
+        StoreUnwritable where files can't be locked or written.
+        """
+        try:
+            return self._take()
+        except OSError as error:
+            raise StoreUnwritable(
+                f"{self.path} can't be locked or written: {error.strerror or error}",
+                hint="trainings log there all the same; to look at it, put the store on a local "
+                "disk with room, or copy it there",
+            ) from error
+
+    def _take(self) -> bool:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(file)
-            return False
-        # The time makes an epoch greater than those of a lease that somebody has deleted.
-        self.epoch = max(int(os.pread(file, 32, 0) or b"0") + 1, time.time_ns())
-        os.pwrite(file, b"%d\n" % self.epoch, 0)
+            refuse_links(self.path.parent, below=True)
+            # The time makes an epoch greater than those of a lease that somebody has deleted, or
+            # that a power cut has emptied.
+            before = os.pread(file, 32, 0).strip()
+            self.epoch = max(int(before) + 1 if before.isdigit() else 0, time.time_ns())
+            os.pwrite(file, b"%d\n" % self.epoch, 0)
+        except BaseException as error:
+            os.close(file)  # whatever it is: left open, it would keep the lock
+            if isinstance(error, BlockingIOError):
+                return False
+            raise
         self._file = file
         return True
 

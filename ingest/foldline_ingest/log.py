@@ -24,6 +24,7 @@ from foldline import packs
 from foldline.errors import CorruptRecord
 from foldline.ids import is_id
 from foldline.layout import SEGMENT_SUFFIX, Layout, Marker, SegmentName
+from foldline.links import open_file
 
 from .batch import Batch, Damage
 from .reader import SegmentReader
@@ -275,7 +276,7 @@ class Log:
 
     def _is_unlocked(self, name: SegmentName, followed: _Followed, polled: Polled) -> bool:
         try:
-            file = os.open(self.layout.marker(name), os.O_RDONLY | os.O_CLOEXEC)
+            file = open_file(self.layout.marker(name))
         except FileNotFoundError:
             return True
         try:
@@ -286,7 +287,7 @@ class Log:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return False  # it is held; or this file system has no locks, and nobody can tell
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             return True
         finally:
             os.close(file)

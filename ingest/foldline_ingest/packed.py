@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from foldline.cell import HEADER_BYTES
 from foldline.errors import CorruptRecord
+from foldline.links import open_file
 from foldline.packs import SLAB_BYTES, Packed
 
 from .slabs import decompress
@@ -43,7 +44,7 @@ class PackedSegment:
         self.damaged: dict[int, int] = {}  # offset in the segment -> length
         self._entry = packed.entry
         self._kept: OrderedDict[int, bytes] = OrderedDict()
-        self._file = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        self._file = open_file(self.path)
         length = HEADER_BYTES + self._entry.slabs * SLAB_ENTRY.size + 4
         table = os.pread(self._file, length, self._entry.table)
         if len(table) < length or zlib.crc32(table[:-4]) != int.from_bytes(table[-4:], "little"):

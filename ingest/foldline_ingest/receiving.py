@@ -203,7 +203,7 @@ class Receiver:
         """Say whether the marker of a segment says that more of it may be shipped."""
         try:
             told = msgspec.json.decode(self._layout.marker(name).read_bytes(), type=Marker)
-        except (FileNotFoundError, msgspec.MsgspecError):
+        except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
             return False
         return told.host.endswith(SHIPPED)
 

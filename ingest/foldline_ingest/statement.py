@@ -13,7 +13,7 @@ import time
 import msgspec
 
 from foldline.cell import Header
-from foldline.disk import sync_folder
+from foldline.disk import private, sync_folder
 from foldline.events import Event, encode
 from foldline.layout import Layout, Marker, SegmentName
 from foldline.segment import Segment, open_file
@@ -63,4 +63,5 @@ def state(
 def mark(layout: Layout, name: SegmentName) -> None:
     """Leave a marker of a segment, so that whoever folds the store finds it at once."""
     marker = Marker(os.uname().nodename, os.getpid())
-    layout.marker(name).write_bytes(msgspec.json.encode(marker))
+    with open(layout.marker(name), "wb", opener=private) as file:
+        file.write(msgspec.json.encode(marker))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from foldline.layout import Layout, SegmentName
+from foldline.links import is_linked, open_file
 from foldline.packs import find
 
 __all__ = ["SegmentBytes", "SegmentFile", "open_segment", "written_at"]
@@ -31,10 +32,12 @@ class SegmentBytes(Protocol):
 
 
 class SegmentFile:
-    """A segment in a file of its own."""
+    """A segment in a file of its own; what is behind a link is no segment of this store."""
 
     def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        if is_linked(path.parent) or is_linked(path.parents[1]):
+            raise FileNotFoundError(path)
+        self._file = open_file(path)
         self.damaged: dict[int, int] = {}
 
     @property

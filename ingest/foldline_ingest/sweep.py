@@ -21,6 +21,7 @@ import msgspec
 from foldline import packs
 from foldline.blobs import is_digest
 from foldline.layout import SEGMENT_SUFFIX, Layout, SegmentName
+from foldline.links import open_file
 
 from .batch import Batch
 from .verify import verify
@@ -126,7 +127,7 @@ def _busy(layout: Layout) -> str:
 
 def _is_locked(marker: Path) -> bool:
     try:
-        file = os.open(marker, os.O_RDONLY | os.O_CLOEXEC)
+        file = open_file(marker)
     except FileNotFoundError:
         return False
     try:
@@ -152,7 +153,7 @@ def _follow(layout: Layout, marked: set[str]) -> None:
     while fresh:
         path = layout.blob(fresh.pop())
         try:
-            with path.open("rb") as file:
+            with os.fdopen(open_file(path), "rb") as file:
                 if file.read(1) not in _TREE_STARTS:
                     continue
                 with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:

@@ -14,6 +14,7 @@ import msgspec
 from . import blobs
 from .errors import BlobMissing, CorruptRecord, ValueRejected
 from .events import StoredFile
+from .ids import new_id
 from .layout import Layout
 from .params import plain
 
@@ -97,9 +98,9 @@ class Artifact:
         folder = Path(dest) if dest is not None else Path("artifacts", *_parts(self.name))
         targets = [(file, folder.joinpath(*_parts(file.path))) for file in self.files]
         for file, target in targets:
-            target.parent.mkdir(parents=True, exist_ok=True)
             if not target.parent.resolve().is_relative_to(folder.resolve()):
                 raise ValueRejected(f"{target} is a link out of the folder {folder}")
+            target.parent.mkdir(parents=True, exist_ok=True)
             _copy(layout, file, target)
         return folder
 
@@ -141,20 +142,17 @@ def _parts(path: str) -> tuple[str, ...]:
 
 
 def _copy(layout: Layout, file: StoredFile, target: Path) -> None:
-    source = layout.blob(file.blob)
-    draft = target.with_name(f".{file.blob[:16]}.{os.getpid()}")
+    draft = target.with_name(f".{new_id()}")
     hashed = hashlib.sha256()
     try:
-        if not blobs.is_digest(file.blob):
-            raise FileNotFoundError(file.blob)
-        with source.open("rb") as data, draft.open("wb") as copy:
+        with blobs.opened(layout, file.blob) as data, draft.open("xb") as copy:
             while chunk := data.read(blobs.CHUNK_BYTES):
                 hashed.update(chunk)
                 copy.write(chunk)
         if hashed.hexdigest() != file.blob:
-            raise CorruptRecord(source, 0, file.size, "its SHA-256 is not its name")
+            raise CorruptRecord(layout.blob(file.blob), 0, file.size, "its SHA-256 is not its name")
         draft.replace(target)
-    except FileNotFoundError as error:
+    except BlobMissing as error:
         raise BlobMissing(
             f"{layout.root} has no bytes of {file.path!r}",
             hint="restore the folder `blobs` from a backup",

@@ -8,6 +8,7 @@ which segments there are asks here. Only the indices are read: that needs no dec
 from __future__ import annotations
 
 import os
+import re
 import time
 import zlib
 from bisect import bisect_left
@@ -19,6 +20,7 @@ from typing import NamedTuple
 
 from .errors import CorruptRecord
 from .layout import SEGMENT_SUFFIX, Layout, SegmentName
+from .links import open_file
 
 __all__ = [
     "ENTRY_BYTES",
@@ -52,6 +54,7 @@ INDEX_BYTES_MAX = 64 << 20  # of one pack: a million segments; what says more is
 _HEADER = Struct("<8sIIQI32sI")  # magic version segments index index_crc zeros crc
 _ENTRY = Struct("<16s16sQQQII")  # run writer size mtime_ns table slabs zero
 _NAME_BYTES = 32
+_NAMED = re.compile(rb"(?:[a-z0-9_\0-]{32}.{32})*+", re.DOTALL)  # entries whose names are ids
 
 
 class Entry(NamedTuple):
@@ -135,7 +138,7 @@ def encode_header(entries: bytes, place: int) -> bytes:
 
 def read_index(path: Path) -> Index:
     """Return the index of a pack. Raises CorruptRecord, FileNotFoundError and OSError."""
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    file = open_file(path)
     try:
         data = os.pread(file, HEADER_BYTES, 0)
         if len(data) < HEADER_BYTES or zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
@@ -147,6 +150,8 @@ def read_index(path: Path) -> Index:
         entries = os.pread(file, length, place) if length <= INDEX_BYTES_MAX else b""
         if len(entries) != length or zlib.crc32(entries) != crc:
             raise CorruptRecord(path, place, length, "the checksum of its index does not match")
+        if not _NAMED.fullmatch(entries):
+            raise CorruptRecord(path, place, length, "it names what is no segment")
     finally:
         os.close(file)
     return Index(path, entries)

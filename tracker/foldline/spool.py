@@ -26,9 +26,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from . import blobs
+from .disk import private
 from .errors import CorruptRecord, FoldlineError, StoreUnwritable, TruncatedRecord, ValueRejected
 from .events import Event, PointsDropped, Value, ValuesTracked
 from .layout import Layout, SegmentName
+from .links import open_file
 
 if TYPE_CHECKING:
     from .values.value import Encoded, Keep, Raw
@@ -136,7 +138,7 @@ def _write_at_once(path: Path, words: bytes, parts: list[Any], total: int) -> No
 
 
 def _write_by_parts(path: Path, words: bytes, parts: list[tuple[Any, int]], total: int) -> None:
-    with path.open("xb", buffering=0) as file:
+    with open(path, "xb", buffering=0, opener=private) as file:
         file.seek(_HEAD.size)
         crc = _put(file, words, 0)
         for part, size in parts:
@@ -160,7 +162,7 @@ def read(path: Path) -> tuple[Call, list[Raw]]:
     """
     from .values.value import Raw
 
-    with path.open("rb") as file:
+    with os.fdopen(open_file(path), "rb") as file:
         head = file.read(_HEAD.size)
         if len(head) < _HEAD.size or head[:8] != _MAGIC:
             raise TruncatedRecord(path, 0)
@@ -326,7 +328,7 @@ def _files(layout: Layout) -> Iterator[tuple[SegmentName, int, Path]]:
 def _claimed(path: Path) -> Iterator[bool]:
     """Hold a file against others that finish it; say whether it is ours and still there."""
     try:
-        file = path.open("rb")
+        file = os.fdopen(open_file(path), "rb")  # closed below
     except OSError:
         yield False
         return

@@ -1,12 +1,16 @@
 """Alerts sent to webhooks: the only connections that a server opens.
 
 It opens none unless somebody has named an address in the store's rules, and only to such an
-address; redirects are not followed, and what is answered is not read.
+address; redirects are not followed, and what is answered is not read. Addresses that only machines
+use among themselves are none: a cloud gives its keys away at one of them.
 """
 
 from __future__ import annotations
 
+import errno
+import ipaddress
 import logging
+import socket
 import time
 from pathlib import Path
 
@@ -66,7 +70,10 @@ class Delivery:
         found = await anyio.to_thread.run_sync(rules.read, self._layout)
         wanted = {found.address(rule) for rule in found.rules}
         timeout = aiohttp.ClientTimeout(total=SEND_S_MAX)
-        async with aiohttp.ClientSession(timeout=timeout, trust_env=False) as session:
+        connector = aiohttp.TCPConnector(socket_factory=_socket)
+        async with aiohttp.ClientSession(
+            connector=connector, timeout=timeout, trust_env=False
+        ) as session:
             for path, letter in letters:
                 if letter.to not in wanted:
                     path.unlink(missing_ok=True)  # nobody wants it sent there any more
@@ -90,6 +97,19 @@ class Delivery:
                 log.warning("an alert is sent again later: %s %s", host, why)
             return
         self._tries.pop(path.name, None)
+
+
+def _socket(found: aiohttp.AddrInfoType) -> socket.socket:
+    """Return a socket for an address, or raise OSError if letters do not go there.
+
+    Here, and not when a name is read: it may mean another address by the time it is connected to.
+    """
+    address = ipaddress.ip_address(found[4][0])
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address
+    if address.is_link_local or address.is_multicast or address.is_unspecified:
+        raise OSError(errno.EACCES, f"{address} is no address for alerts")
+    return socket.socket(*found[:3])
 
 
 async def _send(session: aiohttp.ClientSession, letter: Letter) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,9 +13,9 @@ import aiosqlite
 import anyio
 import msgspec
 
-from foldline.errors import ViewDamaged
+from foldline.errors import StoreUnwritable, ViewDamaged
 
-__all__ = ["BULK_INSERT", "Database", "bulk", "connect", "guarded"]
+__all__ = ["BULK_INSERT", "Database", "bulk", "connect", "guarded", "unwritable"]
 
 T = TypeVar("T")
 
@@ -35,6 +36,15 @@ DAMAGE_CODES = {
     sqlite3.SQLITE_READONLY_DBMOVED,
 }
 DAMAGE_KINDS = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}  # in the lowest byte
+# Those of a disk that is full or refuses, in the lowest byte: the file is what it was.
+REFUSAL_KINDS = {
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_NOLFS,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+}
 # How long a reader waits for the short exclusive moments of a checkpoint, in milliseconds.
 BUSY_MS = 5000
 
@@ -50,10 +60,12 @@ class Database(aiosqlite.Connection):
     """A connection whose jobs are functions, each run whole on the connection's own thread.
 
     aiosqlite makes a thread hop for every statement; a fold or a read of many statements costs
-    one here. Raises ViewDamaged if the file is not what it was.
+    one here. Raises ViewDamaged if the file is not what it was, and, opened for writing,
+    StoreUnwritable where its disk is full or refuses.
     """
 
     path: Path
+    writes = False
 
     @classmethod
     async def create(cls, path: Path) -> Database:
@@ -61,6 +73,7 @@ class Database(aiosqlite.Connection):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         database = cls(lambda: connect(path, write=True), 1)
         database.path = path
+        database.writes = True
         await database._opened()
         try:
             await database.run(_prepare)
@@ -85,29 +98,42 @@ class Database(aiosqlite.Connection):
 
     async def _opened(self) -> None:
         # aiosqlite does not wait for its own clean-up if it is cancelled here.
-        with anyio.CancelScope(shield=True), guarded(self.path):
+        with anyio.CancelScope(shield=True), guarded(self.path, write=self.writes):
             await self
 
     async def run(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """Run a job on the connection's thread and return what it returns."""
-        with guarded(self.path):
+        with guarded(self.path, write=self.writes):
             # The public API only takes single statements; all of it is made of this call.
             result: T = await self._execute(job, self._conn)  # type: ignore[no-untyped-call] # its
         return result
 
 
 @contextmanager
-def guarded(path: Path) -> Iterator[None]:
-    """Turn what SQLite, or the decoder of a row, says of a damaged file into ViewDamaged."""
+def guarded(path: Path, *, write: bool = False) -> Iterator[None]:
+    """Turn what SQLite, or the decoder of a row, says of a damaged file into ViewDamaged.
+
+    With `write`, also what SQLite says of a disk that is full, or refuses, into StoreUnwritable.
+    """
     try:
         yield
     except (sqlite3.DatabaseError, msgspec.MsgspecError) as error:
         if not _is_damage(error):
+            if write and getattr(error, "sqlite_errorcode", 0) & 0xFF in REFUSAL_KINDS:
+                raise unwritable(path, str(error)) from error
             raise
         raise ViewDamaged(
             f"{path}: the views can't be read: {error}",
             hint="nothing is lost: they are made again from the log; ask again in a moment",
         ) from error
+
+
+def unwritable(path: Path, reason: str) -> StoreUnwritable:
+    """Return the error of views whose disk is full or refuses, and why."""
+    return StoreUnwritable(
+        f"{path}: the views can't be written: {reason}",
+        hint="free some space, or check whom the folder belongs to; what was logged is safe",
+    )
 
 
 def _is_damage(error: Exception) -> bool:
@@ -133,13 +159,23 @@ def bulk(rows: list[tuple[int, int, bytes]]) -> dict[str, bytes | str]:
 
 def connect(path: Path, *, write: bool) -> sqlite3.Connection:
     """Open the file on this thread. Raises sqlite3.OperationalError if it can't be."""
+    if write:
+        # SQLite would make the file for whoever the umask lets in, and its journals likewise.
+        flags = os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            os.close(os.open(path, flags, 0o600))
+        except OSError as error:
+            raise unwritable(path, error.strerror or str(error)) from error
     uri = f"{path.absolute().as_uri()}?mode={'rwc' if write else 'ro'}"
     # Transactions are begun and ended by hand: isolation_level None.
     db = sqlite3.connect(uri, uri=True, isolation_level=None)
     db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     # A file that is mapped and cut short by somebody else kills the process that reads it.
     db.execute("PRAGMA mmap_size = 0")
+    # The file may be somebody else's, and so what it says is to be done with its rows.
+    db.execute("PRAGMA trusted_schema = OFF")
     if not write:
+        db.execute("PRAGMA query_only = ON")
         db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     return db
 

@@ -24,6 +24,7 @@ from foldline.events import (
     WriterOpened,
 )
 from foldline.layout import Layout, Marker, SegmentName
+from foldline.links import open_file
 from foldline.series import sequence_label
 from foldline_ingest.batch import Batch, facts
 
@@ -115,7 +116,7 @@ def _came_before(
 def _is_gone(layout: Layout, name: SegmentName, host: str) -> bool:
     """Say whether a writer is gone: its lock is free, or it is silent on another machine."""
     try:
-        file = os.open(layout.marker(name), os.O_RDONLY | os.O_CLOEXEC)
+        file = open_file(layout.marker(name))
     except OSError:
         return True  # its segment is folded to its end
     try:
@@ -127,7 +128,7 @@ def _is_gone(layout: Layout, name: SegmentName, host: str) -> bool:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return True
     finally:
         os.close(file)

@@ -65,7 +65,7 @@ CELLS_MAX = 5_000_000
 
 # Seconds that a query may take, in which a server answers nobody else. Asked before each part, and
 # no part takes longer than about a second.
-ANSWER_S_MAX = 3.0
+ANSWER_S_MAX = 2.0
 
 # Characters that cost about as much to put together as asking for a cell.
 CHARS_A_CELL = 64

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from foldline.disk import private
 from foldline.events import AlertRaised
 from foldline.layout import Layout, SegmentName
 
@@ -83,8 +84,8 @@ def post(
         time=event.time,
     )
     draft = layout.outbox / f".{message.id}"
-    draft.write_bytes(msgspec.json.encode(Letter(address, message)))
-    draft.chmod(0o600)  # an address may hold a secret
+    with open(draft, "wb", opener=private) as file:  # an address may hold a secret
+        file.write(msgspec.json.encode(Letter(address, message)))
     draft.replace(layout.outbox / message.id)
 
 
@@ -98,5 +99,5 @@ def waiting(layout: Layout) -> Iterator[tuple[Path, Letter]]:
         if not path.name.startswith("."):
             try:
                 yield path, msgspec.json.decode(path.read_bytes(), type=Letter)
-            except (OSError, msgspec.MsgspecError):
+            except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
                 continue

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import math
 from typing import Any
+from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
@@ -49,7 +50,10 @@ def read_points_page(data: bytes) -> tuple[ExactPoints, int]:
     """Return the points of an answer, and the total. Raises ValueError if it is none."""
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            # Nothing in it is compressed: a server that says otherwise would fill our memory.
+            if sum(member.file_size for member in archive.zip.infolist()) > len(data):
+                raise ValueError("these are no points: they would unpack to more than came")
             columns = (np.asarray(archive[name], np.float64) for name in ExactPoints._fields)
             return ExactPoints(*columns), int(archive["total"])
-    except (OSError, KeyError, TypeError) as error:
+    except (OSError, KeyError, TypeError, MemoryError, EOFError, BadZipFile) as error:
         raise ValueError(f"these are no points: {error}") from error

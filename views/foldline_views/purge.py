@@ -15,6 +15,7 @@ from foldline import packs
 from foldline.disk import folder_bytes, sync_file, sync_folder
 from foldline.errors import StoreBusy
 from foldline.events import FieldsSet
+from foldline.ids import is_id
 from foldline.layout import Layout
 from foldline_ingest.amendment import amend
 from foldline_ingest.lease import Lease
@@ -66,7 +67,11 @@ async def purge(
         begun = [] if dry_run else _resumed(layout)
         deleted = await _deleted_before(layout, time.time() - older_than_s)
         alive = {name.run for name in living(layout)}
-        doomed = [run for run in dict.fromkeys([*begun, *deleted]) if run not in alive]
+        doomed = [
+            run
+            for run in dict.fromkeys([*begun, *deleted])
+            if run not in alive and is_id(run)  # else it is no run, but a way to elsewhere
+        ]
         kept = sorted(alive & {*begun, *deleted})
         if dry_run:
             swept = await anyio.to_thread.run_sync(_would_sweep, layout, frozenset(doomed))
@@ -135,10 +140,11 @@ def _resumed(layout: Layout) -> list[str]:
     bring_back(layout)
     try:
         plan = msgspec.json.decode((layout.trash / PLAN).read_bytes(), type=_Plan)
-    except (FileNotFoundError, msgspec.MsgspecError):
+    except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
         return []
-    left = [run for run in plan.runs if packs.segments(layout, run)]
-    for run in {*plan.runs} - {*left}:
+    runs = list(filter(is_id, plan.runs))  # it may be somebody else's: "../.." is no run
+    left = [run for run in runs if packs.segments(layout, run)]
+    for run in {*runs} - {*left}:
         _forget(layout, run)
     return left
 

@@ -13,6 +13,8 @@ __all__ = ["Aggregate", "OtherSeries", "Smooth", "Style"]
 GROUP_KEYS_MAX = 12  # to group by: four fields for each role of a chart
 NAME_CHARS_MAX = 4096  # of a series in a request: as long as a query may be
 
+Key = Annotated[str, Meta(max_length=NAME_CHARS_MAX)]
+
 
 class OtherSeries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A series of the same run whose values are the x axis.
@@ -46,7 +48,7 @@ class Smooth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Aggregate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the curves of a group become one line with a band: see `aggregate`."""
 
-    by: Annotated[tuple[str, ...], Meta(max_length=GROUP_KEYS_MAX)] = ()
+    by: Annotated[tuple[Key, ...], Meta(max_length=GROUP_KEYS_MAX)] = ()
     """In the words of the query language; without any, all curves are one group."""
     line: Literal["mean", "median", "min", "max"] = "mean"
     band: Literal["none", "min-max", "std", "stderr", "ci95"] | tuple[float, float] = "min-max"

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from ..disk import private
 from ..errors import StoreUnwritable, ValueRejected
 from ..layout import Layout
 
@@ -91,7 +92,8 @@ def hold_of(remote: Remote) -> Layout:
         if not path.exists():
             layout.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             draft = layout.root / f".remote.{os.getpid()}"
-            draft.write_bytes(msgspec.json.encode(_Told(remote.url)))
+            with open(draft, "wb", opener=private) as file:
+                file.write(msgspec.json.encode(_Told(remote.url)))
             draft.replace(path)
     except OSError as error:
         raise StoreUnwritable(
@@ -106,7 +108,7 @@ def remote_at(layout: Layout) -> Remote | None:
     try:
         with layout.remote.open("rb") as file:
             return remote_of(msgspec.json.decode(file.read(FILE_BYTES_MAX), type=_Told).url)
-    except (OSError, msgspec.MsgspecError, ValueRejected):
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, ValueRejected):
         return None
 
 

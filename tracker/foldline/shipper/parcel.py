@@ -15,6 +15,7 @@ import msgspec
 from ..cell import HEADER_BYTES
 from ..errors import FoldlineError, SegmentRejected
 from ..layout import Layout, Marker, SegmentName
+from ..links import open_file
 from ..origin import host
 from .tail import DIGEST, Tail
 
@@ -54,7 +55,7 @@ class _File:
     """The bytes of a segment in a file of its own."""
 
     def __init__(self, name: SegmentName, path: Path) -> None:
-        self._file = path.open("rb", buffering=0)
+        self._file = os.fdopen(open_file(path), "rb", buffering=0)
         self.damaged: dict[int, int] = {}
 
     @property
@@ -183,7 +184,7 @@ class Parcel:
         """Say whether the writer may write on: it holds its marker locked while it lives."""
         path = self._layout.marker(self.name)
         try:
-            file = os.open(path, os.O_RDONLY)
+            file = open_file(path)
         except OSError:
             return False
         try:
@@ -195,7 +196,7 @@ class Parcel:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except ImportError:
             return time.time() - path.stat().st_mtime < SILENT_S
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
             return True  # it is held, or not written yet
         else:
             return False

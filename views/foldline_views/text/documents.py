@@ -43,7 +43,7 @@ PAIR_CHARS_MAX = 256  # of path and value together, to be found by `param:path=v
 PAIR_PARTS_MAX = 4  # of an ending of a path, besides the whole of it
 PATHS_MAX = 16_384  # of params, whose endings are kept: a few MB. Runs have most paths in common
 
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII)
+_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?", re.ASCII)
 
 
 class RunWords(msgspec.Struct, frozen=True, omit_defaults=True, tag="run"):
