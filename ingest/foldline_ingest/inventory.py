@@ -35,7 +35,7 @@ def read(backup: Layout) -> Inventory | None:
     """Return what a backup says that it holds; None if the folder is none. Raises StoreTooNew."""
     try:
         found = msgspec.json.decode((backup.root / FILE_NAME).read_bytes(), type=Inventory)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return None
     if found.format > FORMAT:
         raise StoreTooNew(

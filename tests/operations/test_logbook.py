@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import subprocess
 import urllib.error
@@ -13,8 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp.http_exceptions import BadStatusLine
 
-from foldline_ui.logbook import MESSAGE_CHARS_MAX, TRACE_CHARS_MAX, JsonLines, open_logbook
+from foldline_ui.logbook import (
+    MESSAGE_CHARS_MAX,
+    TRACE_CHARS_MAX,
+    JsonLines,
+    Lines,
+    open_logbook,
+)
 from foldline_ui.tally import requests_log
 from tests.ui.processes import command
 
@@ -68,6 +76,13 @@ def test_texts_are_cut_and_secrets_masked() -> None:
     assert TOKEN not in line["trace"]
 
 
+def logged(capsys: pytest.CaptureFixture[str]) -> str:
+    """Return what was written to standard error since the last call."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+    return capsys.readouterr().err
+
+
 @pytest.mark.usefixtures("_as_it_was")
 def test_a_logbook_is_opened_once(capsys: pytest.CaptureFixture[str]) -> None:
     """Opened again it takes the place of the one before: nothing is told twice."""
@@ -75,14 +90,43 @@ def test_a_logbook_is_opened_once(capsys: pytest.CaptureFixture[str]) -> None:
     open_logbook("json", requests=True)
     logging.getLogger("foldline_ui").warning("once")
     requests_log.info("GET /x 200", extra={"event": "request", "told": {"status": 200}})
-    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    lines = [json.loads(line) for line in logged(capsys).splitlines()]
     assert [line["event"] for line in lines] == ["message", "request"]
     open_logbook("text", requests=True)
     requests_log.info("GET /x 200")
-    assert capsys.readouterr().err == "GET /x 200\n"
+    assert logged(capsys) == "GET /x 200\n"
     open_logbook("json")
     requests_log.info("GET /x 200")
-    assert capsys.readouterr().err == ""
+    assert logged(capsys) == ""
+
+
+def test_a_reader_that_stalls_makes_nobody_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines that find no room are counted, and told of once somebody reads again."""
+    monkeypatch.setattr("foldline_ui.logbook.LINES_MAX", 10)
+    ours, theirs = os.pipe()
+    with os.fdopen(theirs, "w") as stream, os.fdopen(ours) as reader:
+        handler = Lines(stream)
+        for _ in range(1000):
+            handler.emit(logging.makeLogRecord({"msg": "x" * 1000}))
+        told = dropped = 0
+        while told + dropped < 1000:
+            text = reader.readline()
+            if "lines were not logged" in text:
+                dropped += int(text.split()[0])
+            else:
+                told += 1
+    assert dropped
+
+
+@pytest.mark.usefixtures("_as_it_was")
+def test_what_is_no_http_is_not_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    """A stranger who sends nonsense fills nobody's disk with frames."""
+    open_logbook("json")
+    server = logging.getLogger("aiohttp.server")
+    for error in (BadStatusLine("nonsense"), ValueError("ours")):
+        server.error("Error handling request", exc_info=error)
+    (line,) = logged(capsys).splitlines()
+    assert "ours" in json.loads(line)["trace"]
 
 
 def test_each_request_is_logged_on_demand(tmp_path: Path) -> None:

@@ -405,4 +405,7 @@ def decode(number: int, payload: bytes) -> Event | None:
     Raises msgspec.ValidationError or msgspec.DecodeError if the payload is not what it claims.
     """
     decoder = _decoders.get(number)
-    return decoder.decode(payload) if decoder else None
+    try:
+        return decoder.decode(payload) if decoder else None
+    except UnicodeDecodeError as error:  # which is none of msgspec's own errors
+        raise msgspec.DecodeError(f"a text is not UTF-8: {error.reason}") from error

@@ -113,7 +113,7 @@ def published(layout: Layout) -> str | None:
 def _read(file: int) -> Served | None:
     try:
         return msgspec.json.decode(os.pread(file, FILE_BYTES_MAX, 0), type=Served)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return None  # not written yet
 
 

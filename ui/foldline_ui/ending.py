@@ -49,4 +49,5 @@ async def let_answer(runner: web.AppRunner) -> None:
 
 def _cut_off() -> None:
     log.warning("not everything ended in %g s; the rest is cut off", END_S_MAX)
+    logging.shutdown()
     os._exit(0)

@@ -7,20 +7,25 @@ masked, as an error may quote what somebody sent.
 from __future__ import annotations
 
 import logging
+import queue
 import sys
+import threading
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
+from aiohttp.http_exceptions import HttpProcessingError
 
 from foldline.secrets import mask_text
 
 from .tally import requests_log
 
-__all__ = ["JsonLines", "open_logbook"]
+__all__ = ["JsonLines", "Lines", "open_logbook"]
 
 MESSAGE_CHARS_MAX = 2000  # of one message: more is a body that somebody sent
 TRACE_CHARS_MAX = 16_000  # of the frames of an error, some hundred: its end says most
+LINES_MAX = 10_000  # that wait to be taken: some MB; a second of requests at the fastest
+FLUSH_S = 0.5  # at the end: whoever has not taken the last lines by then does without
 
 
 class JsonLines(logging.Formatter):
@@ -49,13 +54,63 @@ class JsonLines(logging.Formatter):
         return msgspec.json.encode(line).decode()
 
 
+class Lines(logging.Handler):
+    """Writes lines by a thread of its own; without room for more they are counted and left out.
+
+    A pipe that nobody reads is full after 64 KiB, and whoever writes to it waits for ever: no
+    answer, and no fold, waits with it.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+        self._waiting: queue.Queue[str | threading.Event] = queue.Queue(LINES_MAX)
+        self._dropped = 0
+        threading.Thread(target=self._write, name="logbook", daemon=True).start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Let a record be written."""
+        try:
+            self._waiting.put_nowait(self.format(record))
+        except queue.Full:
+            self._dropped += 1
+
+    def flush(self) -> None:
+        """Wait until all is written, but not long."""
+        done = threading.Event()
+        try:
+            self._waiting.put(done, timeout=FLUSH_S)
+        except queue.Full:
+            return
+        done.wait(FLUSH_S)
+
+    def _write(self) -> None:
+        while True:
+            line = self._waiting.get()
+            if isinstance(line, threading.Event):
+                line.set()
+                continue
+            self._stream.write(f"{line}\n")
+            self._stream.flush()
+            if self._dropped and self._waiting.empty():
+                dropped, self._dropped = self._dropped, 0
+                told = {"name": __name__, "levelname": "WARNING", "args": (dropped,)}
+                self.emit(logging.makeLogRecord({"msg": "%d lines were not logged", **told}))
+
+
 def open_logbook(form: str, *, requests: bool = False) -> None:
     """Let what is logged go to standard error, as "text" or "json"; `requests`: each one too."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = Lines(sys.stderr)
     handler.setFormatter(JsonLines() if form == "json" else logging.Formatter("%(message)s"))
     root = logging.getLogger()
     for other in list(root.handlers):
-        if isinstance(other, logging.StreamHandler) and other.stream is sys.stderr:
+        if isinstance(other, Lines):
             root.removeHandler(other)
     root.addHandler(handler)
     requests_log.setLevel(logging.INFO if requests else logging.WARNING)
+    logging.getLogger("aiohttp.server").addFilter(_is_ours)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Leave out what is no HTTP: a stranger's mistake, told with frames, would fill a disk."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))

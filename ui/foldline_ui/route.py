@@ -187,4 +187,7 @@ async def _body(request: web.Request, kind: type[Asked]) -> Asked:
             HTTPStatus.REQUEST_TIMEOUT,
             ApiError("timeout", f"the body did not arrive in {BODY_TIMEOUT_S:g} s"),
         ) from None
-    return msgspec.json.decode(body, type=kind)
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except UnicodeDecodeError as error:  # which is none of msgspec's own errors
+        raise msgspec.DecodeError("it is not UTF-8") from error

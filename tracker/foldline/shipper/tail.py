@@ -125,8 +125,10 @@ class Tail:
         """
         assert self._header is not None  # read first
         covered, place = 0, at
-        while data[place : place + 1] == _SEAL:
-            seal = decode_seal(data[place : place + CELL_BYTES].ljust(CELL_BYTES, b"\0"), 0)
+        while data[place : place + 1] == _SEAL and place + CELL_BYTES <= len(data):
+            if _NOT_TIMED.match(data, place + CELL_BYTES - 1):
+                return False  # it is not copied to its end yet
+            seal = decode_seal(data, place)
             end = covered + seal.length
             if seal.first != self._window + covered or not covered <= end <= at:
                 return False
@@ -139,7 +141,7 @@ class Tail:
                 self._window += place
                 self.end = self._window
                 return True
-        if place >= len(data):
+        if place + CELL_BYTES > len(data):
             raise TruncatedRecord(self._path, self._window + place)
         return False
 
