@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
@@ -178,6 +180,27 @@ def test_a_process_that_dies_in_a_commit_leaves_the_last_one(tmp_path: Path) -> 
         assert canonical_dump(db) == before
         again.apply(batches[2:])
         assert canonical_dump(db) == expected(tmp_path, batches)
+
+
+def test_opening_a_file_gives_up_no_lock(tmp_path: Path) -> None:
+    """Where a reader opens the file to write too, another process does not pass for the last one.
+
+    It would take the WAL away, and the reader would see nothing that is committed from then on.
+    """
+    batches = sample(tmp_path)
+    path = tmp_path / "views.db"
+    bench = Bench(path)
+    bench.db.execute("PRAGMA journal_mode = WAL")
+    bench.apply(batches[:2])
+    with closing(connect(path, write=False)) as reader:
+        before = canonical_dump(reader)
+        bench.db.close()
+        connect(path, write=True).close()
+        code = "import sys, sqlite3; db = sqlite3.connect(sys.argv[1]); "
+        code += "list(db.execute('SELECT * FROM run')); db.close()"
+        subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+        assert path.with_name("views.db-wal").exists()
+        assert canonical_dump(reader) == before
 
 
 def test_offsets_are_those_of_the_rows(tmp_path: Path) -> None:

@@ -160,10 +160,13 @@ def bulk(rows: list[tuple[int, int, bytes]]) -> dict[str, bytes | str]:
 def connect(path: Path, *, write: bool) -> sqlite3.Connection:
     """Open the file on this thread. Raises sqlite3.OperationalError if it can't be."""
     if write:
-        # SQLite would make the file for whoever the umask lets in, and its journals likewise.
-        flags = os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        # SQLite would make the file for whoever the umask lets in, and its journals likewise. One
+        # that is there is not opened: to close it would give up this process's locks of it.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         try:
             os.close(os.open(path, flags, 0o600))
+        except FileExistsError:
+            pass
         except OSError as error:
             raise unwritable(path, error.strerror or str(error)) from error
     uri = f"{path.absolute().as_uri()}?mode={'rwc' if write else 'ro'}"
