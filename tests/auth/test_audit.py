@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+import foldline
 from foldline.layout import Layout
 from foldline_ui import audit
 from foldline_ui.audit import Audit, AuditEvent, events
+from tests.ui.processes import foldline_command
 
 
 @pytest.fixture
@@ -28,6 +30,19 @@ def test_events_are_listed_in_their_order(layout: Layout) -> None:
         file.write(b'{"time": 9, "wh')
     assert [event.of["id"] for event in events(layout)] == ["0", "1", "2"]
     assert stat.S_IMODE(layout.audit.stat().st_mode) == 0o600
+
+
+def test_what_the_command_line_changes_is_written_down(tmp_path: Path) -> None:
+    """Whoever owns the store needs no token, and leaves a line all the same."""
+    with foldline.Run(id="one", store=tmp_path / "store", capture="none") as run:
+        run.track(1.0, name="loss")
+    done = foldline_command(
+        "runs", "tag", "one", "--add", "best", "--store", str(tmp_path / "store")
+    )
+    assert done.status == 0, done.errors
+    (event,) = events(Layout(tmp_path / "store"))
+    assert (event.what, event.who) == ("edit_runs", "owner")
+    assert event.asked["ids"] == ["one"] and event.asked["edit"]["tags_added"] == ["best"]
 
 
 def test_files_are_bounded(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
 import subprocess
 import urllib.request
@@ -129,6 +130,13 @@ def test_a_run_is_shipped_over_https(
         assert dispatch(hold, elsewhere, patience_s=0).runs == 0  # it is of another name
         told = dispatch(hold, remote, patience_s=10)
         assert (told.runs, told.trouble, told.refused) == (1, "", [])
+        shown = json.dumps({"token": os.environ["FOLDLINE_TOKEN"]}).encode()
+        asked = urllib.request.Request(
+            f"{server.url}api/v1/session", shown, {"Content-Type": "application/json"}
+        )
+        trusting = ssl.create_default_context(cafile=cert)
+        with urllib.request.urlopen(asked, context=trusting, timeout=10) as answer:
+            assert "Secure" in answer.headers["Set-Cookie"]
         assert server.stop() == 0
     assert context_of(*certificate).minimum_version == ssl.TLSVersion.TLSv1_2
     report = verify(Layout(store))

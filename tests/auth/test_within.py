@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -21,6 +22,8 @@ from foldline_views.lineage import lineage_page
 from foldline_views.pages import runs_page
 from foldline_views.portions import run_portion
 from foldline_views.reach import EVERYTHING, Reach
+from foldline_views.reachedviews import reached
+from foldline_views.reader import Views
 from foldline_views.runs import RunState
 from foldline_views.tags import tagged, tags_page
 from foldline_views.tagwords import TagWords
@@ -151,6 +154,8 @@ def test_who_sees_all_has_the_catalog_itself() -> None:
     assert within(catalog, EVERYTHING) is catalog
     assert not catalog.reached
     assert within(catalog, Reach.of(["a"])) is within(catalog, Reach.of(["a"]))
+    views = Views(Path("nowhere"))
+    assert reached(views, EVERYTHING) is views
 
 
 def test_no_experiments_are_no_runs() -> None:

@@ -30,7 +30,9 @@ def behind(trusted: Iterable[Network]) -> Middleware:
             address = ipaddress.ip_address(text or "")
         except ValueError:
             return False
-        return any(address in one for one in networks)
+        # Who listens at :: is told the addresses of version 4 so.
+        plain = getattr(address, "ipv4_mapped", None) or address
+        return any(plain in one for one in networks)
 
     def client(request: web.Request) -> str:
         """Return the nearest address that is none of a trusted proxy's."""

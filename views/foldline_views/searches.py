@@ -60,7 +60,7 @@ class Shown(NamedTuple):
         return runs.difference(self.runs) if self.but else runs.intersection(self.runs)
 
 
-EVERYTHING = Shown()
+ALL_RUNS = Shown()
 
 
 class Answer(NamedTuple):
@@ -240,7 +240,7 @@ class Searches:
         question = understood(beside) if beside.strip() else None
         if not texts and question is None:
             return None
-        shown = EVERYTHING if among is None else among
+        shown = ALL_RUNS if among is None else among
         return await self._run(lambda reader, mark: answered(reader, texts, question, mark, shown))
 
     async def _run(self, job: Callable[[TextReader, int], T]) -> T:
@@ -269,7 +269,7 @@ def answered(
     texts: Mapping[str, bool],
     beside: Question | None,
     watermark: int,
-    shown: Shown = EVERYTHING,
+    shown: Shown = ALL_RUNS,
 ) -> Searched:
     """Return what is found for some texts, those that are True ranked, and for a question."""
     found: dict[str, Collection[str] | QueryError] = {}
