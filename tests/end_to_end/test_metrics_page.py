@@ -45,6 +45,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
             store=path,
             name=f"run-{number}" if number else "<b>run-0</b>",
             params={"hparams": {"optimizer": optimizer, "seed": number}},
+            group="even" if number % 2 == 0 else "odd",
             capture=False,
         ) as run:
             for step in range(STEPS):
@@ -143,6 +144,19 @@ def test_colours_go_by_several_fields_in_their_order(page: Page, server: Served)
     page.press("Escape")
     page.evaluate("history.back()")
     page.wait_for("aside .row", "0 · adam")
+
+
+def test_colours_go_by_fields_that_are_no_params(page: Page, server: Served) -> None:
+    """A field of the run is offered beside params, and groups lines and bands as one would."""
+    explore(page, server, agg="mean,min-max")
+    page.click('[aria-label^="Color:"]')
+    page.click('.popover button[title="run.group"]')
+    page.wait_for("aside .row", "odd")
+    assert sorted(legend(page)) == ["even", "odd"]
+    page.wait_for("aside .row", "0.625")  # the mean of 0.25 and 1, the runs 0 and 2
+    page.wait_for("tr.group", "even")
+    explore(page, server, color="run.optimizer")
+    page.wait_for(".says.warn", "is it run.hparams.optimizer?")
 
 
 def test_charts_stand_in_rows_and_columns_and_are_kept(page: Page, server: Served) -> None:

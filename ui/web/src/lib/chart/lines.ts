@@ -56,9 +56,9 @@ export function styleFor(
 }
 
 /** How faint the extent of buckets is beside the values, where lines are few. */
-const EXTENT_SHARE = 0.6;
+export const EXTENT_SHARE = 0.6;
 /** How faint the original is below its smoothed line. */
-const RAW_SHARE = 0.24;
+export const RAW_SHARE = 0.24;
 
 /** Draw one line onto a context already clipped to the plot; returns the points that went in. */
 export function drawLine(

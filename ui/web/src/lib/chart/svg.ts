@@ -3,7 +3,9 @@
 import { axisMarks } from './axes';
 import { stretches } from './bands';
 import type { ExportKey } from './export';
-import { DOT_RADIUS_PX, dotsOf, drawnArrays, styleFor } from './lines';
+import {
+  DOT_RADIUS_PX, dotsOf, drawnArrays, EXTENT_SHARE, type LineStyle, RAW_SHARE, styleFor,
+} from './lines';
 import {
   CAP_RADIUS_PX, CROSS_HALF_PX, type Mark, marksOf, RUG_ALPHA, RUG_PX,
 } from './marks';
@@ -99,19 +101,17 @@ function chartOf({ title, frame }: SvgChart, number: number): string {
   };
   const map = project(box, frame.x, frame.y, frame.scaleX, frame.scaleY);
   const clip = `plot-${number}`;
-  const { alpha, doubled, marked } = styleFor(
-    frame.lines.length, frame.bands.length > 0, 1, palette,
-  );
+  const style = styleFor(frame.lines.length, frame.bands.length > 0, 1, palette);
   return `<text x="8" y="18" font-size="13" font-weight="600" fill="${palette.text}">` +
     `${escaped(title)}</text>` +
     axes(frame, map) +
     `<clipPath id="${clip}"><rect x="${box.left}" y="${box.top}" width="${box.width}" ` +
     `height="${box.height}"/></clipPath>` +
     `<g clip-path="url(#${clip})" fill="none" stroke-linejoin="round">` +
-    frame.lines.map((line) => lineOf(line, map, alpha)).join('') +
+    frame.lines.map((line) => lineOf(line, map, style)).join('') +
     frame.bands.map((band) => bandOf(band, map)).join('') +
-    (doubled ? frame.lines.map((line) => dots(line, map)).join('') : '') +
-    (marked ? frame.lines.map((line) => marks(line, map, palette.bad)).join('') : '') +
+    (style.doubled ? frame.lines.map((line) => dots(line, map)).join('') : '') +
+    (style.marked ? frame.lines.map((line) => marks(line, map, palette.bad)).join('') : '') +
     '</g>';
 }
 
@@ -147,13 +147,21 @@ function stroked(d: string, color: string, width: number, alpha: number, dash: r
     `stroke-opacity="${alpha}"${dashes}/>`;
 }
 
-const RAW_SHARE = 0.24;
+/** What a second hairline half a pixel away adds up to. */
+const DOUBLED_PX = 1.5;
+const STRONG_PX = 2.4;
 
-function lineOf(line: Line, map: Projection, alpha: number): string {
-  const under = line.raw && { x: line.x, y: line.raw, low: line.low, high: line.high };
-  const width = line.strong ? 2.4 : 1;
-  return (under ? stroked(pathOf(under, map), line.color, 1, alpha * RAW_SHARE, []) : '') +
-    stroked(pathOf(drawnArrays(line), map), line.color, width, line.strong ? 1 : alpha, line.dash);
+function lineOf(line: Line, map: Projection, { alpha, doubled }: LineStyle): string {
+  const { x, y, raw, low, high, color, dash, strong } = line;
+  const path = (traced: Traced): string => pathOf(traced, map);
+  const arrays = drawnArrays(line);
+  const values = { x, y, low: null, high: null };
+  const under = raw ? stroked(path({ x, y: raw, low, high }), color, 1, alpha * RAW_SHARE, []) : '';
+  if (strong) return under + stroked(path(values), color, STRONG_PX, 1, dash);
+  if (!doubled) return under + stroked(path(arrays), color, 1, alpha, dash);
+  // The values over their extents, as on screen: noise never buries them.
+  const extents = arrays.low ? stroked(path(arrays), color, 1, alpha * EXTENT_SHARE, []) : '';
+  return under + extents + stroked(path(values), color, DOUBLED_PX, alpha, dash);
 }
 
 function dots(line: Line, map: Projection): string {

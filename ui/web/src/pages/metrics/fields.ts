@@ -196,6 +196,22 @@ export function fieldChoices(
   return [...fixed, ...contexts, ...listed, ...others];
 }
 
+/** Of some fields those that none of the series has, each in a sentence. */
+export function absentFields(
+  fields: readonly string[],
+  heads: readonly SeriesHead[],
+  runs: Readonly<Record<string, KnownRun>>,
+  offered: readonly FieldChoice[],
+): string[] {
+  const absent = fields.filter((path) => (
+    heads.length && heads.every((head) => fieldValue(path, head, runs[head.run]) === undefined)
+  ));
+  return absent.map((path) => {
+    const alike = offered.find((one) => one.path !== path && one.title === fieldTitle(path));
+    return `None of these series has \`${path}\`${alike ? `: is it \`${alike.path}\`?` : '.'}`;
+  });
+}
+
 /**
  * The fields that strokes go by when nobody chose any: the first context key with two or more
  * values that nothing else tells apart, so that train and val of one run are told apart; none

@@ -26,8 +26,8 @@ import {
   type FacetInput, facetsOf, GROUP_KEY, groupFields, groupsOf, type Member, membersOf,
 } from './facets';
 import {
-  askedFields, automaticStroke, type FieldChoice, fieldChoices, fieldExpression, foundFields,
-  type KnownRun, paramPaths,
+  absentFields, askedFields, automaticStroke, type FieldChoice, fieldChoices, fieldExpression,
+  foundFields, type KnownRun, paramPaths,
 } from './fields';
 import { rankGroups } from './rank';
 import { paramColumns, type RunRow, runRows } from './rows';
@@ -146,6 +146,17 @@ export class MetricsPage {
   readonly fields = $derived(
     fieldChoices(this.loader.heads, this.#runs, this.#paramPaths, this.#otherFields),
   );
+  /** What the fields that were chosen say of nothing here. */
+  readonly warnings: readonly string[] = $derived.by(() => {
+    const columns = this.cells.whole?.columns ?? [];
+    const known = this.fieldsUsed.filter((path) => (
+      !this.#cellFields.includes(path) || columns.includes(fieldExpression(path))
+    ));
+    return [
+      ...this.loader.warnings,
+      ...absentFields(known, this.loader.heads, this.#runs, this.fields),
+    ];
+  });
   readonly #members: Member[] = $derived(membersOf(this.#input));
   readonly groups = $derived(groupsOf(this.#members, this.#input));
   readonly domain: Range | null = $derived.by(() => {

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { facetsOf, groupsOf, membersOf } from '../../../src/pages/metrics/facets';
 import {
-  askedFields, automaticStroke, compareLabels, fieldChoices, fieldExpression, fieldTitle,
+  absentFields, askedFields, automaticStroke, compareLabels, fieldChoices, fieldExpression, fieldTitle,
   fieldValue, foundFields, labelOf, paramAt, paramPaths,
 } from '../../../src/pages/metrics/fields';
 import { gridOf } from '../../../src/pages/metrics/layout';
@@ -221,6 +221,16 @@ describe('fields', () => {
     const head = headOf(1, 'a');
     expect(fieldValue('run.git.branch', head, asked)).toBe('main');
     expect(labelOf(fieldValue('run.host', head, asked))).toBe('–');
+  });
+
+  it('are told where none of the series has them', () => {
+    const { heads, runs } = inputOf();
+    const offered = fieldChoices(heads, runs, paramPaths(Object.values(runs)));
+    expect(absentFields(['run', 'run.lr', 'metric.name'], heads, runs, offered)).toEqual([]);
+    expect(absentFields(['run.model.lr', 'run.x'], heads, runs, offered)).toEqual([
+      'None of these series has `run.model.lr`: is it `run.lr`?',
+      'None of these series has `run.x`.',
+    ]);
   });
 
   it('are offered of what the server knows, but for what goes by nothing', () => {
