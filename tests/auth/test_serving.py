@@ -156,6 +156,35 @@ def test_what_is_no_certificate_is_told(tmp_path: Path, text: str) -> None:
     assert foldline_command("up", *words).status == 2
 
 
+def test_a_proxy_is_the_way_in(tmp_path: Path) -> None:
+    """The address that is printed is the proxy's; what it says of a request is believed."""
+    store = tmp_path / "store"
+    token(store, "--scope", "admin")
+    words = ("--trusted-proxy", "127.0.0.0/8", "--name", "lab.example", "--prefix", "/lab")
+    with up(store, *words) as server:
+        assert server.url.startswith("http://127.0.0.1:")
+        login = foldline_command("token", "login", "--store", str(store), "--json")
+        front = json.loads(login.output)["url"]
+        assert front.startswith("https://lab.example/lab/api/v1/login?code=")
+        path = front.removeprefix("https://lab.example/lab/")
+        asked = urllib.request.Request(
+            server.url + path,
+            headers={"X-Forwarded-Host": "lab.example", "X-Forwarded-Proto": "https"},
+        )
+        opener = urllib.request.build_opener(_Stay)
+        with opener.open(asked, timeout=10) as answer:
+            assert answer.headers["Location"] == "/lab/"
+            assert "Secure" in answer.headers["Set-Cookie"]
+            assert "Path=/lab/" in answer.headers["Set-Cookie"]
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: what sends elsewhere is the answer."""
+
+    def http_error_303(self, request: Any, answer: Any, *_: Any) -> Any:
+        return answer
+
+
 def test_tokens_are_listed(tmp_path: Path) -> None:
     """By id, with scope, experiments and end; of an unknown one the command says no."""
     store = tmp_path / "store"

@@ -29,6 +29,7 @@ class Served(msgspec.Struct, frozen=True):
 
     url: str
     pid: int
+    front: str = ""  # by which people ask for it, if that is another address: a proxy's
 
 
 class Claim:
@@ -43,10 +44,10 @@ class Claim:
         self._path = layout.views / FILE_NAME
         self._file = -1
 
-    def publish(self, url: str) -> None:
-        """Write down where the store is served."""
+    def publish(self, url: str, front: str = "") -> None:
+        """Write down where the store is served, and by which address people ask for it."""
         os.ftruncate(self._file, 0)
-        os.pwrite(self._file, msgspec.json.encode(Served(url, os.getpid())), 0)
+        os.pwrite(self._file, msgspec.json.encode(Served(url, os.getpid(), front)), 0)
 
     def __enter__(self) -> Self:
         while True:
@@ -95,7 +96,7 @@ class Claim:
 
 
 def published(layout: Layout) -> str | None:
-    """Return the address at which a store is served, None if no server holds it."""
+    """Return the address by which people ask for a store, None if no server holds it."""
     try:
         file = os.open(layout.views / FILE_NAME, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -104,7 +105,7 @@ def published(layout: Layout) -> str | None:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         served = _read(file)
-        return None if served is None else served.url
+        return None if served is None else served.front or served.url
     finally:
         os.close(file)
     return None

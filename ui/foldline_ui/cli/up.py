@@ -47,24 +47,22 @@ def run(arguments: argparse.Namespace) -> Exit:
     if arguments.cert:
         tls = context_of(Path(arguments.cert), Path(arguments.key) if arguments.key else None)
     with Claim(layout) as claim, listen() as listening:
-        scheme, name = "https" if tls else "http", next(iter(arguments.name), "")
-        url = address(listening, scheme=scheme, name=name) + arguments.prefix.lstrip("/")
-        url = url if url.endswith("/") else f"{url}/"
+        url, front = _addresses(arguments, listening)
 
         def ready() -> None:
-            claim.publish(url)
+            claim.publish(url, front)
             told: dict[str, object] = {"store": str(layout.root), "url": url, "pid": os.getpid()}
-            front = login_address(layout, url) if asks else url
+            door = login_address(layout, front) if asks else url
             if arguments.json:
-                say_json(told | {"login": front} if asks else told)
+                say_json(told | {"login": door} if asks else told)
             else:
-                say(f"Foldline is serving {layout.root} at {url}")
+                say(f"Foldline is serving {layout.root} at {front}")
                 if asks:
-                    say(f"Sign in, once, within a quarter of an hour: {front}")
+                    say(f"Sign in, once, within a quarter of an hour: {door}")
                 say("Press Ctrl+C to stop.")
             if arguments.open:
                 # A browser that is slow to start must not keep the first page waiting.
-                threading.Thread(target=webbrowser.open, args=(front,), daemon=True).start()
+                threading.Thread(target=webbrowser.open, args=(door,), daemon=True).start()
 
         command = [sys.executable, "-m", "foldline_ui", "fold", "--store", str(layout.root)]
         command += ["--log-format", arguments.log_format]
@@ -84,6 +82,18 @@ def run(arguments: argparse.Namespace) -> Exit:
         )
         anyio.run(serve, app, listening, ready, tls)
     return Exit.DONE
+
+
+def _addresses(arguments: argparse.Namespace, listening: socket.socket) -> tuple[str, str]:
+    """Return the address that the server listens at, and the one that people ask for it by."""
+    name, prefix = next(iter(arguments.name), ""), arguments.prefix.lstrip("/")
+    if arguments.trusted_proxy and name:  # it listens elsewhere, and serves https
+        named, name = f"https://{name}/", ""
+    else:
+        named = ""
+    url = address(listening, scheme="https" if arguments.cert else "http", name=name)
+    addresses = [one + (f"{prefix}/" if prefix else "") for one in (url, named or url)]
+    return addresses[0], addresses[1]
 
 
 def _entrance(
