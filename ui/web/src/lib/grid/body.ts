@@ -34,6 +34,8 @@ class RowSlot {
   readonly element: HTMLElement;
   private readonly pinned: CellSlot[] = [];
   private readonly cells: CellSlot[] = [];
+  private hidden = false;
+  private marks = '';
   private index = -1;
   private top = -1;
   private width = -1;
@@ -69,7 +71,7 @@ class RowSlot {
   }
 
   hide(): void {
-    this.element.hidden = true;
+    if (!this.hidden) this.element.hidden = this.hidden = true;
   }
 
   private drawOthers(index: number, line: Line | undefined, scene: Scene): void {
@@ -88,7 +90,7 @@ class RowSlot {
 
   private move(index: number, scene: Scene): void {
     const top = index * scene.rowPx - scene.shift;
-    this.element.hidden = false;
+    if (this.hidden) this.element.hidden = this.hidden = false;
     if (scene.width !== this.width || scene.rowPx !== this.height) {
       this.width = scene.width;
       this.height = scene.rowPx;
@@ -117,22 +119,29 @@ class RowSlot {
     slot.place(placed, column, cellId(index, column));
     if (line === undefined) slot.showBlank();
     else slot.show(placed, line, scene.world);
-    const isActive = index === scene.active && column === scene.activeColumn;
-    slot.element.classList.toggle('here', isActive);
+    slot.mark(index === scene.active && column === scene.activeColumn);
   }
 
   private mark(line: Line | undefined, index: number, scene: Scene): void {
+    const active = index === scene.active;
+    const isGroup = line?.kind === 'group';
+    const run = line?.kind === 'run' ? line.run : undefined;
+    const depth = isGroup ? 0 : (line?.depth ?? 0);
+    const open = isGroup ? String(line.open) : null;
+    const archived = run?.archived ?? false;
+    const selected = run !== undefined && scene.isSelected(run.id);
+    // Each of these may touch the style of the whole row: most rows stay as they are.
+    const marks = [active, isGroup, depth, open, archived, selected].join();
+    if (marks === this.marks) return;
+    this.marks = marks;
     const { classList } = this.element;
-    classList.toggle('active', index === scene.active);
-    classList.toggle('group', line?.kind === 'group');
-    classList.toggle('member', line?.kind === 'run' && line.depth > 0);
-    classList.toggle('archived', line?.kind === 'run' && line.run.archived);
-    this.element.ariaExpanded = line?.kind === 'group' ? String(line.open) : null;
+    classList.toggle('active', active);
+    classList.toggle('group', isGroup);
+    classList.toggle('member', depth > 0);
+    classList.toggle('archived', archived);
+    this.element.ariaExpanded = open;
     // Only rows of a tree have a level: those below a group, and the groups themselves.
-    const depth = line?.kind === 'group' ? 0 : (line?.depth ?? 0);
-    const isOfTree = line?.kind === 'group' || depth > 0;
-    this.element.ariaLevel = isOfTree ? String(depth + 1) : null;
-    const selected = line?.kind === 'run' && scene.isSelected(line.run.id);
+    this.element.ariaLevel = isGroup || depth > 0 ? String(depth + 1) : null;
     this.element.ariaSelected = String(selected);
   }
 }

@@ -46,10 +46,15 @@ export class CellSlot {
   private text = '';
   private columnId = '';
   private lineId = '';
+  private id = '';
+  private hidden = false;
+  private here = false;
   private left = -1;
   private width = -1;
   private bar: number | null = null;
   private flashedAt = 0;
+  /** What was drawn last: drawn again it would be the same. */
+  private drawn: { placed: PlacedColumn; run: RunRow; world: CellWorld } | null = null;
 
   constructor(parent: HTMLElement, className: string) {
     this.element = document.createElement('div');
@@ -59,8 +64,8 @@ export class CellSlot {
   }
 
   place(placed: PlacedColumn, columnIndex: number, id: string): void {
-    this.element.hidden = false;
-    if (this.element.id !== id) this.element.id = id;
+    if (this.hidden) this.element.hidden = this.hidden = false;
+    if (this.id !== id) this.element.id = this.id = id;
     if (placed.left === this.left && placed.width === this.width) return;
     this.left = placed.left;
     this.width = placed.width;
@@ -70,11 +75,19 @@ export class CellSlot {
   }
 
   hide(): void {
-    this.element.hidden = true;
+    if (!this.hidden) this.element.hidden = this.hidden = true;
+  }
+
+  /** The keyboard is at this cell. */
+  mark(here: boolean): void {
+    if (here === this.here) return;
+    this.here = here;
+    this.element.classList.toggle('here', here);
   }
 
   /** A grey bar while the row is on its way. */
   showBlank(): void {
+    this.drawn = null;
     if (this.kind === 'blank') return;
     this.become('blank');
     this.lineId = '';
@@ -84,7 +97,15 @@ export class CellSlot {
 
   show(placed: PlacedColumn, line: Line, world: CellWorld): void {
     if (line.kind === 'group') this.showGroup(placed.column, line, world);
-    else this.showRun(placed, line.run, world);
+    else if (!this.isDrawn(placed, line.run, world)) this.showRun(placed, line.run, world);
+  }
+
+  /** Scrolling draws most cells again as they are. Curves and bars depend on more than this. */
+  private isDrawn(placed: PlacedColumn, run: RunRow, world: CellWorld): boolean {
+    const { drawn } = this;
+    const same = drawn?.placed === placed && drawn.run === run && drawn.world === world;
+    if (!same) this.drawn = { placed, run, world };
+    return same && placed.column.kind !== 'curve' && !placed.pick.bar;
   }
 
   /** The run's colour follows the theme. */
@@ -122,6 +143,7 @@ export class CellSlot {
   }
 
   private showGroup(column: Column, line: Line & { kind: 'group' }, world: CellWorld): void {
+    this.drawn = null;
     const { group, open } = line;
     const isName = column.kind === 'name';
     const cell = isName
