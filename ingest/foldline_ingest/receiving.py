@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from foldline.cell import HEADER_BYTES, decode_header
-from foldline.disk import private, sync_file, sync_folder, sync_named, write_at
+from foldline.disk import private, sync_file, sync_folder, write_at
 from foldline.errors import (
     CorruptRecord,
     SegmentConflict,
@@ -274,6 +274,8 @@ class Receiver:
         draft = self._layout.root / f".active.{name.run}.{name.writer}"
         with open(draft, "wb", opener=private) as file:
             file.write(msgspec.json.encode(Marker(host + SHIPPED, 0)))
+            file.flush()
+            sync_file(file.fileno())  # empty after a power cut, it would let nobody append
         draft.replace(self._layout.marker(name))
 
     def _end(self, name: SegmentName, segment: _Received) -> None:
@@ -309,12 +311,8 @@ class Receiver:
             return False
         try:
             sync_file(file)
-            if not named:
-                for folder in path.parents[:2]:
-                    sync_folder(folder)
-                # Without its marker a segment is nobody's to append to.
-                with suppress(FileNotFoundError):
-                    sync_named(self._layout.marker(name))
+            for folder in () if named else path.parents[:2]:
+                sync_folder(folder)
         except OSError:
             return False  # a second sync would succeed, and what is lost be lost
         finally:
@@ -324,7 +322,6 @@ class Receiver:
     def _sync_shared(self) -> bool:
         """Sync the folders that lead to all runs; say whether it is done."""
         try:
-            sync_named(self._layout.store_file)
             for folder in (self._layout.runs, self._layout.active, self._layout.root):
                 sync_folder(folder)
         except OSError:

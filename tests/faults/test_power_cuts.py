@@ -20,7 +20,7 @@ from tests.faults.stage import STAGES, Stage, told
 from tests.faults.volumes import blank, mounted, needs_mounts
 
 STRIDES = {"fold": 150, "keep_rule": 2}  # in `make test`: each cut takes half a second
-STRIDE = 17
+STRIDE = 7
 SCENES = ("track", "receive", "tidy", "keep_rule", "fold")
 
 pytestmark = needs_mounts

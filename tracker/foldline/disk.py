@@ -7,15 +7,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = [
-    "allocate",
-    "folder_bytes",
-    "private",
-    "sync_file",
-    "sync_folder",
-    "sync_named",
-    "write_at",
-]
+__all__ = ["allocate", "folder_bytes", "private", "sync_file", "sync_folder", "write_at"]
 
 # How file systems say that they can't allocate ahead, as against being full.
 _NO_ALLOCATION = frozenset({errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS})
@@ -60,15 +52,6 @@ def sync_file(descriptor: int) -> None:
         os.fsync(descriptor)
     else:
         fcntl.fcntl(descriptor, command)
-
-
-def sync_named(path: str | os.PathLike[str]) -> None:
-    """Flush the file of a name through to its disk. Raises OSError."""
-    descriptor = os.open(path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
-    try:
-        sync_file(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def sync_folder(path: str | os.PathLike[str]) -> None:

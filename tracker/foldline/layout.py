@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from .disk import private
+from .disk import private, sync_file
 from .errors import StoreNotFound, StoreTooNew, StoreUnwritable
 from .links import refuse_links
 
@@ -176,10 +176,13 @@ class Layout(NamedTuple):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self.store_file.exists():
                 text = msgspec.json.encode(_StoreFile(STORE_FORMAT))
-                # Written aside and renamed: another process never reads half of it.
+                # Written aside, synced and renamed: nobody ever reads half of it, nor an empty one
+                # after a power cut, which would be no store any more.
                 draft = self.root / f".store.{os.getpid()}"
                 with open(draft, "wb", opener=private) as file:
                     file.write(text)
+                    file.flush()
+                    sync_file(file.fileno())
                 draft.replace(self.store_file)
         except OSError as error:
             raise StoreUnwritable(

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 
 from .cell import Header
-from .disk import sync_folder, sync_named
+from .disk import sync_folder
 from .errors import FoldlineError, StoreUnwritable
 from .events import Event, PointsDropped, WriterClosed, WriterOpened, encode
 from .ids import new_id
@@ -279,7 +279,6 @@ class Writer:
             segment.flush(durable=durable)
             if durable and not self._named:
                 path = self.layout.segment(SegmentName(self.run, self.writer))
-                sync_named(self.layout.store_file)  # or the folder would be no store
                 for folder in (*path.parents[:3], self.layout.root):
                     sync_folder(folder)  # or the file would be there, and under no name
                 self._named = True
