@@ -113,15 +113,15 @@ SCREENS = (
     Screen("run-metrics", "runs/{run}/metrics"),
     Screen("run-system", "runs/{run}/system"),
     Screen("run-logs", "runs/{run}/logs"),
-    Screen("run-media", "runs/{run}/media"),
-    Screen("run-layers", f"runs/{SEEN}/media?kind=image", detail=True),
+    Screen("run-media", f"runs/{SEEN}/media"),
+    Screen("run-media-none", "runs/{run}/media", detail=True),
     Screen("run-picture", f"runs/{SEEN}/media?kind=image", _enlarge, detail=True),
     Screen("run-cloud", f"runs/{SEEN}/media?kind=points3d", detail=True),
     Screen("run-code", "runs/{run}/code"),
     Screen("run-settings", "runs/{run}/settings", detail=True),
     Screen("search", "search?q=loss"),
     Screen("search-begun", "search", detail=True),
-    Screen("search-narrowed", "search?q=loss&in=run.seed+%3E+0&where=line", detail=True),
+    Screen("search-narrowed", "search?q=loss&in=run.hparams.seed+%3E+0&where=code", detail=True),
     Screen("bookmarks", "bookmarks"),
     Screen("tags", "tags"),
     Screen("settings", "settings", detail=True),
@@ -205,7 +205,7 @@ STATES: dict[str, Prepare | None] = {
 
 
 def _take(chromium: Chromium, screen: Screen, state: str, server: Address) -> int:
-    if state == "empty" and "{run}" in screen.path:
+    if state == "empty" and screen.path.startswith("runs/"):
         return 0  # without a run it has no page
     taken = 0
     for theme in THEMES:

@@ -344,6 +344,11 @@ def test_odd_runs_are_shown_safely(serve: Serve, tmp_path: Path, page: Page) -> 
         run.track(foldline.Text(EVIL, format="markdown"), name=EVIL, step=0)
         run.track(foldline.Text(EVIL), name="plain", step=0)
         run.track(foldline.Html(EVIL), name="page", step=0)
+        box = {"position": {"minX": 0, "minY": 0, "maxX": 1, "maxY": 1}, "box_caption": EVIL}
+        over = {EVIL: {"box_data": [box], "class_labels": {1: EVIL}}}
+        ids = {EVIL: {"mask_data": np.ones((8, 8), int), "class_labels": {1: EVIL}}}
+        run.track(foldline.Image(np.zeros((8, 8)), boxes=over, masks=ids), name=EVIL, step=0)
+        run.track(foldline.Points3D(np.full((3, 3), np.nan)), name="nowhere", step=0)
     server = folded(serve(store), "odd0000001")
     for tab, seen in {
         "": "onerror",
@@ -355,6 +360,11 @@ def test_odd_runs_are_shown_safely(serve: Serve, tmp_path: Path, page: Page) -> 
         page.goto(f"{server.url}runs/odd0000001{tab}")
         page.wait_for("article", seen)
         assert not page.evaluate(HACKED), tab
+    page.goto(f"{server.url}runs/odd0000001/media?kind=points3d")
+    page.wait_for("article", "None of its points is anywhere")
+    page.goto(f"{server.url}runs/odd0000001/media?kind=image&hide=%2F%%&opacity=half")
+    page.wait_for(".layer button", "<script>")
+    assert not page.evaluate(HACKED)
     page.goto(f"{server.url}runs/odd0000001/params?find=k4999")
     page.wait_for("[role=treeitem]", "many.k4999")
     # The frame of a page has no origin: the image that it asks for in vain is its own affair.
