@@ -243,7 +243,9 @@ class Log:
             # A header may be half copied for a moment; its writer's end settles it.
             return self._abandon(reader, error) if dead else None
         except FileNotFoundError:
-            return None  # somebody deleted the run's files
+            # Somebody deleted the run's files, or they are links to elsewhere: nothing will come.
+            followed.finished = True
+            return None
         finally:
             if len(self._followed) > OPEN_FILES_MAX:
                 reader.close()

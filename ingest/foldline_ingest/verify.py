@@ -68,6 +68,9 @@ def verify(
         except CorruptRecord as error:
             damage = Damage(f"{name.run}/{name.writer}", error.offset, error.length, error.reason)
             report.damage.append(damage)
+        except FileNotFoundError:  # behind a link, or a pipe; or its run was freed just now
+            reason = "it is no file of this store: a link, perhaps"
+            report.damage.append(Damage(f"{name.run}/{name.writer}", 0, 0, reason))
         finally:
             reader.close()
         if not finished:

@@ -17,7 +17,7 @@ from .events import AlertRaised, MessageLogged, MetricDefined, ProgressReported,
 from .notices import Notices, shown
 from .params import plain
 from .results import Results
-from .secrets import mask_text, mask_tree
+from .secrets import mask_param, mask_text, mask_tree
 from .settings import Settings
 
 __all__ = ["AlertLevel", "Reports", "aspects_of"]
@@ -144,7 +144,7 @@ class Reports(Settings):
             while len(self._alerted) >= ALERT_TITLES_MAX:
                 del self._alerted[next(iter(self._alerted))]
             self._alerted[title] = now
-        self._emit(AlertRaised(title, mask_text(_text(text)), rank))
+        self._emit(AlertRaised(mask_text(title), mask_text(_text(text)), rank))
 
     # ----------------------------------------------------------------------------- results
 
@@ -231,7 +231,7 @@ class Reports(Settings):
 
     def _state(self, path: list[str], value: Any) -> None:
         """Log a result."""
-        self._emit(SummarySet(path, value))
+        self._emit(SummarySet(path, mask_param(path, value)))
 
     def _last_logged(self) -> dict[str, Any]:
         """Return the last value of each name that `log` was given."""

@@ -12,7 +12,7 @@ from . import params
 from .errors import ValueRejected
 from .events import Event, FieldsSet, ParamsRemoved, ParamsSet, TagsChanged
 from .notices import Notices, shown
-from .secrets import mask_param
+from .secrets import mask_param, mask_text, mask_tree
 
 __all__ = ["EXPERIMENT_DEFAULT", "Key", "Settings", "several"]
 
@@ -147,7 +147,8 @@ class Settings:
             self._tags = [tag for tag in self._tags if tag not in words]
             if put:
                 self._tags += dict.fromkeys(words)
-            self._emit(TagsChanged(added=words) if put else TagsChanged(removed=words))
+            told = list(map(mask_text, words))
+            self._emit(TagsChanged(added=told) if put else TagsChanged(removed=told))
 
     @property
     def name(self) -> str | None:
@@ -224,7 +225,7 @@ class Settings:
         if clean:
             with self._lock:
                 self._fields.update(clean)
-                self._emit(FieldsSet(clean))
+                self._emit(FieldsSet(mask_tree(clean)))
 
 
 def several(tags: Any) -> tuple[Any, ...]:
