@@ -41,7 +41,8 @@ test-integrations: $(FRAMEWORKS)
 # on file systems made for them, where this is run as root on Linux.
 faults: web
 	$(BIN)/python -m pytest -m "" tests/faults tests/golden tests/properties tests/remote \
-		tests/ingest tests/lifecycle tests/values/test_spool.py tests/capture/test_deaths.py
+		tests/ingest tests/lifecycle tests/values/test_spool.py tests/capture/test_deaths.py \
+		tests/operations tests/fuzz
 
 check: $(SETUP)
 	$(BIN)/ruff check

@@ -23,6 +23,7 @@ PARAMETER = re.compile(r"\{(\w+)\}")
 Json = dict[str, Any]
 
 BYTES: Json = {"type": "string", "format": "binary"}
+FILE: Json = {"description": "Whatever was asked for, as it is."}
 
 
 def document(routes: RouteTable, version: str) -> Json:
@@ -71,7 +72,8 @@ def _operation(route: Route, schema_of: dict[type, Json]) -> Json:
     if parameters:
         operation["parameters"] = parameters
     if route.takes != JSON:
-        operation["requestBody"] = {"required": True, "content": {route.takes: {"schema": BYTES}}}
+        # A piece may have no bytes: it is a sign of life then.
+        operation["requestBody"] = {"required": False, "content": {route.takes: {"schema": BYTES}}}
     elif route.request is not Nothing and route.method != "GET":
         operation["requestBody"] = {
             "required": True,
@@ -93,7 +95,7 @@ def _parameters(kind: type[Request]) -> list[Json]:
 
 def _answer(route: Route, schema_of: dict[type, Json]) -> Json:
     if route.response is bytes:
-        return BYTES
+        return FILE
     if route.media != JSON:
         # The types of OpenAPI 3.1 end at the body; this is what each event's `data` holds.
         return {"type": "string", "x-event-data": schema_of[route.response]}

@@ -21,6 +21,9 @@ from .parts import CONNECTIONS
 __all__ = ["address", "bind", "names_here", "serve"]
 
 EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 -- to tell them from one address
+# Of an address: a text of the greatest length that a route takes, each of its 4,096 characters as
+# the twelve bytes that it may become in one. More would be memory that anybody may ask for.
+ADDRESS_BYTES_MAX = 64 << 10
 PORTS_TRIED_MAX = 100  # ports looked at for one that is free
 BACKLOG = 128  # connections that may wait while the loop is busy: a browser opens six
 # The thread that answers waits this long at most for one that computes; Python's own 5 ms were
@@ -89,6 +92,7 @@ async def serve(
         access_log=None,
         handler_cancellation=True,  # who goes away needs no answer
         keepalive_timeout=IDLE_S_MAX,
+        max_line_size=ADDRESS_BYTES_MAX,
         shutdown_timeout=SHUTDOWN_S,
     )
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
