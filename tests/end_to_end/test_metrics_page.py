@@ -156,7 +156,7 @@ def test_colours_go_by_fields_that_are_no_params(page: Page, server: Served) -> 
     page.wait_for("aside .row", "0.625")  # the mean of 0.25 and 1, the runs 0 and 2
     page.wait_for("tr.group", "even")
     explore(page, server, color="run.optimizer")
-    page.wait_for(".says.warn", "is it run.hparams.optimizer?")
+    page.wait_for(".says.warn", "but perhaps run.hparams.optimizer")
 
 
 def test_charts_stand_in_rows_and_columns_and_are_kept(page: Page, server: Served) -> None:

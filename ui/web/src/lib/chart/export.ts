@@ -5,6 +5,8 @@ import type { Line, Palette } from './model';
 /** One chart of an export. */
 export interface ExportChart {
   readonly title: string;
+  /** Its place in the grid of charts, counted along its rows. */
+  readonly at: number;
   readonly base: HTMLCanvasElement;
   readonly overlay: { canvas: HTMLCanvasElement; left: number; top: number };
 }
@@ -18,8 +20,16 @@ export interface ExportKey {
 const TITLE_PX = 30;
 const GAP_PX = 12;
 const KEY_PX = 22;
+/** Keys of a legend: beyond this a picture is a list. */
 const KEYS_MAX = 24;
 const KEY_WIDTH_PX = 170;
+
+/** The keys that a legend has room for; where there are more, the last one says how many. */
+export function legendOf(keys: readonly ExportKey[]): readonly ExportKey[] {
+  if (keys.length <= KEYS_MAX) return keys;
+  const shown = keys.slice(0, KEYS_MAX - 1);
+  return [...shown, { label: `and ${keys.length - shown.length} more`, color: 'transparent' }];
+}
 
 /** Put charts in columns under their titles, with a legend, at the screen's density. */
 export function composePicture(
@@ -31,23 +41,23 @@ export function composePicture(
 ): HTMLCanvasElement {
   const width = Math.max(...charts.map((chart) => chart.base.width));
   const height = Math.max(...charts.map((chart) => chart.base.height));
-  const rows = Math.ceil(charts.length / columns);
+  const rows = Math.floor(Math.max(...charts.map(({ at }) => at)) / columns) + 1;
   const gap = GAP_PX * ratio;
   const cellHeight = height + TITLE_PX * ratio;
   const canvas = document.createElement('canvas');
   canvas.width = columns * width + (columns + 1) * gap;
   const perRow = Math.max(1, Math.floor(canvas.width / (KEY_WIDTH_PX * ratio)));
-  const shownKeys = keys.slice(0, KEYS_MAX);
+  const shownKeys = legendOf(keys);
   const keyRows = Math.ceil(shownKeys.length / perRow);
   canvas.height = rows * cellHeight + (rows + 1) * gap + keyRows * KEY_PX * ratio;
   const context = canvas.getContext('2d')!;
   context.fillStyle = palette.surface;
   context.fillRect(0, 0, canvas.width, canvas.height);
-  charts.forEach((chart, index) => {
-    const left = gap + (index % columns) * (width + gap);
-    const top = gap + Math.floor(index / columns) * (cellHeight + gap);
+  for (const chart of charts) {
+    const left = gap + (chart.at % columns) * (width + gap);
+    const top = gap + Math.floor(chart.at / columns) * (cellHeight + gap);
     paintChart(context, chart, left, top, ratio, palette);
-  });
+  }
   shownKeys.forEach((key, index) => {
     const left = gap + (index % perRow) * KEY_WIDTH_PX * ratio;
     const top = canvas.height - (keyRows - Math.floor(index / perRow)) * KEY_PX * ratio;

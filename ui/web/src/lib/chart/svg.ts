@@ -2,7 +2,7 @@
 
 import { axisMarks } from './axes';
 import { stretches } from './bands';
-import type { ExportKey } from './export';
+import { type ExportKey, legendOf } from './export';
 import {
   DOT_RADIUS_PX, dotsOf, drawnArrays, EXTENT_SHARE, type LineStyle, RAW_SHARE, styleFor,
 } from './lines';
@@ -17,6 +17,8 @@ import { type Pen, type Traced, traceLine } from './trace';
 /** One chart of a drawing. */
 export interface SvgChart {
   readonly title: string;
+  /** Its place in the grid of charts, counted along its rows. */
+  readonly at: number;
   readonly frame: PlotFrame;
 }
 
@@ -28,8 +30,6 @@ const RIGHT_PX = 12;
 const TOP_PX = 8;
 const KEY_PX = 20;
 const KEY_WIDTH_PX = 170;
-/** Keys of a legend: beyond this a picture is a list. */
-const KEYS_MAX = 24;
 const FONT = 'Inter, system-ui, sans-serif';
 const BAND_ALPHA = 0.15;
 
@@ -67,17 +67,18 @@ export function svgOf(
 ): string {
   const width = Math.max(...charts.map(({ frame }) => frame.width));
   const height = Math.max(...charts.map(({ frame }) => frame.height)) + TITLE_PX;
-  const rows = Math.ceil(charts.length / columns);
-  const shown = keys.slice(0, KEYS_MAX);
+  const rows = Math.floor(Math.max(...charts.map(({ at }) => at)) / columns) + 1;
+  const shown = legendOf(keys);
   const wide = columns * width + (columns + 1) * GAP_PX;
   const perRow = Math.max(1, Math.floor(wide / KEY_WIDTH_PX));
   const keysTop = rows * (height + GAP_PX) + GAP_PX;
   const tall = keysTop + Math.ceil(shown.length / perRow) * KEY_PX + GAP_PX;
   const { surface, text } = charts[0]!.frame.palette;
-  const parts = charts.map((chart, at) => {
+  const parts = charts.map((chart) => {
+    const { at } = chart;
     const left = GAP_PX + (at % columns) * (width + GAP_PX);
     const top = GAP_PX + Math.floor(at / columns) * (height + GAP_PX);
-    return `<g transform="translate(${left} ${top})">${chartOf(chart, at)}</g>`;
+    return `<g transform="translate(${left} ${top})">${chartOf(chart)}</g>`;
   });
   const legend = shown.map(({ label, color }, at) => {
     const left = GAP_PX + (at % perRow) * KEY_WIDTH_PX;
@@ -91,7 +92,7 @@ export function svgOf(
     `${parts.join('')}${legend.join('')}</svg>\n`;
 }
 
-function chartOf({ title, frame }: SvgChart, number: number): string {
+function chartOf({ title, frame, at }: SvgChart): string {
   const { palette } = frame;
   const box = {
     left: LEFT_PX,
@@ -100,7 +101,7 @@ function chartOf({ title, frame }: SvgChart, number: number): string {
     height: Math.max(1, frame.height - TOP_PX - BOTTOM_PX),
   };
   const map = project(box, frame.x, frame.y, frame.scaleX, frame.scaleY);
-  const clip = `plot-${number}`;
+  const clip = `plot-${at}`;
   const style = styleFor(frame.lines.length, frame.bands.length > 0, 1, palette);
   return `<text x="8" y="18" font-size="13" font-weight="600" fill="${palette.text}">` +
     `${escaped(title)}</text>` +

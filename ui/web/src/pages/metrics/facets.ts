@@ -83,7 +83,7 @@ export interface GroupBand extends Band {
   readonly spread: Spread;
 }
 
-/** Solid, dashed, dotted and mixtures: six that the eye tells apart at one pixel. */
+/** Solid, dashed, dotted and mixtures: as many as STROKES_MAX, which the eye tells apart. */
 const STROKES: readonly (readonly number[])[] = [
   [], [6, 3], [2, 3], [9, 3, 2, 3], [15, 4], [9, 3, 2, 3, 2, 3],
 ];

@@ -24,6 +24,9 @@ const CONTEXT = 'metric.context.';
 /** Names below `run.` that are not parameters. */
 const RUN_FIELDS = new Set(['experiment', 'status', 'name']);
 
+/** Strokes that the eye tells apart at one pixel. */
+export const STROKES_MAX = 6;
+
 /** How a missing value is shown and grouped. */
 export const MISSING = '–';
 
@@ -208,14 +211,15 @@ export function absentFields(
   ));
   return absent.map((path) => {
     const alike = offered.find((one) => one.path !== path && one.title === fieldTitle(path));
-    return `None of these series has \`${path}\`${alike ? `: is it \`${alike.path}\`?` : '.'}`;
+    return `None of these series has \`${path}\`${alike ? `, but perhaps \`${alike.path}\`` : ''}`;
   });
 }
 
 /**
  * The fields that strokes go by when nobody chose any: the first context key with two or more
- * values that nothing else tells apart, so that train and val of one run are told apart; none
- * when there is no such key. `taken` are the fields that colour and facet go by.
+ * values, and no more than there are strokes, that nothing else tells apart, so that train and val
+ * of one run are told apart; none when there is no such key. `taken` are the fields that colour and
+ * facet go by.
  */
 export function automaticStroke(
   heads: readonly SeriesHead[],
@@ -230,6 +234,8 @@ export function automaticStroke(
   }
   const found = [...values]
     .sort(([a], [b]) => a.localeCompare(b))
-    .find(([key, set]) => set.size > 1 && !taken.includes(CONTEXT + key));
+    .find(([key, { size }]) => (
+      size > 1 && size <= STROKES_MAX && !taken.includes(CONTEXT + key)
+    ));
   return found ? [CONTEXT + found[0]] : [];
 }

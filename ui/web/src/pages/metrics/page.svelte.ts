@@ -27,7 +27,7 @@ import {
 } from './facets';
 import {
   absentFields, askedFields, automaticStroke, type FieldChoice, fieldChoices, fieldExpression,
-  foundFields, type KnownRun, paramPaths,
+  foundFields, type KnownRun, paramPaths, STROKES_MAX,
 } from './fields';
 import { rankGroups } from './rank';
 import { paramColumns, type RunRow, runRows } from './rows';
@@ -152,9 +152,12 @@ export class MetricsPage {
     const known = this.fieldsUsed.filter((path) => (
       !this.#cellFields.includes(path) || columns.includes(fieldExpression(path))
     ));
+    const strokes = this.facets[0]?.strokes.size ?? 0;
     return [
       ...this.loader.warnings,
       ...absentFields(known, this.loader.heads, this.#runs, this.fields),
+      ...(strokes > STROKES_MAX
+        ? [`${formatCount(strokes)} values share ${STROKES_MAX} strokes`] : []),
     ];
   });
   readonly #members: Member[] = $derived(membersOf(this.#input));

@@ -1,7 +1,7 @@
 /** What is exported is what is on screen, in a form that other programs read. */
 
 import { expect, it } from 'vitest';
-import { csvOf, jsonOf } from '../../../src/lib/chart/export';
+import { csvOf, jsonOf, legendOf } from '../../../src/lib/chart/export';
 import { LINEAR } from '../../../src/lib/chart/scales';
 import { escaped, svgOf } from '../../../src/lib/chart/svg';
 import { lineOf } from './samples';
@@ -47,7 +47,7 @@ const palette = {
 it('draws the same paths as SVG, and shows names as text', () => {
   const svg = svgOf(
     [{
-      title: '<b>&', frame: {
+      title: '<b>&', at: 0, frame: {
         x: [0, 2], y: [0, 4], scaleX: LINEAR, scaleY: LINEAR, xKind: 'step',
         lines: [lineOf([1, 2, 3], { color: '#123456' })], bands: [], palette,
         width: 300, height: 200,
@@ -68,9 +68,16 @@ it('draws the marks of what no line can reach', () => {
     x: [0, 2], y: [0, 4], scaleX: LINEAR, scaleY: LINEAR, xKind: 'step', lines: [broken],
     bands: [], palette, width: 300, height: 200,
   } as const;
-  const svg = svgOf([{ title: 'loss', frame }], [], 1);
+  const svg = svgOf([{ title: 'loss', at: 3, frame }], [], 2);
   expect(svg).toContain('fill="#c00"');
+  expect(svg).toContain('translate(324 252)');
   expect(svg).toMatch(/<path d="M[\d. ]+L[\d. ]+M[\d. ]+L[\d. ]+" stroke="#123456"/);
+});
+
+it('says how many keys a legend has no room for', () => {
+  const keys = Array.from({ length: 30 }, (_, at) => ({ label: `run ${at}`, color: '#123456' }));
+  expect(legendOf(keys.slice(0, 24))).toHaveLength(24);
+  expect(legendOf(keys).map(({ label }) => label).slice(-2)).toEqual(['run 22', 'and 7 more']);
 });
 
 it('replaces characters that XML cannot hold', () => {

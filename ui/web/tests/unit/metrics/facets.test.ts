@@ -3,8 +3,8 @@
 import { describe, expect, it } from 'vitest';
 import { facetsOf, groupsOf, membersOf } from '../../../src/pages/metrics/facets';
 import {
-  absentFields, askedFields, automaticStroke, compareLabels, fieldChoices, fieldExpression, fieldTitle,
-  fieldValue, foundFields, labelOf, paramAt, paramPaths,
+  absentFields, askedFields, automaticStroke, compareLabels, fieldChoices, fieldExpression,
+  fieldTitle, fieldValue, foundFields, labelOf, paramAt, paramPaths,
 } from '../../../src/pages/metrics/fields';
 import { gridOf } from '../../../src/pages/metrics/layout';
 import { rankGroups } from '../../../src/pages/metrics/rank';
@@ -228,8 +228,8 @@ describe('fields', () => {
     const offered = fieldChoices(heads, runs, paramPaths(Object.values(runs)));
     expect(absentFields(['run', 'run.lr', 'metric.name'], heads, runs, offered)).toEqual([]);
     expect(absentFields(['run.model.lr', 'run.x'], heads, runs, offered)).toEqual([
-      'None of these series has `run.model.lr`: is it `run.lr`?',
-      'None of these series has `run.x`.',
+      'None of these series has `run.model.lr`, but perhaps `run.lr`',
+      'None of these series has `run.x`',
     ]);
   });
 
@@ -255,6 +255,10 @@ describe('fields', () => {
     expect(automaticStroke(heads)).toEqual(['metric.context.subset']);
     expect(automaticStroke(heads.slice(1))).toEqual([]);
     expect(automaticStroke(heads, ['metric.context.subset'])).toEqual([]);
+    const ranks = Array.from({ length: 64 }, (_, rank) => (
+      headOf(rank, 'a', 'loss', { rank, subset: rank % 2 ? 'train' : 'val' })
+    ));
+    expect(automaticStroke(ranks)).toEqual(['metric.context.subset']);
   });
 
   it('sort numbers by size and what is missing last', () => {
