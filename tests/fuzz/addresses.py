@@ -1,4 +1,4 @@
-"""Addresses that schemathesis is not to ask: such as are no address any more."""
+"""Addresses that are too long to be asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trainings that are killed, from a process that is ready to be forked."""
+"""Trainings that are killed, quickly begun."""
 
 from __future__ import annotations
 

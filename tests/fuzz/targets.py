@@ -1,4 +1,4 @@
-"""What reads bytes and texts of strangers, each with what it has to hold to.
+"""What reads bytes and texts of strangers.
 
 A target takes any bytes, and fails if something other than what is documented is raised, if
 anything is accepted that no checksum proves, or if it does not come to an end.

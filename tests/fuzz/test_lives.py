@@ -1,4 +1,4 @@
-"""Any life of any runs, against a few lines of plain Python."""
+"""Any life of runs, against plain Python."""
 
 from __future__ import annotations
 
@@ -220,8 +220,8 @@ def lives(examples: int, steps: int) -> None:
 
 
 def test_any_life_reads_as_it_was_lived() -> None:
-    """A few dozen acts in any order: points, words, places and endings are all as they were."""
-    lives(4, 25)
+    """Twenty acts in any order: points, words, places and endings are all as they were."""
+    lives(3, 20)
 
 
 @pytest.mark.long

@@ -1,4 +1,4 @@
-"""Stores to be copied, and what has to be in a copy."""
+"""Stores to be copied, and what copies have."""
 
 from __future__ import annotations
 

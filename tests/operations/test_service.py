@@ -36,7 +36,7 @@ def block(language: str) -> str:
 def test_the_unit_starts_a_server_that_can_be_stopped(tmp_path: Path) -> None:
     """Its command is one of ours, one process gets the signal, and has more time than it takes."""
     unit = configparser.ConfigParser(strict=True, interpolation=None)
-    unit.optionxform = str  # type: ignore[assignment,method-assign]  # names of systemd have capitals
+    unit.optionxform = str  # type: ignore[assignment,method-assign]  # systemd's have capitals
     unit.read_string(block("ini"))
     service = unit["Service"]
     program, *words = shlex.split(service["ExecStart"])

@@ -1,4 +1,4 @@
-"""What the server logs of itself: lines for people, or JSON.
+"""What the server logs of itself.
 
 Goes to standard error, where a service manager or a shell takes it. Texts are cut, and secrets
 masked, as an error may quote what somebody sent.

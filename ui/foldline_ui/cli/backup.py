@@ -19,7 +19,7 @@ from foldline_views.shelves import SHELVES
 from .exits import Exit
 from .terminal import ProgressBar, say, say_json, table, term, when
 
-__all__ = ["run"]
+__all__ = ["Checked", "run"]
 
 
 class Checked(msgspec.Struct):
