@@ -22,13 +22,27 @@ const GAP_PX = 12;
 const KEY_PX = 22;
 /** Keys of a legend: beyond this a picture is a list. */
 const KEYS_MAX = 24;
-const KEY_WIDTH_PX = 170;
+/** A swatch, and the space behind a label. */
+const KEY_PAD_PX = 32;
+/** Of a letter of a legend, on average and generously. */
+const LETTER_PX = 6.4;
+/** Letters of a label: a longer one is cut, and ends with "…". */
+const LABEL_CHARS_MAX = 48;
 
 /** The keys that a legend has room for; where there are more, the last one says how many. */
 export function legendOf(keys: readonly ExportKey[]): readonly ExportKey[] {
-  if (keys.length <= KEYS_MAX) return keys;
-  const shown = keys.slice(0, KEYS_MAX - 1);
-  return [...shown, { label: `and ${keys.length - shown.length} more`, color: 'transparent' }];
+  const room = keys.length > KEYS_MAX ? KEYS_MAX - 1 : KEYS_MAX;
+  const shown = keys.slice(0, room).map(({ label, color }) => ({
+    label: label.length > LABEL_CHARS_MAX ? `${label.slice(0, LABEL_CHARS_MAX - 1)}…` : label,
+    color,
+  }));
+  const left = keys.length - shown.length;
+  return left ? [...shown, { label: `and ${left} more`, color: 'transparent' }] : shown;
+}
+
+/** The width of a key: that of the longest label, in CSS pixels. */
+export function keyWidth(keys: readonly ExportKey[]): number {
+  return KEY_PAD_PX + LETTER_PX * Math.max(0, ...keys.map(({ label }) => label.length));
 }
 
 /** Put charts in columns under their titles, with a legend, at the screen's density. */
@@ -46,8 +60,9 @@ export function composePicture(
   const cellHeight = height + TITLE_PX * ratio;
   const canvas = document.createElement('canvas');
   canvas.width = columns * width + (columns + 1) * gap;
-  const perRow = Math.max(1, Math.floor(canvas.width / (KEY_WIDTH_PX * ratio)));
   const shownKeys = legendOf(keys);
+  const keyPx = keyWidth(shownKeys) * ratio;
+  const perRow = Math.max(1, Math.floor((canvas.width - gap) / keyPx));
   const keyRows = Math.ceil(shownKeys.length / perRow);
   canvas.height = rows * cellHeight + (rows + 1) * gap + keyRows * KEY_PX * ratio;
   const context = canvas.getContext('2d')!;
@@ -59,7 +74,7 @@ export function composePicture(
     paintChart(context, chart, left, top, ratio, palette);
   }
   shownKeys.forEach((key, index) => {
-    const left = gap + (index % perRow) * KEY_WIDTH_PX * ratio;
+    const left = gap + (index % perRow) * keyPx;
     const top = canvas.height - (keyRows - Math.floor(index / perRow)) * KEY_PX * ratio;
     paintKey(context, key, left, top, ratio, palette);
   });
@@ -97,7 +112,7 @@ function paintKey(
   context.fillStyle = palette.text;
   context.font = `${11 * ratio}px "Inter Variable"`;
   context.textBaseline = 'middle';
-  context.fillText(key.label, left + 16 * ratio, top + 9 * ratio, (KEY_WIDTH_PX - 24) * ratio);
+  context.fillText(key.label, left + 16 * ratio, top + 9 * ratio);
 }
 
 /** One line of an export as text, with the words that name it. */

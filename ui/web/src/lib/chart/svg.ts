@@ -2,7 +2,7 @@
 
 import { axisMarks } from './axes';
 import { stretches } from './bands';
-import { type ExportKey, legendOf } from './export';
+import { type ExportKey, keyWidth, legendOf } from './export';
 import {
   DOT_RADIUS_PX, dotsOf, drawnArrays, EXTENT_SHARE, type LineStyle, RAW_SHARE, styleFor,
 } from './lines';
@@ -29,7 +29,6 @@ const BOTTOM_PX = 24;
 const RIGHT_PX = 12;
 const TOP_PX = 8;
 const KEY_PX = 20;
-const KEY_WIDTH_PX = 170;
 const FONT = 'Inter, system-ui, sans-serif';
 const BAND_ALPHA = 0.15;
 
@@ -70,7 +69,8 @@ export function svgOf(
   const rows = Math.floor(Math.max(...charts.map(({ at }) => at)) / columns) + 1;
   const shown = legendOf(keys);
   const wide = columns * width + (columns + 1) * GAP_PX;
-  const perRow = Math.max(1, Math.floor(wide / KEY_WIDTH_PX));
+  const keyPx = keyWidth(shown);
+  const perRow = Math.max(1, Math.floor((wide - GAP_PX) / keyPx));
   const keysTop = rows * (height + GAP_PX) + GAP_PX;
   const tall = keysTop + Math.ceil(shown.length / perRow) * KEY_PX + GAP_PX;
   const { surface, text } = charts[0]!.frame.palette;
@@ -81,7 +81,7 @@ export function svgOf(
     return `<g transform="translate(${left} ${top})">${chartOf(chart)}</g>`;
   });
   const legend = shown.map(({ label, color }, at) => {
-    const left = GAP_PX + (at % perRow) * KEY_WIDTH_PX;
+    const left = GAP_PX + (at % perRow) * keyPx;
     const top = keysTop + Math.floor(at / perRow) * KEY_PX;
     return `<rect x="${left}" y="${top}" width="10" height="10" rx="3" fill="${color}"/>` +
       `<text x="${left + 16}" y="${top + 9}" fill="${text}">${escaped(label)}</text>`;

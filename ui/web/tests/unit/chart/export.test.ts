@@ -78,6 +78,8 @@ it('says how many keys a legend has no room for', () => {
   const keys = Array.from({ length: 30 }, (_, at) => ({ label: `run ${at}`, color: '#123456' }));
   expect(legendOf(keys.slice(0, 24))).toHaveLength(24);
   expect(legendOf(keys).map(({ label }) => label).slice(-2)).toEqual(['run 22', 'and 7 more']);
+  const [long] = legendOf([{ label: 'x'.repeat(99), color: '#123456' }]);
+  expect(long!.label).toBe(`${'x'.repeat(47)}…`);
 });
 
 it('replaces characters that XML cannot hold', () => {
