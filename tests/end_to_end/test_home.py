@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 from urllib.parse import unquote
@@ -54,6 +55,20 @@ def test_an_empty_store_shows_three_ways_to_begin(
     page.wait_for("section", "Recent runs")
     page.wait_for("article, td", "hello")
     assert first.wait(60) == 0
+
+
+def test_a_store_that_is_being_read_is_not_called_empty(
+    page: Page, serve: Serve, tmp_path: Path
+) -> None:
+    """While the log is folded, what is not there may only not be there yet: each page says so."""
+    server = serve(tmp_path / "store")
+    health = json.loads(server.get("api/v1/health"))
+    health["fold"] = {"state": "rebuilding", "progress": 0.5, "message": None}
+    page.reply("*/api/v1/health*", 200, json.dumps(health).encode())
+    for path in ("", "runs", "tags"):
+        page.goto(f"{server.url}{path}")
+        page.wait_for("main", "The log is being read")
+        assert page.count("main figure") == 0, "no way to begin is offered"
 
 
 def test_a_run_is_shown_while_it_runs_and_after(

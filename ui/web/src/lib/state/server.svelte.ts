@@ -2,7 +2,7 @@
 
 import { asApiError, getHealth, isAbort, type ApiError } from '../api/client';
 import { feed, type Connection } from '../api/events';
-import type { Health } from '../api/types';
+import type { FoldState, Health } from '../api/types';
 import { clock } from './clock.svelte';
 import { Lag } from './lag';
 
@@ -12,6 +12,10 @@ const REFRESH_MS = 4_000;
 const OFFLINE_POLL_MS = 5_000;
 /** Less than this behind is the ordinary delay of a fold, not worth a word. */
 export const LAG_SHOWN_S = 2;
+
+function isReading(state: FoldState | undefined): boolean {
+  return state === 'catching_up' || state === 'rebuilding';
+}
 
 class ServerState {
   health = $state.raw<Health | null>(null);
@@ -25,6 +29,12 @@ class ServerState {
   private noticed = $state(0);
 
   readonly offline: boolean = $derived(this.connection === 'retrying');
+  /** Much of the log is still to be folded: what is not there may only not be there yet. */
+  readonly reading: boolean = $derived(isReading(this.health?.fold.state));
+  /** The same of what is searched. */
+  readonly readingTexts: boolean = $derived(
+    isReading(this.health?.shelves.find(({ name }) => name === 'text')?.state),
+  );
   /** For how long something has been logged and not shown. */
   readonly lagSeconds: number = $derived.by(() => {
     void this.noticed;
