@@ -218,6 +218,26 @@ def test_a_failed_sync_is_never_forgotten(tmp_path: Path, monkeypatch: pytest.Mo
         assert len(walk(path).points) == 2
 
 
+@pytest.mark.parametrize("kind", ["mapped", "buffered"])
+def test_an_end_that_the_disk_refuses_loses_no_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Where a file can't be cut to its length the run ends all the same, and has every point."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setenv("FOLDLINE_WRITER", kind)
+    run = foldline.Run(store=tmp_path / "store")
+    log(run, range(5_000))
+    monkeypatch.setattr(os, "ftruncate", refuse)
+    with pytest.warns(FoldlineWarning, match="Input/output error"):
+        run.close()
+    monkeypatch.undo()
+    (path,) = segments(tmp_path / "store")
+    assert run.dropped == 0 and [p.step for p in walk(path).points] == list(range(5_000))
+
+
 def test_a_buffered_file_waits_for_its_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

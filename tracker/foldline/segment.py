@@ -279,6 +279,7 @@ class Segment:
                 window.kept = min(window.kept, used)
                 if self.file.buffered:
                     self.file.patch(window.memory[window.kept : used], window.start + window.kept)
+                    window.kept = used
                 seals = self._seals(window, used, last=True)
                 self.file.patch(seals, window.start + used)
                 self._unmap()
@@ -297,7 +298,9 @@ class Segment:
             return 0
         ends = [(window, window.limit) for window in self._full] + [(self._window, used)]
         return sum(
-            window.memory[window.kept : end : CELL_BYTES].count(POINT) for window, end in ends
+            window.memory[window.kept : end : CELL_BYTES].count(POINT)
+            for window, end in ends
+            if window.kept < end  # one that is whole may be closed already
         )
 
     def abandon(self) -> None:
