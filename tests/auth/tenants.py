@@ -89,7 +89,9 @@ def everything(layout: Layout, word: str) -> list[Event]:
         EnvironmentCaptured({"VARIABLE": word}),
         SourcesCaptured("train.py", [StoredFile("train.py", code, 9)]),
         ArtifactLogged(f"{word}_model", f"{word}digest", [StoredFile(f"{word}.pt", picture, 9)]),
-        ArtifactLogged("model", f"{word}version", [StoredFile(f"{word}.pt", picture, 9)]),
+        ArtifactLogged(
+            "model", f"{word}version", [StoredFile(f"{word}.pt", picture, 9)], aliases=["best"]
+        ),
     ]
 
 

@@ -94,7 +94,7 @@ def test_a_server_asks_who_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         refused = dispatch(_logged(tmp_path, "mnist"), remote_of(server.url), patience_s=5)
         assert "revoked" in refused.trouble
         server.stop()
-    whats = [event.what for event in events(Layout(store))]
+    whats = [event.what for event in sorted(events(Layout(store)), key=lambda one: one.time)]
     assert whats == ["token_made", "signed_in", "token_made", "token_revoked", "refused"]
     listed = foldline_command("audit", "--store", str(store)).output
     assert "token_revoked" in listed and made["token"] not in listed

@@ -306,3 +306,19 @@ async def test_another_tenants_bookmark_is_none(store: Layout) -> None:
         left = await (await client.delete(path + kept["id"], headers=mine)).json()
         assert [one["name"] for one in left["bookmarks"]] == [f"{MINE} view"]
         assert (await client.delete(path + theirs.id, headers=both)).status == 200
+
+
+async def test_nobody_takes_an_alias_away(shared: Layout) -> None:
+    """Versions of one name are each tenant's own: numbers and aliases are not shared."""
+    async with asking(shared) as client:
+        for word in (MINE, THEIRS):
+            found = await client.get(
+                f"{API_PREFIX}/artifacts?name=model", headers=bearer(shared, "read", word)
+            )
+            (version,) = (await found.json())["versions"]
+            assert (version["digest"], version["number"]) == (f"{word}version", 0)
+            assert version["aliases"] == ["best"]
+        whole = bearer(shared, "read")
+        found = await client.get(f"{API_PREFIX}/artifacts?name=model", headers=whole)
+        told = (await found.json())["versions"]
+        assert [(one["number"], one["aliases"]) for one in told] == [(0, []), (1, ["best"])]

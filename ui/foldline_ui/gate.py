@@ -78,6 +78,7 @@ class Gate:
         self._tokens = _Watched(layout.tokens, lambda: tokens.read(layout))
         self._sessions = _Watched(layout.sessions, lambda: sessions.read(layout))
         self._used: dict[str, float] = {}
+        self._noting: set[asyncio.Future[None]] = set()
 
     # ------------------------------------------------------------------------------ who somebody is
 
@@ -161,6 +162,12 @@ class Gate:
         """Note that somebody shows a token that is none, by the id that it would have."""
         event = self.event("refused", request, None)
         event.of = {"token": tokens.digest_of(text)[: tokens.ID_CHARS]} if text else {}
+        # Nobody waits for the disk because somebody else has no token.
+        noting = asyncio.get_running_loop().run_in_executor(None, self._refused, event)
+        self._noting.add(noting)
+        noting.add_done_callback(self._noting.discard)
+
+    def _refused(self, event: AuditEvent) -> None:
         try:
             self.audit.refused(event)
         except FoldlineError as error:
@@ -180,6 +187,7 @@ class Gate:
                 await anyio.sleep(USED_S)
                 await anyio.to_thread.run_sync(self.settle)
         finally:
+            await asyncio.gather(*self._noting)
             self.settle()
 
     def settle(self) -> None:

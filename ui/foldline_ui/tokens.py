@@ -122,6 +122,8 @@ def create(
     digest = digest_of(text)
     among = None if experiments is None else list(dict.fromkeys(experiments))
     token = Token(digest[:ID_CHARS], digest, scope, name, among, time.time(), expires_at)
+    if any(one.id == token.id for one in read(layout).tokens):  # sessions go by it
+        return create(layout, scope, name=name, experiments=experiments, expires_at=expires_at)
     try:
         msgspec.convert(msgspec.to_builtins(token), Token)
     except msgspec.ValidationError as error:

@@ -94,11 +94,14 @@ def of_run(db: sqlite3.Connection, run: int) -> list[Artifact]:
     return found[::-1]
 
 
-def versions(db: sqlite3.Connection, name: str | None = None) -> list[ArtifactVersion]:
+def versions(
+    db: sqlite3.Connection, name: str | None = None, runs: Container[str] | None = None
+) -> list[ArtifactVersion]:
     """Return each version of the store's artifacts, or of those of one name, by name and number.
 
     Versions of a name are numbered from 0 in the order in which they were first made. One that was
-    only ever used, and made by no run of the store, has no number.
+    only ever used, and made by no run of the store, has no number. `runs` are all that count, if
+    they are given.
     """
     rows = db.execute(
         "SELECT name, digest, used, uid, kind, files, size, aliases, uri, time FROM artifact"
@@ -109,6 +112,8 @@ def versions(db: sqlite3.Connection, name: str | None = None) -> list[ArtifactVe
     counts: dict[str, int] = {}
     holders: dict[tuple[str, str], ArtifactVersion] = {}  # an alias is the last version's
     for called, digest, used, uid, kind, files, size, aliases, uri, time in rows:
+        if runs is not None and uid not in runs:
+            continue
         version = found.setdefault((called, digest), ArtifactVersion(called, digest))
         (version.used_by if used else version.made_by).append(uid)
         if used:
@@ -135,13 +140,10 @@ def versions_page(
 ) -> VersionsPage:
     """Return some versions of the store's artifacts. Raises QueryError for a wrong cursor.
 
-    With `runs`, those that one of them made or used, as these runs tell of them; a version has the
-    number that it has for all.
+    With `runs`, those that these runs made and used, as if there were no others.
     """
     (start,) = (0,) if cursor is None else read_placemark(cursor, tuple[int])
-    found = versions(db, name)
-    if runs is not None:
-        found = [one for whole in found if (one := _told_by(whole, runs)) is not None]
+    found = versions(db, name, runs)
     rows = []
     for one in found[max(0, start) :][:limit]:
         said = msgspec.structs.asdict(one)
@@ -150,16 +152,6 @@ def versions_page(
     end = start + len(rows)
     following = write_placemark((end,)) if end < len(found) else None
     return VersionsPage(rows, len(found), following, watermark)
-
-
-def _told_by(version: ArtifactVersion, runs: Container[str]) -> ArtifactVersion | None:
-    """Return what some runs tell of a version, None if they neither made nor used it."""
-    made = [run for run in version.made_by if run in runs]
-    used = [run for run in version.used_by if run in runs]
-    if made:
-        return msgspec.structs.replace(version, made_by=made, used_by=used)
-    # Who only used it said its name and its digest.
-    return ArtifactVersion(version.name, version.digest, used_by=used) if used else None
 
 
 def _once(runs: list[str]) -> list[str]:
