@@ -12,10 +12,12 @@ import pytest
 
 import foldline
 from tests.browser.page import Page
+from tests.patience import wait_for
 
 from .conftest import Served, up
 
 STEPS = 2_000  # more than a chart of many lines is sent, so that zooming has something to bring
+RUNS = 5
 SERIES = 2_100  # of one name: more than are drawn
 CHART = '[data-testid="chart"]'
 SURFACE = ".u-over"
@@ -64,7 +66,15 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(store: Path) -> Iterator[Served]:
     """One server of that store for all tests: none of them writes to its log."""
     with ExitStack() as processes:
-        yield up(store, processes)
+        served = up(store, processes)
+        wait_for(lambda: is_folded(served), "the runs to be folded")
+        yield served
+
+
+def is_folded(server: Served) -> bool:
+    """Say whether the pages show all that was logged."""
+    health = json.loads(server.get("api/v1/health"))
+    return bool(health["lag_bytes"] == 0 and health["runs"]["total"] == RUNS)
 
 
 def explore(page: Page, server: Served, query: str = LOSS, **words: str) -> None:
