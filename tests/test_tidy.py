@@ -26,8 +26,8 @@ README_LINES_MAX = 200
 
 TOP_LEVEL = {
     "pyproject.toml", "tracker", "ingest", "views", "ui", "tests", "benchmarks", "docs",
-    "README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile",
-    ".ci", ".gitignore",
+    "README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE",
+    "Makefile", ".ci", ".gitignore",
 }  # fmt: skip
 
 # A module with one of these names is a drawer: things are put there for want of a noun.
