@@ -42,6 +42,7 @@ LIVE_RUNS, LIVE_METRICS = 10, 10  # that grow together, each a point a second: 1
 SETTLE_S = 20.0  # of live points before the heap is looked at first
 MINUTES = 2.0
 ENTRY_KB = 150.0
+FRAME_MS = 20.0  # of one frame, at most
 PALETTE_SETTLED_MS = 400  # without a change in the list, the answer is complete
 
 WITH_EXPERIMENTS = "run.experiment in ({})"
@@ -62,16 +63,17 @@ new Promise((done) => {{
   look();
 }})
 """
-# Milliseconds of each frame while `act` is done once a frame.
+# Milliseconds of each frame while `act` is done once a frame: from when the browser says that the
+# one before began, and by the clock as the script comes to its turn, which no person sees.
 FRAMES = """
 new Promise((done) => {{
   const times = [];
-  let before = performance.now();
-  const frame = () => {{
+  let [before, turn] = [performance.now(), performance.now()];
+  const frame = (began) => {{
     const now = performance.now();
-    times.push(now - before);
-    before = now;
-    if (times.length > {count}) return done(times.slice(1));
+    times.push([began - before, now - turn]);
+    [before, turn] = [began, now];
+    if (times.length > {count}) return done(times.slice(2));
     ({act})(times.length);
     requestAnimationFrame(frame);
   }};
@@ -193,14 +195,12 @@ def _add_opened(report: Report, what: str, times: list[float], at_most: float) -
     report.add(f"{what}, median", statistics.median(times), "ms", at_most=at_most, note=note)
 
 
-def _add_frames(report: Report, what: str, times: list[float], at_most: float) -> None:
-    p95 = statistics.quantiles(times, n=20)[-1]
-    note = f"median {statistics.median(times):.1f} ms"
-    report.add(f"{what}, p95 of a frame", p95, "ms", at_most=at_most, note=note)
-
-
-def _frames(page: Page, act: str, count: int) -> list[float]:
-    return [float(each) for each in page.evaluate(FRAMES.format(act=act, count=count))]
+def _add_frames(report: Report, what: str, page: Page, act: str, count: int) -> None:
+    took = page.evaluate(FRAMES.format(act=act, count=count))
+    frames, turns = ([float(each) for each in times] for times in zip(*took, strict=True))
+    p95, by_turn = (statistics.quantiles(times, n=20)[-1] for times in (frames, turns))
+    note = f"median {statistics.median(frames):.1f} ms; by the script's clock p95 {by_turn:.1f} ms"
+    report.add(f"{what}, p95 of a frame", p95, "ms", at_most=FRAME_MS, note=note)
 
 
 def _tables(report: Report, browser: Chromium, client: Client) -> None:
@@ -212,7 +212,7 @@ def _tables(report: Report, browser: Chromium, client: Client) -> None:
             "document.querySelector('[role=grid]')?.getAttribute('aria-colcount') >= 200"
         )
         page.wait_until(ROWS)
-        _add_frames(report, "scroll at 200 columns", _frames(page, SCROLL, SCROLLS), 20)
+        _add_frames(report, "scroll at 200 columns", page, SCROLL, SCROLLS)
         report.add("heap after it", page.heap_bytes() / 2**20, "MiB", at_most=120)
         page.press("Escape")
         page.press("Control+k")
@@ -237,7 +237,7 @@ def _charts(report: Report, browser: Chromium, client: Client) -> None:
     _add_opened(report, "500 series in four charts: ready", times, 1500)
     with _page(browser, client, facets) as page:
         _when(page, DRAWN.format(500))
-        _add_frames(report, "500 series: hover", _frames(page, HOVER, HOVERS), 20)
+        _add_frames(report, "500 series: hover", page, HOVER, HOVERS)
         report.add("500 series: heap", page.heap_bytes() / 2**20, "MiB", at_most=120)
     times = _opened(browser, client, _explorer(SERIES_ALL), DRAWN.format(2000))
     _add_opened(report, "2,000 series in one chart: ready", times, 3000)

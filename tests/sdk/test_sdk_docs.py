@@ -13,7 +13,7 @@ import pytest
 import foldline
 from foldline.configuration import Config
 from foldline.results import Results
-from foldline_views import sequences, store
+from foldline_views import listing, sequences
 from tests.sdk.examples import NEEDS_FRAMEWORKS, PAGE, Example, check, examples
 
 KINDS = ("Image", "Audio", "Video", "Text", "Distribution", "Figure", "Table", "Html", "Points3D")
@@ -110,8 +110,8 @@ def classes() -> dict[str, type]:
         "artifact": foldline.Artifact,
         "sequence": sequences.Sequence,
         "metric": sequences.Metric,
-        "answer": store.Answer,
-        "found": store.FoundRun,
+        "answer": listing.Answer,
+        "found": listing.FoundRun,
         **values,
     }
 

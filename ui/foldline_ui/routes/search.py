@@ -25,6 +25,4 @@ ROUTES = RouteTable()
 )
 async def search_texts(request: web.Request, asked: SearchAsked) -> SearchPage:
     """Answer the runs in which a question is found."""
-    return await views_of(request).search(
-        asked.q, asked.query, limit=asked.limit, hits=asked.hits
-    )
+    return await views_of(request).search(asked.q, asked.query, limit=asked.limit, hits=asked.hits)
