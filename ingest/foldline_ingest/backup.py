@@ -30,7 +30,7 @@ from foldline.shipper.tail import Tail
 
 from . import inventory
 from .batch import Damage
-from .copies import appearing, common, extend, is_blank, pour, regular
+from .copies import Arrivals, common, extend, is_blank, pour, regular
 from .doubles import clear_files, clear_packs
 from .inventory import Inventory, blobs_of
 from .packing import packs_lock
@@ -89,7 +89,9 @@ def back_up(
             stack.enter_context(_alone(backup))
             # Nothing is packed, merged or freed meanwhile: all of the log stays where it is.
             stack.enter_context(_settled(layout))
-            return _Copying(layout, backup, hear, prune=prune, tokens=tokens).run(before)
+            copying = _Copying(layout, backup, hear, prune=prune, tokens=tokens)
+            stack.callback(copying.arrivals.discard)
+            return copying.run(before)
     except OSError as error:
         raise StoreUnwritable(
             f"the backup {backup.root} can't be made: {error.strerror or error}"
@@ -110,6 +112,8 @@ class _Copying:
         self._prune = prune
         self._tokens = tokens
         self._done = BackedUp(str(backup.root))
+        self.arrivals = Arrivals()
+        self._brought: list[SegmentName] = []  # segments that are to be checked
         self._phase = ""
         self._part = self._total = 0
 
@@ -127,6 +131,7 @@ class _Copying:
             if path.name not in spooled:
                 path.unlink()  # what it held is in the log that was copied since
         self._blobs()
+        self.arrivals.settle()
         gone = self._gone()
         if self._prune:
             self._done.freed = gone.total
@@ -148,7 +153,7 @@ class _Copying:
             words = _read(path)  # replaced whole by whoever changes it
             place = self._backup.root / path.name
             if words is not None and words != _read(place):
-                with appearing(place) as file:
+                with self.arrivals.file(place) as file:
                     file.write(words)
 
     def _spool(self) -> set[str]:
@@ -163,7 +168,7 @@ class _Copying:
             with source:
                 size = os.fstat(source.fileno()).st_size
                 if not place.exists() or place.stat().st_size != size:
-                    with appearing(place) as file:
+                    with self.arrivals.file(place) as file:
                         pour(source, file, 0, size, self._copied)
         return names
 
@@ -175,6 +180,9 @@ class _Copying:
         self._begin("log", sum(map(self._left, names)))
         for name in names:
             self._segment(name)
+        self.arrivals.appear()
+        for name in self._brought:
+            self._done.damage += _damage(self._backup, name)
 
     def _left(self, name: SegmentName) -> int:
         """Return about how many bytes of a segment are to be copied."""
@@ -214,11 +222,11 @@ class _Copying:
         if start:
             extend(source, path, start, end, self._copied, mtime_ns)
         else:
-            with appearing(path, mtime_ns) as file:
+            with self.arrivals.file(path, mtime_ns) as file:
                 pour(source, file, 0, end, self._copied)
         if start < end:
             self._done.segments += 1
-            self._done.damage += _damage(self._backup, name)
+            self._brought.append(name)
 
     def _same(
         self, name: SegmentName, source: BinaryIO, there: BinaryIO, end: int
@@ -248,7 +256,7 @@ class _Copying:
         if marker is None:
             place.unlink(missing_ok=True)
         elif marker != _read(place):
-            with appearing(place) as file:
+            with self.arrivals.file(place) as file:
                 file.write(marker)
 
     def _packs(self) -> None:
@@ -264,16 +272,20 @@ class _Copying:
             with source:
                 stat = os.fstat(source.fileno())
                 place = self._backup.packs / path.name
-                with appearing(place, stat.st_mtime_ns) as file:
+                with self.arrivals.file(place, stat.st_mtime_ns) as file:
                     pour(source, file, 0, stat.st_size, self._copied)
             self._done.packs += 1
-            try:
-                for entry in read_index(place):
-                    self._done.damage += _damage(self._backup, entry.name)
-            except CorruptRecord as error:
-                self._done.damage.append(
-                    Damage(f"packs/{path.name}", error.offset, error.length, error.reason)
-                )
+        self.arrivals.appear()
+        for path in lacking:
+            self._check_pack(self._backup.packs / path.name)
+
+    def _check_pack(self, path: Path) -> None:
+        try:
+            for entry in read_index(path):
+                self._done.damage += _damage(self._backup, entry.name)
+        except CorruptRecord as error:
+            place = Damage(f"packs/{path.name}", error.offset, error.length, error.reason)
+            self._done.damage.append(place)
 
     def _blobs(self) -> None:
         here = dict(blobs_of(self._backup))
@@ -286,7 +298,7 @@ class _Copying:
             if source is None:
                 continue  # freed meanwhile, as no event names it
             try:
-                with source, appearing(self._backup.blob(digest)) as file:
+                with source, self.arrivals.file(self._backup.blob(digest)) as file:
                     hashed = hashlib.sha256()
                     pour(source, file, 0, size, self._copied, hashed)
                     if hashed.hexdigest() != digest:
@@ -371,7 +383,7 @@ def _accepted(layout: Layout, backup: Layout) -> Inventory:
         )
     listed = inventory.read(backup)
     if listed is None:
-        if backup.root.exists() and (not backup.root.is_dir() or any(backup.root.iterdir())):
+        if backup.root.exists() and not _is_empty(backup.root):
             raise StoreUnwritable(
                 f"the folder {backup.root} is there, and is no backup",
                 hint="choose a folder that is new or empty",
@@ -385,6 +397,12 @@ def _accepted(layout: Layout, backup: Layout) -> Inventory:
             hint="choose another folder",
         )
     return listed
+
+
+def _is_empty(folder: Path) -> bool:
+    """Say whether a folder has nothing but what a backup that was killed had begun."""
+    begun = f".{inventory.FILE_NAME}.draft"
+    return folder.is_dir() and all(path.name == begun for path in folder.iterdir())
 
 
 @contextmanager
