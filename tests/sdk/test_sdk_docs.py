@@ -13,7 +13,7 @@ import pytest
 import foldline
 from foldline.configuration import Config
 from foldline.results import Results
-from foldline_views import listing, sequences
+from foldline_views import listing, sequences, store
 from tests.sdk.examples import NEEDS_FRAMEWORKS, PAGE, Example, check, examples
 
 KINDS = ("Image", "Audio", "Video", "Text", "Distribution", "Figure", "Table", "Html", "Points3D")
