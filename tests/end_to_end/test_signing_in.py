@@ -69,5 +69,5 @@ def test_an_address_signs_its_owner_in_and_other_tabs_with_them(
     page.wait_for("h2 button", "guarded")
     assert page.count("h2 button:disabled") == 0
     page.goto(f"{server.url}settings")
-    page.wait_for(".setting", "may all")
+    page.wait_for(".setting", "May do everything (admin)")
     page.errors.clear()  # the browser logs every 401
