@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Arrivals", "appearing", "common", "extend", "is_blank", "pour", "regular"]
 
 CHUNK_BYTES = 1 << 20  # read and written in one go: enough that calls cost nothing
-# Files that are synced together: after the first, whose sync brings the journal of all to the disk,
-# the others cost a tenth.
+# Files that are synced together: the first sync brings the names and sizes of all to the disk, so
+# that the others cost less. That many are a few seconds of work to be done again after a kill.
 TOGETHER_MAX = 256
 
 Hear = Callable[[int], None]

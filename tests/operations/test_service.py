@@ -19,6 +19,7 @@ from foldline_ingest.backup import back_up
 from foldline_ui.cli import parser
 from foldline_ui.cli.exits import Exit
 from foldline_ui.ending import END_S_MAX
+from foldline_ui.serving import ADDRESS_BYTES_MAX
 from foldline_ui.shipments import PIECE_BYTES_MAX
 from tests.operations.stores import bytes_of, fold, log
 from tests.ui.processes import foldline_command
@@ -62,7 +63,9 @@ def test_proxies_are_told_what_we_take() -> None:
     nginx, caddy = block("nginx"), block("caddyfile")
     assert "proxy_buffering off" in nginx and "flush_interval -1" in caddy
     assert f"client_max_body_size {PIECE_BYTES_MAX >> 20}m" in nginx
-    assert "Host 127.0.0.1:43800" in nginx and "Host 127.0.0.1:43800" in caddy
+    assert f"addresses {ADDRESS_BYTES_MAX >> 10} KiB" in DOCUMENT
+    (line,) = re.findall(r"^    foldline (up --prefix .*)$", DOCUMENT, re.MULTILINE)
+    assert parser().parse_args(shlex.split(line)).prefix == "/lab"
 
 
 def test_the_line_that_is_shown_is_one() -> None:
