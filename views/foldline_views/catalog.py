@@ -63,7 +63,8 @@ class Catalog:
         self.states = States()
         self.heads = _Heads(self)
         self.ids: list[str] = []
-        self.row_of: dict[str, int] = {}
+        self._rows: dict[str, int] = {}
+        self.row_of: Mapping[str, int] = self._rows
         self.series = SeriesColumns()
         self.totals = Totals(0, 0)
         self.now = time.time()  # what running runs' durations go up to
@@ -105,7 +106,7 @@ class Catalog:
     def add_runs(self, ids: Sequence[str]) -> None:
         """Add rows for runs of which nothing is known but their ids."""
         first = self.runs.add_rows(len(ids))
-        self.row_of.update(zip(ids, range(first, first + len(ids)), strict=True))
+        self._rows.update(zip(ids, range(first, first + len(ids)), strict=True))
         self.ids += ids
         self.states.add(len(ids))
 

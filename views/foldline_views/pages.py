@@ -117,7 +117,7 @@ def matching_series(
     """Return the rows of the series that match, and what was odd. Raises QueryError."""
     parsed = parse(query, "metric")
     mask = parsed.mask(SeriesTable(catalog), search=searched)
-    mask &= catalog.series.summary[0] > 0  # a series may be defined and have no point yet
+    mask &= catalog.series.with_points()
     found = np.flatnonzero(mask)
     created = catalog.created_at()[catalog.series.run[found]]
     found = found[np.argsort(-created, kind="stable")]

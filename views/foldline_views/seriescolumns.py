@@ -183,6 +183,11 @@ class SeriesColumns:
         """Return the contexts of all series of a name; {} first, if it is among them."""
         return [self.kinds[kind][1] for kind in self._contexts.get(name, ())]
 
+    def with_points(self) -> NDArray[np.bool_]:
+        """Return which series have points: one may be defined and have none yet."""
+        found: NDArray[np.bool_] = self.summary[fields.COUNT] > 0
+        return found
+
     def kinds_of(self, name: str) -> Sequence[int]:
         """Return the kinds of a name, as places in `kinds`; the one without a context first."""
         return self._contexts.get(name, ())

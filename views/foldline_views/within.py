@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import summaries as fields
 from .answers import MetricColumn
 from .catalog import Catalog
 from .column import ABSENT, Column, Numbers, Objects, Path, Rows, Texts, column_of, mixed
@@ -53,7 +52,7 @@ class _Within(Catalog):
         self.epoch, self.revision, self.watermark = whole.epoch, whole.revision, whole.watermark
         self.slots_known, self.now = whole.slots_known, whole.now
         self.ids, self.states = whole.ids, whole.states
-        self.row_of = {self.ids[row]: row for row in np.flatnonzero(self._seen).tolist()}
+        self.row_of = _RowOf(whole, self._seen)
         self.runs: Columns = _Columns(whole.runs, self._seen)
         self.series: SeriesColumns = _Series(whole.series, self._seen)
         self.totals = self._totals()
@@ -67,6 +66,25 @@ class _Within(Catalog):
         self._whole.let_time_pass()
         self.now = self._whole.now
         self.runs.forget(("duration",))
+
+
+class _RowOf(Mapping[str, int]):
+    """The rows of runs within reach by their ids."""
+
+    def __init__(self, whole: Catalog, seen: Mask) -> None:
+        self._ids, self._rows, self._seen = whole.ids, whole.row_of, seen
+
+    def __getitem__(self, run: str) -> int:
+        row = self._rows[run]
+        if row >= len(self._seen) or not self._seen[row]:
+            raise KeyError(run)
+        return row
+
+    def __iter__(self) -> Iterator[str]:
+        return (self._ids[row] for row in np.flatnonzero(self._seen).tolist())
+
+    def __len__(self) -> int:
+        return int(np.count_nonzero(self._seen))
 
 
 class _Columns(Columns):
@@ -161,15 +179,15 @@ class _Series(SeriesColumns):
             kind if used else NOBODYS
             for kind, used in zip(whole.kinds, self._used.tolist(), strict=True)
         ]
-        self._figures: NDArray[np.float64] | None = None
 
     @property
     def summary(self) -> NDArray[np.float64]:
-        """The summaries: a column for each series."""
-        if self._figures is None:
-            self._figures = self._whole.summary[:, : self.count].copy()
-            self._figures[fields.COUNT, ~self._mine] = 0
-        return self._figures
+        """The summaries: a column for each series, those out of reach among them."""
+        return self._whole.summary[:, : self.count]
+
+    def with_points(self) -> Mask:
+        """Return which series within reach have points."""
+        return super().with_points() & self._mine
 
     def reached(self, series: Rows) -> Mask:
         """Return which of these series are within reach."""
@@ -202,6 +220,11 @@ class _Series(SeriesColumns):
             return None
         whole = self._whole.of_runs(name, context, field, rows)
         return None if whole is None else _masked(whole, _fitted(self._seen, len(whole)))
+
+    def _field(self, series: Rows, field: str) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+        values, tags = super()._field(series, field)
+        mine = self._mine[series]
+        return np.where(mine, values, np.nan), np.where(mine, tags, ABSENT).astype(np.uint8)
 
     def named(self, name: str) -> tuple[Rows, Rows]:
         """Return the runs of the series of a name, in order, and the series, of each {} first."""
