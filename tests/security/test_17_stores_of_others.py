@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -185,25 +184,15 @@ def test_nobody_is_sent_to_a_made_up_server(told: dict[str, Any]) -> None:
         msgspec.json.decode(msgspec.json.encode(told), type=Served)
 
 
-def _pipe(store: Path) -> None:
+def test_a_server_of_such_a_store_answers(store: Path, tmp_path: Path) -> None:
+    """A pipe for a log, rules and bookmarks that are none: the server starts, and harms nothing."""
     (file,) = (store / "runs/run1/log").iterdir()
     file.unlink()
     os.mkfifo(file)
-
-
-def _rules(store: Path) -> None:
     (store / "alerts.json").write_text('{"rules": [{"id": "x", "when": {"type": "exec"}}]}')
     (store / "bookmarks.json").write_text(
         '{"bookmarks": [{"id": "x", "name": "x", "page": "x", "url": "javascript:alert(1)"}]}'
     )
-
-
-@pytest.mark.parametrize("harm", [_pipe, _rules])
-def test_a_server_of_such_a_store_answers(
-    store: Path, tmp_path: Path, harm: Callable[[Path], None]
-) -> None:
-    """Whatever was put into a store: its server starts, answers, and touches nothing else."""
-    harm(store)
     before = others(tmp_path)
     with up(store) as server:
         wait_for(lambda: server.ask("health")["fold"]["state"] == "live", "the fold")
