@@ -19,7 +19,7 @@ const STEEPEST = Math.PI / 2;
 /** Half of the angle that is seen from top to bottom: 2 · atan(0.4) is 44°. */
 const HALF_SPAN = 0.4;
 /** Not all of the sphere around a cloud has points. */
-const CLOSENESS = 0.85;
+const CLOSENESS = 0.92;
 /** Of points along an axis so many parts may lie beyond what is seen at first, on each side. */
 const BEYOND = 0.005;
 /** So many of them tell where almost all are. */
