@@ -1,4 +1,4 @@
-"""Browsers that are signed in, or are about to be.
+"""Browsers that are signed in, or soon will be.
 
 Both stand in `sessions.json` of the store, by their SHA-256 alone. An address is good once. Either
 acts for a token, or for the owner of the store, and is worth nothing once that token is revoked.
