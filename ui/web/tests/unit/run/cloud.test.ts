@@ -12,7 +12,9 @@ import {
   classesOf, colored, spanOf, tintsOf,
 } from '../../../src/pages/run/media/tints';
 
-const COLUMNS = { 3: ['x', 'y', 'z'], 4: ['x', 'y', 'z', 'label'], 6: ['x', 'y', 'z', 'r', 'g', 'b'] };
+const COLUMNS = {
+  3: ['x', 'y', 'z'], 4: ['x', 'y', 'z', 'label'], 6: ['x', 'y', 'z', 'red', 'green', 'blue'],
+};
 
 /** A cloud of these rows, whose bytes come in pieces of any length. */
 function read(rows: number[][], options: { most?: number; piece?: number; double?: boolean } = {}) {
