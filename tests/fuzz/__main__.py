@@ -2,7 +2,8 @@
 
 python -m tests.fuzz query -max_total_time=60
 
-Needs `pip install atheris`. What libFuzzer takes it is given: a folder of seeds, `-runs=`.
+Needs `pip install 'foldline[fuzz]'`. What libFuzzer takes it is given: a folder of seeds, `-runs=`.
+What makes a target fail is kept in build/fuzz.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import importlib
 import sys
 import tempfile
 from pathlib import Path
+
+FOUND = Path("build/fuzz")
 
 
 def main(name: str, *words: str) -> None:
@@ -22,7 +25,9 @@ def main(name: str, *words: str) -> None:
     with tempfile.TemporaryDirectory() as seeds:
         for number, seed in enumerate(targets.SEEDS[name]):
             Path(seeds, str(number)).write_bytes(seed)
-        atheris.Setup([sys.argv[0], *words, "-max_len=4096", seeds], targets.TARGETS[name])
+        FOUND.mkdir(parents=True, exist_ok=True)
+        options = ["-max_len=4096", f"-artifact_prefix={FOUND}/{name}-"]
+        atheris.Setup([sys.argv[0], *options, *words, seeds], targets.TARGETS[name])
         atheris.Fuzz()
 
 
