@@ -206,9 +206,8 @@ def test_what_was_not_committed_is_not_found(store: Path, monkeypatch: pytest.Mo
         raise ViewDamaged(f"{index.folder}: refused")
 
     monkeypatch.setattr(TextIndex, "commit", refuse)
-    with pytest.raises(ExceptionGroup) as caught:
+    with pytest.raises(ViewDamaged, match="refused"):
         fold(store)
-    assert caught.group_contains(ViewDamaged)
     generation = current(TEXT.folder(Layout(store).views))
     assert generation is not None and generation.is_damaged
     with closing(sqlite3.connect(generation.path)) as db:
