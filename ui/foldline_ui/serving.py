@@ -103,10 +103,10 @@ async def serve(
             async with anyio.create_task_group() as watching:
                 watching.start_soon(_watch, runner)
                 async for _ in signals:
+                    end_soon()
                     break
                 watching.cancel_scope.cancel()
         finally:
-            end_soon()
             with anyio.CancelScope(shield=True):
                 await let_answer(runner)
                 await runner.cleanup()
