@@ -1,4 +1,4 @@
-"""Our pages beside Aim's, in one browser, of the same runs.
+"""Our pages beside Aim's, of the same runs.
 
 The runs are those of `peers`. Each page is opened cold, in a profile of its own, and ready when
 what was asked for is drawn: rows of the table, a line for each series. Chromium renders in
@@ -12,6 +12,7 @@ import json
 import statistics
 from collections.abc import Callable
 from contextlib import closing, suppress
+from functools import partial
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -62,7 +63,8 @@ def measure() -> Report:
             port = free_port()
             command = interview.command(HOME / key / "bin", store, port)
             with server(command, port, folder / "said") as (_, client):
-                wait_until(lambda: _answers(interview.runs, client), "starting", START_S)  # noqa: B023  # called at once
+                asks = partial(_answers, interview.runs, client)
+                wait_until(asks, f"starting {interview.NAME}", START_S)
                 if key == "foldline":
                     settle(client, runs=RUNS)
                 ready[interview.NAME] = {

@@ -1,4 +1,4 @@
-"""Curves of few points made from curves of more, all at once."""
+"""Curves of few points, made from longer ones."""
 
 from __future__ import annotations
 
