@@ -1,4 +1,4 @@
-"""What is done to a store while calls of the system fail.
+"""What is done to stores while calls fail.
 
 python -m tests.faults.scenes
 

@@ -1,4 +1,4 @@
-"""Calls of the system that fail, or are the last, by their number.
+"""Calls of the system that fail by their number.
 
 A library that is loaded before libc counts the calls that change a file below a folder, and lets
 the n-th one fail, do half of its work, or be the end of the process. Nothing of the product is

@@ -1,4 +1,4 @@
-"""Stores that scenes are played on, and what must hold after each."""
+"""Stores that scenes are played on."""
 
 from __future__ import annotations
 

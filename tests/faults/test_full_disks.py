@@ -1,4 +1,4 @@
-"""Disks that are really full: small file systems in memory."""
+"""Disks that are really full."""
 
 from __future__ import annotations
 

@@ -72,6 +72,7 @@ def cut(acting: Acting, stage: Stage, disk: Path, folder: Path, nth: int) -> boo
         try:
             stage.check(store, promised, cut=True)
         except Exception as error:
+            # Whatever it is, it is raised again with what was done.
             error.add_note(f"cut before call {nth} of {scene}; {promised}")
             raise
     shutil.rmtree(now)

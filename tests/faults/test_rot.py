@@ -1,4 +1,4 @@
-"""Single bits that are wrong in what is kept beside the log.
+"""Single bits that are wrong beside the log.
 
 What is damaged in the log is the matter of tests/properties/test_log_damage.py.
 """

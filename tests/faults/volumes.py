@@ -1,4 +1,4 @@
-"""Small file systems, to be filled up or cut off from power.
+"""Small file systems to fill, or cut from power.
 
 They need root on Linux, as mounting does. Where that is not so their tests are skipped, and say it.
 """
@@ -16,13 +16,14 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["DISK_BYTES", "blank", "fill", "memory", "mounted", "needs_mounts"]
+__all__ = ["DISK_BYTES", "blank", "can_mount", "fill", "memory", "mounted", "needs_mounts"]
 
 DISK_BYTES = 48 << 20  # the least that has room for a journal and the views of a small store
 
 
 @cache
-def _can_mount() -> bool:
+def can_mount() -> bool:
+    """Say whether this process may mount file systems."""
     if not hasattr(os, "geteuid") or os.geteuid() or not shutil.which("mkfs.ext4"):
         return False
     try:
@@ -31,7 +32,7 @@ def _can_mount() -> bool:
         return False
 
 
-needs_mounts = pytest.mark.skipif(not _can_mount(), reason="needs root, mkfs.ext4 and loop devices")
+needs_mounts = pytest.mark.skipif(not can_mount(), reason="needs root, mkfs.ext4 and loop devices")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What is read of a store: its log, its answers, what people keep."""
+"""What is read of a store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stores of every format that was ever written are read as they were then.
+"""Stores of every format read as they were.
 
 `making.py` wrote them. A version of the format adds one; none is ever changed.
 """
