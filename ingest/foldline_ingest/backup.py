@@ -148,7 +148,7 @@ class _Copying:
         paths = [layout.alerts, layout.bookmarks, layout.tags, layout.remote]
         paths += sorted(layout.root.glob("audit*.jsonl"))
         if self._tokens:
-            paths.append(layout.root / "tokens.json")
+            paths.append(layout.tokens)
         for path in paths:
             words = _read(path)  # replaced whole by whoever changes it
             place = self._backup.root / path.name

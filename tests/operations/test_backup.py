@@ -255,6 +255,20 @@ def test_a_copy_that_has_more_is_left_alone(store: Path, copy: Path) -> None:
     assert file_of(copy, "three").read_bytes() == whole
 
 
+def test_who_is_let_in_is_copied_on_demand(store: Path, copy: Path) -> None:
+    """What was done is in the copy; tokens are only if they are asked for, and sessions never."""
+    layout = Layout(store)
+    layout.audit.write_text('{"what": "signed_in"}\n')
+    for file in (layout.tokens, layout.sessions):
+        file.write_text("{}")
+    back_up(layout, copy)
+    assert Layout(copy).audit.read_bytes() == layout.audit.read_bytes()
+    assert not Layout(copy).tokens.exists()
+    back_up(layout, copy, tokens=True)
+    assert Layout(copy).tokens.read_text() == "{}"
+    assert not Layout(copy).sessions.exists()
+
+
 def test_links_are_not_followed(store: Path, copy: Path, tmp_path: Path) -> None:
     """A store from somebody else brings no file of this machine into its copy."""
     secret = tmp_path / "secret"
