@@ -95,6 +95,17 @@ def test_modules_are_imported_from_closed_lists() -> None:
     assert found <= IMPORTERS
 
 
+def test_the_server_decodes_no_pictures() -> None:
+    """Pillow is asked by what makes and reads values in Python, and by no layer above it."""
+    found = {
+        name.rpartition("/")[0]
+        for name, nodes in sources().items()
+        for node in nodes
+        if isinstance(node, ast.Import | ast.ImportFrom) and "PIL" in ast.unparse(node)
+    }
+    assert found == {"tracker/foldline/values"}
+
+
 def test_no_text_becomes_a_part_of_the_page() -> None:
     """The front end makes elements and texts, and never HTML out of a text."""
     found = [
