@@ -1,4 +1,4 @@
-"""Notes every connection that a Python process opens, from its first moment on.
+"""Notes each connection that a Python process opens.
 
 A folder with this file on PYTHONPATH is all that it takes; `FOLDLINE_TEST_CONNECTS` is where the
 addresses go, one a line.

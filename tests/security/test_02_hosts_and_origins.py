@@ -1,4 +1,4 @@
-"""Rule 2: a page that somebody opens beside ours asks nothing and changes nothing."""
+"""Rule 2: pages of other sites ask nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rule 4: what does not say who may ask it is not served."""
+"""Rule 4: what declares no scope is not served."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rule 6: a query is a closed list of parts, and ends within a bounded time."""
+"""Rule 6: queries run nothing, and end in time."""
 
 from __future__ import annotations
 

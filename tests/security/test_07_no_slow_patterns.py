@@ -1,4 +1,4 @@
-"""Rule 7: nobody gives a regular expression, and ours take no longer than their text."""
+"""Rule 7: patterns take no longer than their text."""
 
 from __future__ import annotations
 

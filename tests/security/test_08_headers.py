@@ -1,4 +1,4 @@
-"""Rule 8: every answer says what a browser may do with it."""
+"""Rule 8: every answer says what browsers may do."""
 
 from __future__ import annotations
 

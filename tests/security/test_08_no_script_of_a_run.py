@@ -1,4 +1,4 @@
-"""Rules 8 and 9: whatever a run says, nothing of it runs in the pages.
+"""Rules 8, 9: nothing that a run says runs.
 
 Every text that a run, its console or a person can put into a store holds the same attack; a browser
 walks through all pages and looks for its trace. The page is every test's last argument: the tab is

@@ -1,4 +1,4 @@
-"""Rules 10 and 16: nothing that is read can become code, and the sources keep to that."""
+"""Rules 10, 16: nothing that is read becomes code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rule 11: what somebody sends takes no more memory, room or time than is theirs."""
+"""Rule 11: bodies and requests keep to their share."""
 
 from __future__ import annotations
 

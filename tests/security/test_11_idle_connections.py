@@ -1,4 +1,4 @@
-"""Rule 11: connections that say nothing, or take nothing, keep nobody from an answer."""
+"""Rule 11: silent connections keep nobody waiting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rule 12: secrets never reach the log, and the store is for its owner."""
+"""Rule 12: secrets stay out, and stores are private."""
 
 from __future__ import annotations
 

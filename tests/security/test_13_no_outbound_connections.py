@@ -1,4 +1,4 @@
-"""Rule 13: a server and a training speak to nobody whom a person has not named."""
+"""Rule 13: nobody is spoken to unasked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rule 17: a store that somebody else made reads, writes and removes nothing outside itself."""
+"""Rule 17: stores of others harm nothing beside them."""
 
 from __future__ import annotations
 

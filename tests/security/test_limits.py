@@ -1,4 +1,4 @@
-"""Each bound that a client can reach is kept, and says what to do.
+"""Each bound of a request is kept, and says so.
 
 The bounds are read from what the routes declare, so that a new field is tried too.
 """
