@@ -1,7 +1,7 @@
 /** Markdown becomes pieces; no address of a text leads to a script. */
 
 import { describe, expect, it } from 'vitest';
-import { inside, readMarkdown, resolved, safeHref } from '../../../src/lib/markdown/markdown';
+import { inside, markdownOf, readMarkdown, resolved, safeHref } from '../../../src/lib/markdown/markdown';
 
 describe('readMarkdown', () => {
   it('reads headings, lists and tables', () => {
@@ -34,5 +34,28 @@ describe('resolved', () => {
   it('resolves references, and only those', () => {
     expect(resolved('a &lt;b&gt; &amp;amp; &#65;&#x42; &nope; &#99999999;'))
       .toBe('a <b> &amp; AB &nope; &#99999999;');
+  });
+});
+
+describe('markdownOf', () => {
+  it('reads what people write', () => {
+    const text = '# a\n\n- *b* __c__\n  > d\n\n| e |\n|---|\n| f |\n'.repeat(2000);
+    expect(markdownOf(text)?.length).toBeGreaterThan(2000);
+  });
+
+  it.each(['> ', '1. ', '- ', '_a', '*a', '**a', '*a _b ', '[', '![a](', '<a ', '| a ', '~~a', '`'])(
+    'shows %j, again and again, as it is or in a moment',
+    (again) => {
+      const text = again.repeat(Math.floor(390_000 / again.length));
+      const began = performance.now();
+      markdownOf(text);
+      expect(performance.now() - began).toBeLessThan(3000);
+    },
+  );
+
+  it('does not show what is nested deeper than the page can draw', () => {
+    expect(markdownOf('> '.repeat(1000))).toBeNull();
+    expect(markdownOf(`${'> '.repeat(200)}a`)).toBeNull();
+    expect(markdownOf(`${'> '.repeat(20)}a`)).not.toBeNull();
   });
 });
