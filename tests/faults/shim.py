@@ -8,6 +8,7 @@ for, so a C compiler is needed, as on any machine that builds Python packages.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import shutil
@@ -102,6 +103,7 @@ def environment() -> dict[str, str]:
 @cache
 def _library() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="foldline-shim-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     compiler = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
     assert compiler is not None, "these tests need a C compiler: cc, gcc or clang"
     library = folder / "shim.so"
