@@ -82,6 +82,8 @@ TARGETS = (
     Target("browser: palette, answer to a key", 100.0, "browser",
            "palette, answer to a key, median"),
     Target("browser: heap at 500 series", 120.0, "browser", "500 series: heap"),
+    Target("browser: heap grown in an hour of 100 points/s", 5.0, "hour",
+           "heap grown in 60 min of 100 points/s"),
     Target("browser: entry bundle, gzip", 150.0, "browser", "entry bundle, gzip"),
     Target("search 50,000 runs: the slowest question, p50", 10.0, "search", "runs: *, p50"),
     Target("search 10 M lines: the slowest question, p50", 50.0, "search", "lines: *, p50"),

@@ -27,8 +27,9 @@ def _no_store_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 
 @pytest.fixture(scope="session", autouse=True)
 def _signals_as_at_a_terminal() -> None:
-    """Let a hang-up end processes, also where the tests run under nohup, which ignores it."""
+    """Let signals end processes, also where the tests run in the background or under nohup."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -82,7 +82,7 @@ def test_a_server_is_measured(tmp_path: Path) -> None:
         assert value(found, "foldline_runs", status=status) == expected
     assert value(found, "foldline_fold_state", shelf="catalog", state="live") == 1
     assert value(found, "foldline_fold_lag_bytes", shelf="catalog") == 0
-    assert value(found, "foldline_damaged_places") == 1
+    assert value(found, "foldline_damaged_places") >= 1  # a bit may spoil a record and its seal
     assert value(found, "foldline_log_bytes") == value(found, "foldline_watermark_bytes") > 400
     free = value(found, "foldline_disk_free_bytes")
     assert 0 < free < value(found, "foldline_disk_size_bytes")

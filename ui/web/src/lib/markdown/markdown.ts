@@ -20,7 +20,7 @@ const NAMED: Readonly<Record<string, string>> = {
 };
 const CODE_POINT_MAX = 0x10ffff;
 
-/** Signs of emphasis times the length of their block, over all of them: so much is read in 0.2 s. */
+/** Signs of emphasis times the length of their block, all together: that is read in 0.2 s. */
 const EMPHASIS_COST_MAX = 50_000_000;
 /** Of pieces within pieces: nobody nests so deep on purpose, and the page's stack has an end. */
 const DEPTH_MAX = 64;

@@ -1,7 +1,9 @@
 /** Markdown becomes pieces; no address of a text leads to a script. */
 
 import { describe, expect, it } from 'vitest';
-import { inside, markdownOf, readMarkdown, resolved, safeHref } from '../../../src/lib/markdown/markdown';
+import {
+  inside, markdownOf, readMarkdown, resolved, safeHref,
+} from '../../../src/lib/markdown/markdown';
 
 describe('readMarkdown', () => {
   it('reads headings, lists and tables', () => {
@@ -43,7 +45,9 @@ describe('markdownOf', () => {
     expect(markdownOf(text)?.length).toBeGreaterThan(2000);
   });
 
-  it.each(['> ', '1. ', '- ', '_a', '*a', '**a', '*a _b ', '[', '![a](', '<a ', '| a ', '~~a', '`'])(
+  it.each([
+    '> ', '1. ', '- ', '_a', '*a', '**a', '*a _b ', '[', '![a](', '<a ', '| a ', '~~a', '`',
+  ])(
     'shows %j, again and again, as it is or in a moment',
     (again) => {
       const text = again.repeat(Math.floor(390_000 / again.length));
