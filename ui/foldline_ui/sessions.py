@@ -110,9 +110,8 @@ def end(layout: Layout, secret: str) -> None:
 def read(layout: Layout) -> Sessions:
     """Return what there is. Raises TokenRejected if the file says something else."""
     try:
-        data = register.read_bytes(layout.sessions, FILE_BYTES_MAX)
-        return Sessions() if data is None else msgspec.json.decode(data, type=Sessions)
-    except ValueError as error:  # as are those of msgspec's decoding
+        return register.read(layout.sessions, Sessions, FILE_BYTES_MAX)
+    except ValueError as error:
         raise TokenRejected(
             f"the sessions in {layout.sessions} are wrong: {error}",
             hint="move the file away: everybody signs in again",

@@ -162,9 +162,8 @@ def touch(layout: Layout, used: Mapping[str, float]) -> None:
 def read(layout: Layout) -> Tokens:
     """Return all tokens. Raises TokenRejected if the file says something else."""
     try:
-        data = register.read_bytes(layout.tokens, FILE_BYTES_MAX)
-        return Tokens() if data is None else msgspec.json.decode(data, type=Tokens)
-    except ValueError as error:  # as are those of msgspec's decoding
+        return register.read(layout.tokens, Tokens, FILE_BYTES_MAX)
+    except ValueError as error:
         raise TokenRejected(
             f"the tokens in {layout.tokens} are wrong: {error}",
             hint="mend the file, or move it away and make new ones with `foldline token create`",

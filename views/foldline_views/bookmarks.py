@@ -68,11 +68,10 @@ def read(layout: Layout, reach: Reach = EVERYTHING) -> Bookmarks:
     Raises WordsRejected if the file says something else.
     """
     try:
-        data = register.read_bytes(layout.bookmarks, FILE_BYTES_MAX)
-        found = Bookmarks() if data is None else msgspec.json.decode(data, type=Bookmarks)
+        found = register.read(layout.bookmarks, Bookmarks, FILE_BYTES_MAX)
         for bookmark in found.bookmarks:
             _check(bookmark)
-    except (ValueError, WordsRejected) as error:  # as are those of msgspec's decoding
+    except (ValueError, WordsRejected) as error:
         what = error.message if isinstance(error, WordsRejected) else str(error)
         raise WordsRejected(
             f"the bookmarks in {layout.bookmarks} are wrong: {what}",

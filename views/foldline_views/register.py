@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -19,19 +20,24 @@ from foldline.disk import sync_folder
 from foldline.errors import StoreUnwritable
 from foldline.layout import Layout
 
-__all__ = ["alone", "read_bytes", "replace"]
+__all__ = ["alone", "read", "replace"]
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 
-def read_bytes(file: Path, bytes_max: int) -> bytes | None:
-    """Return what a file holds, or None if there is none. Raises ValueError if it is too large."""
+def read(file: Path, kind: type[T], bytes_max: int) -> T:
+    """Return what a file says, and where there is none what `kind` is with nothing in it.
+
+    Raises ValueError, as msgspec's errors are, if the file says something else or is too large.
+    """
     try:
         with file.open("rb") as opened:
             found = opened.read(bytes_max + 1)
     except FileNotFoundError:
-        return None
+        return kind()
     if len(found) > bytes_max:
         raise ValueError(f"it is larger than {bytes_max} bytes")
-    return found
+    return msgspec.json.decode(found, type=kind)
 
 
 @contextmanager

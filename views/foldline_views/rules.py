@@ -72,12 +72,11 @@ def read(layout: Layout) -> Rules:
     """Return the rules of a store. Raises RuleRejected if the file says something else."""
     hint = "mend the file, or move it away: alerts that were raised are in the log"
     try:
-        data = register.read_bytes(layout.alerts, FILE_BYTES_MAX)
-        found = Rules() if data is None else msgspec.json.decode(data, type=Rules)
+        found = register.read(layout.alerts, Rules, FILE_BYTES_MAX)
         for rule in found.rules:
             check(rule)
         check_address(found.webhook)
-    except (ValueError, RuleRejected) as error:  # as are those of msgspec's decoding
+    except (ValueError, RuleRejected) as error:
         what = error.message if isinstance(error, RuleRejected) else str(error)
         raise RuleRejected(f"the rules in {layout.alerts} are wrong: {what}", hint=hint) from error
     return found

@@ -48,9 +48,8 @@ class TagWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def read(layout: Layout) -> TagWords:
     """Return what is said of tags. Raises WordsRejected if the file says something else."""
     try:
-        data = register.read_bytes(layout.tags, FILE_BYTES_MAX)
-        return TagWords() if data is None else msgspec.json.decode(data, type=TagWords)
-    except ValueError as error:  # as are those of msgspec's decoding
+        return register.read(layout.tags, TagWords, FILE_BYTES_MAX)
+    except ValueError as error:
         raise WordsRejected(
             f"what {layout.tags} says of tags is wrong: {error}",
             hint="mend the file, or move it away",
