@@ -21,14 +21,16 @@ from foldline.packs import SLAB_BYTES
 from foldline.shipper.dispatch import dispatch
 from foldline.shipper.hold import remote_of
 from foldline_ingest.slabs import decompress
-from foldline_ui import allowance, cargo, route
-from foldline_ui.allowance import Allowance
+from foldline_ui import allowance, cargo, route, tokens
+from foldline_ui.allowance import Allowance, network_of
 from foldline_ui.app import Composition, compose
+from foldline_ui.audit import events
 from foldline_ui.cargo import BINARY, MEMORY_BYTES_MAX, Cargo
 from foldline_ui.errors import ApiFailure
 from foldline_ui.route import BODY_BYTES_MAX
 from foldline_ui.shipments import PIECE_BYTES_MAX
 from foldline_views.pointpages import read_points_page
+from tests.auth.tenants import asking, bearer, fold, tenants
 from tests.remote.oracle import segments
 from tests.ui.fakes import Fake, serving
 from tests.ui.processes import up
@@ -219,6 +221,43 @@ async def test_a_client_that_asks_too_fast_is_told_to_wait(tmp_path: Path) -> No
         now += int(answer.headers["Retry-After"])
         assert (await client.get("/api/v1/tags")).status == 200
         assert (await client.get("/api/v1/tags")).status == 429
+
+
+@anyio_test
+async def test_who_tries_tokens_is_told_to_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wrong and missing tokens have an allowance of their own; a good one goes on beside them."""
+    monkeypatch.setattr("foldline_ui.gate.REFUSED_S_MAX", 0.5)
+    layout = tenants(tmp_path / "store")
+    await fold(layout)
+    good = bearer(layout, "read")
+    wrong = {"Authorization": f"Bearer {tokens.random_text('fld_')}"}
+    session = "/api/v1/session"
+    async with asking(layout) as client:
+        first = [(await client.get(session, headers=wrong)).status for _ in range(3)]
+        first += [(await client.get(session)).status for _ in range(3)]
+        assert first == [401] * 6
+        for asked in (
+            client.get(session, headers=wrong),
+            client.get(session),
+            client.post(session, json={"token": "fld_x"}),
+            client.get("/api/v1/login", params={"code": "x"}),
+        ):
+            answer = await asked
+            assert (answer.status, (await answer.json())["error"]["code"]) == (429, "too_fast")
+            assert int(answer.headers["Retry-After"]) > 0
+        assert (await client.get(session, headers=good)).status == 200
+    told = [event for event in events(layout) if event.what == "refused"]
+    assert len(told) == 3  # those that were told to wait are not written down
+
+
+def test_an_address_is_counted_with_those_that_its_machine_may_take() -> None:
+    """A machine has a /64 of addresses of version 6, and would be new with each of them."""
+    networks = {network_of(f"2001:db8::{number:x}") for number in range(5)}
+    assert networks == {"2001:db8::/64"} != {network_of("2001:db8:0:1::1")}
+    assert network_of("::ffff:192.0.2.1") == network_of("192.0.2.1") == "192.0.2.1"
+    assert (network_of("fe80::1%eth0"), network_of(None)) == ("fe80::/64", "")
 
 
 def test_clients_do_not_use_up_what_is_others() -> None:

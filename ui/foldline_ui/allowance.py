@@ -1,11 +1,13 @@
 """What each client may ask and send in a second.
 
 One client that asks without end, by mistake or on purpose, is told to wait; the others go on. A
-client is who its token says it is, and without tokens the address that it asks from.
+client is who its token says it is, and without tokens the address that it asks from. Who is refused
+has an allowance of another kind, by address alone.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import os
 import time
@@ -17,10 +19,10 @@ from http import HTTPStatus
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from .failure import failed
+from .errors import ApiFailure
 from .wire import ApiError
 
-__all__ = ["CLIENT", "Allowance", "allow"]
+__all__ = ["CLIENT", "Allowance", "allow", "network_of", "too_fast"]
 
 CLIENT = web.RequestKey("CLIENT", str)
 """Who a request comes from, as far as accounts go."""
@@ -29,6 +31,9 @@ CLIENT = web.RequestKey("CLIENT", str)
 # trainings that share a token have it together.
 REQUESTS_S_MAX = 1_000.0
 BYTES_S_MAX = 256 << 20  # of bodies: more than the log takes from all together
+# Of an address, without a good token: a room full of people whose sessions have all ended stays
+# below it, and trainings whose token was revoked wait as they are told.
+REFUSED_S_MAX = 10.0
 AHEAD_S_MAX = 10.0  # of what is allowed, in one go: what has piled up while a line was down
 QUESTION_BYTES = 4 << 10  # a body up to this size is a question: it never waits for large ones
 CLIENTS_MAX = 10_000  # remembered; who has been silent for longest is new when it comes again
@@ -95,18 +100,34 @@ def allow(allowance: Allowance, client_of: Callable[[web.Request], str]) -> Midd
         wait = allowance.wait_s(request[CLIENT], request.content_length or 0)
         if wait <= 0:
             return await handler(request)
-        return failed(
-            HTTPStatus.TOO_MANY_REQUESTS,
-            ApiError(
-                "too_fast",
-                "this client asks or sends more than one may",
-                hint="ask again after the seconds of Retry-After; FOLDLINE_CLIENT_REQUESTS_S and "
-                "FOLDLINE_CLIENT_BYTES_S change what is allowed",
-            ),
-            {"Retry-After": str(math.ceil(wait))},
+        raise too_fast(
+            "this client asks or sends more than one may",
+            "ask again after the seconds of Retry-After; FOLDLINE_CLIENT_REQUESTS_S and "
+            "FOLDLINE_CLIENT_BYTES_S change what is allowed",
+            wait,
         )
 
     return count
+
+
+def too_fast(message: str, hint: str, wait_s: float) -> ApiFailure:
+    """Return the answer to somebody who is to come again in so many seconds."""
+    return ApiFailure(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        ApiError("too_fast", message, hint=hint),
+        {"Retry-After": str(math.ceil(wait_s))},
+    )
+
+
+def network_of(remote: str | None) -> str:
+    """Return an address, and of version 6 its /64, all of which one machine may have."""
+    if remote is None or ":" not in remote:
+        return remote or ""
+    try:
+        address = ipaddress.IPv6Address(remote)
+    except ValueError:
+        return remote
+    return str(address.ipv4_mapped or ipaddress.ip_network((address.packed[:8] + bytes(8), 64)))
 
 
 def _number(text: str, default: float) -> float:

@@ -25,7 +25,7 @@ from foldline_ingest.receiving import Receiver
 from foldline_views.reader import Views
 
 from . import routes
-from .allowance import Allowance, allow
+from .allowance import Allowance, allow, network_of
 from .cargo import Cargo
 from .connections import Connections
 from .delivery import Delivery
@@ -126,7 +126,7 @@ def compose(parts: Composition) -> web.Application:
 
 def _client(request: web.Request) -> str:
     who = request.get(PRINCIPAL)
-    return who.token if who is not None and who.token else request.remote or ""
+    return who.token if who is not None and who.token else network_of(request.remote)
 
 
 async def _close_streams(app: web.Application) -> None:

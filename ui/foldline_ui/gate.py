@@ -25,6 +25,7 @@ from foldline.layout import Layout
 from foldline_views.reach import EVERYTHING
 
 from . import sessions, tokens
+from .allowance import REFUSED_S_MAX, Allowance, network_of, too_fast
 from .audit import Audit, AuditEvent
 from .errors import ApiFailure
 from .principals import LOCAL, Principal, Scope
@@ -33,7 +34,7 @@ from .sessions import Session
 from .tokens import Token
 from .wire import ApiError
 
-__all__ = ["PRINCIPAL", "Gate", "forbidden", "refusal", "whole"]
+__all__ = ["PRINCIPAL", "Gate", "bad_token", "forbidden", "not_signed_in", "whole"]
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ class Gate:
         self._tokens = _Watched(layout.tokens, lambda: tokens.read(layout))
         self._sessions = _Watched(layout.sessions, lambda: sessions.read(layout))
         self._used: dict[str, float] = {}
+        self._refusals = Allowance(REFUSED_S_MAX, 0)  # by network
         self._noting: set[asyncio.Future[None]] = set()
 
     # ------------------------------------------------------------------------------ who somebody is
@@ -110,8 +112,7 @@ class Gate:
             text = shown[len(BEARER) :].strip() if shown.lower().startswith(BEARER) else ""
             token = self.of_token(text)
             if token is None:
-                self.refuse(request, text)
-                raise refusal()
+                raise self.refused(request, bad_token(), text)
             who = token.principal
         else:
             secret = request.cookies.get(self.cookie, "")
@@ -135,19 +136,28 @@ class Gate:
         """Return who asks. Raises ApiFailure unless they may have what the route is for."""
         who = self.known(request)
         if who is None:
-            raise ApiFailure(
-                HTTPStatus.UNAUTHORIZED,
-                ApiError(
-                    "not_signed_in",
-                    "the server asks who you are",
-                    hint="open the address that `foldline token login` prints on the server's "
-                    "machine; programs set FOLDLINE_TOKEN",
-                ),
-                {hdrs.WWW_AUTHENTICATE: "Bearer"},
-            )
+            raise self.refused(request, not_signed_in())
         if not who.may(scope):
             raise forbidden(f"a {who.role} may not do this: it needs the right {scope!r}")
         return who
+
+    def refused(
+        self, request: web.Request, answer: ApiFailure, shown: str | None = None
+    ) -> ApiFailure:
+        """Return the answer to somebody who is not let in: to come later, if that is too often.
+
+        Counted by the address that asks. Who is let in never gets here: others behind the same
+        address go on. `shown` is what was no token, which is written down.
+        """
+        if (wait_s := self._refusals.wait_s(network_of(request.remote), 0)) > 0:
+            return too_fast(
+                "too much is asked from this address without a good token",
+                "set FOLDLINE_TOKEN, or sign in; ask again after the seconds of Retry-After",
+                wait_s,
+            )
+        if shown is not None:
+            self._note_refused(request, shown)
+        return answer
 
     # ------------------------------------------------------------------------------- what is noted
 
@@ -158,16 +168,16 @@ class Gate:
             event.who, event.token = who.name, who.token
         return event
 
-    def refuse(self, request: web.Request, text: str) -> None:
+    def _note_refused(self, request: web.Request, text: str) -> None:
         """Note that somebody shows a token that is none, by the id that it would have."""
         event = self.event("refused", request, None)
         event.of = {"token": tokens.digest_of(text)[: tokens.ID_CHARS]} if text else {}
         # Nobody waits for the disk because somebody else has no token.
-        noting = asyncio.get_running_loop().run_in_executor(None, self._refused, event)
+        noting = asyncio.get_running_loop().run_in_executor(None, self._write_refused, event)
         self._noting.add(noting)
         noting.add_done_callback(self._noting.discard)
 
-    def _refused(self, event: AuditEvent) -> None:
+    def _write_refused(self, event: AuditEvent) -> None:
         try:
             self.audit.refused(event)
         except FoldlineError as error:
@@ -231,7 +241,21 @@ def whole(request: web.Request) -> bool:
     return request[PRINCIPAL].reach.is_all
 
 
-def refusal() -> ApiFailure:
+def not_signed_in() -> ApiFailure:
+    """Return the answer to somebody who says nothing of who they are."""
+    return ApiFailure(
+        HTTPStatus.UNAUTHORIZED,
+        ApiError(
+            "not_signed_in",
+            "the server asks who you are",
+            hint="open the address that `foldline token login` prints on the server's machine; "
+            "programs set FOLDLINE_TOKEN",
+        ),
+        {hdrs.WWW_AUTHENTICATE: "Bearer"},
+    )
+
+
+def bad_token() -> ApiFailure:
     """Return the answer to a token that is none."""
     return ApiFailure(
         HTTPStatus.UNAUTHORIZED,

@@ -11,7 +11,7 @@ from aiohttp import hdrs, web
 from .. import sessions
 from ..entrance import CodeAsked, SessionShown, SignedOut, TokenAsked
 from ..errors import ApiFailure
-from ..gate import PRINCIPAL, Gate, refusal
+from ..gate import PRINCIPAL, Gate, bad_token
 from ..parts import GATE, PREFIX
 from ..principals import LOCAL
 from ..route import JSON, RouteTable
@@ -51,8 +51,7 @@ async def sign_in(request: web.Request, asked: TokenAsked) -> SessionShown | web
         return SessionShown.of(LOCAL, auth=False)
     token = gate.of_token(asked.token.strip())
     if token is None:
-        gate.refuse(request, asked.token.strip())
-        raise refusal()
+        raise gate.refused(request, bad_token(), asked.token.strip())
     begun = await anyio.to_thread.run_sync(sessions.begin, gate.layout, token.id)
     return await _signed_in(request, gate, begun, web.Response(content_type=JSON))
 
@@ -94,8 +93,7 @@ async def log_in(request: web.Request, asked: CodeAsked) -> web.Response:
         return onwards
     begun = await anyio.to_thread.run_sync(sessions.redeem, gate.layout, asked.code)
     if begun is None:
-        gate.refuse(request, asked.code)
-        raise ApiFailure(
+        failure = ApiFailure(
             HTTPStatus.UNAUTHORIZED,
             ApiError(
                 "bad_code",
@@ -103,6 +101,7 @@ async def log_in(request: web.Request, asked: CodeAsked) -> web.Response:
                 hint="`foldline token login`, on the server's machine, prints another",
             ),
         )
+        raise gate.refused(request, failure, asked.code)
     return await _signed_in(request, gate, begun, onwards)
 
 
@@ -113,7 +112,7 @@ async def _signed_in(
     session, secret = begun
     who = gate.of_session(session)
     if who is None:
-        raise refusal()
+        raise bad_token()
     if answer.content_type == JSON:
         answer.body = msgspec.json.encode(SessionShown.of(who, auth=True))
     answer.set_cookie(
