@@ -7,7 +7,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import get_args
 
 from ..principals import TokenScope
-from .verbs import Add, days
+from .command import Commands, add, add_group
+from .verbs import days
 
 __all__ = ["add_access", "add_entrance"]
 
@@ -16,16 +17,14 @@ Network = IPv4Network | IPv6Network
 EVENTS_DEFAULT = 50  # of the audit: what fits a terminal
 
 
-def add_access(commands: argparse._SubParsersAction[argparse.ArgumentParser], add: Add) -> None:
+def add_access(commands: Commands) -> None:
     """Add `foldline token` and `foldline audit`."""
-    group = commands.add_parser(
+    verbs = add_group(
+        commands,
         "token",
-        help="who is let in: create, list and revoke tokens, sign in",
-        description="Who is let in: create, list and revoke tokens, sign in.",
-        epilog="example: foldline token create --scope read --experiment mnist",
-        allow_abbrev=False,
+        "who is let in: create, list and revoke tokens, sign in",
+        "foldline token create --scope read --experiment mnist",
     )
-    verbs = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
     making = add(
         verbs,
         "create",
@@ -69,7 +68,6 @@ def add_access(commands: argparse._SubParsersAction[argparse.ArgumentParser], ad
     auditing.add_argument(
         "--limit", type=int, default=EVENTS_DEFAULT, metavar="N", help="the last N (%(default)s)"
     )
-    auditing.set_defaults(module="audit", function="run")
 
 
 def add_entrance(command: argparse.ArgumentParser) -> None:

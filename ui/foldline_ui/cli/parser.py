@@ -6,10 +6,10 @@ import argparse
 import re
 from importlib.metadata import version
 
-from foldline.layout import STORE_DEFAULT
 from foldline.shipper.pace import PATIENCE_S
 
 from .access import add_access, add_entrance
+from .command import LEVELS, Commands, add, add_goal, add_group, add_run
 from .verbs import add_backup, add_gc, add_verbs
 
 __all__ = ["parser"]
@@ -38,26 +38,21 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"foldline {version('foldline')}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_up(commands)
-    demonstration = _add(
+    add(
         commands, "demo", "train two dozen small models and watch them", "foldline demo", plain=True
     )
-    demonstration.set_defaults(module="demo", function="run")
     _add_runs(commands)
     _add_query(commands)
     _add_search(commands)
     _add_logs(commands)
-    checking = _add(
-        commands, "verify", "read the whole log and list what is damaged", "foldline verify --json"
-    )
-    checking.set_defaults(module="verify", function="run")
-    again = _add(commands, "rebuild", "make all views again from the log", "foldline rebuild")
+    add(commands, "verify", "read the whole log and list what is damaged", "foldline verify --json")
+    again = add(commands, "rebuild", "make all views again from the log", "foldline rebuild")
     again.add_argument("--view", metavar="NAME", help="only these, such as catalog or points")
-    again.set_defaults(module="rebuild", function="run")
     _add_alerts(commands)
     _add_upkeep(commands)
-    add_backup(commands, _add)
-    add_gc(commands, _add)
-    add_access(commands, _add)
+    add_backup(commands)
+    add_gc(commands)
+    add_access(commands)
     # The process that `up` starts and supervises; typed by nobody, hence without a help line.
     folding = commands.add_parser("fold", allow_abbrev=False)
     folding.add_argument("--store", required=True)
@@ -66,8 +61,8 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _add_up(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    up_ = _add(commands, "up", "serve a store and fold its log", "foldline up --open")
+def _add_up(commands: Commands) -> None:
+    up_ = add(commands, "up", "serve a store and fold its log", "foldline up --open")
     up_.add_argument(
         "--host", default="127.0.0.1", help="where to listen; others need tokens (%(default)s)"
     )
@@ -87,19 +82,13 @@ def _add_up(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         "--log-format", choices=FORMS, default="text", help="of what is logged (%(default)s)"
     )
     up_.add_argument("--log-requests", action="store_true", help="log a line for each request")
-    up_.set_defaults(module="up", function="run")
 
 
-def _add_runs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    group = commands.add_parser(
-        "runs",
-        help="list, show, compare, export and change runs",
-        description="List, show, compare, export and change runs.",
-        epilog="example: foldline runs ls",
-        allow_abbrev=False,
+def _add_runs(commands: Commands) -> None:
+    verbs = add_group(
+        commands, "runs", "list, show, compare, export and change runs", "foldline runs ls"
     )
-    verbs = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    listing = _add(
+    listing = add(
         verbs, "ls", "list runs", "foldline runs ls --query 'run.hparams.lr > 0.01' --limit 5"
     )
     listing.add_argument("--query", default="", help="only runs that match")
@@ -115,17 +104,17 @@ def _add_runs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help=f"at most N runs, up to {RUNS_MAX} (%(default)s)",
     )
     listing.set_defaults(module="runs", function="list_runs")
-    showing = _add(verbs, "show", "show one run whole", "foldline runs show ID --json")
-    showing.add_argument("run", metavar="ID", help="as `runs ls` lists it")
+    showing = add(verbs, "show", "show one run whole", "foldline runs show ID --json")
+    add_run(showing)
     showing.set_defaults(module="runs", function="show_run")
-    add_verbs(verbs, _add)
+    add_verbs(verbs)
 
 
-def _add_logs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    telling = _add(
+def _add_logs(commands: Commands) -> None:
+    telling = add(
         commands, "logs", "show what a run printed", "foldline logs ID --follow --tail 20"
     )
-    telling.add_argument("run", metavar="ID", help="as `runs ls` lists it")
+    add_run(telling)
     telling.add_argument(
         "-f", "--follow", action="store_true", help="show what comes, until the run is over"
     )
@@ -133,15 +122,12 @@ def _add_logs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     telling.add_argument("--stderr", action="store_true", help="only what went to stderr")
     telling.add_argument("--rank", type=int, metavar="N", help="only what process N printed")
     telling.add_argument(
-        "--level",
-        choices=("debug", "info", "warning", "error", "critical"),
-        help="messages of this level and above, in place of lines",
+        "--level", choices=LEVELS, help="messages of this level and above, in place of lines"
     )
-    telling.set_defaults(module="logs", function="run")
 
 
-def _add_query(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    asking = _add(
+def _add_query(commands: Commands) -> None:
+    asking = add(
         commands,
         "query",
         "print the ids of the runs that match, or how the query is answered",
@@ -150,11 +136,10 @@ def _add_query(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     asking.add_argument("query", metavar="QUERY", help="see docs/query.md; '' is all")
     asking.add_argument("--series", action="store_true", help="ask series, not runs")
     asking.add_argument("--explain", action="store_true", help="show what each part of it costs")
-    asking.set_defaults(module="query", function="run")
 
 
-def _add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    searching = _add(
+def _add_search(commands: Commands) -> None:
+    searching = add(
         commands,
         "search",
         "find words in all that runs say, down to each line that they printed",
@@ -172,21 +157,18 @@ def _add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     searching.add_argument(
         "--hits", type=_found, default=HITS_DEFAULT, metavar="N", help="of each run (%(default)s)"
     )
-    searching.set_defaults(module="search", function="run")
 
 
-def _add_alerts(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    group = commands.add_parser(
+def _add_alerts(commands: Commands) -> None:
+    verbs = add_group(
+        commands,
         "alerts",
-        help="rules that raise alerts: list, add, arm, remove, test",
-        description="Rules that raise alerts: list, add, arm, remove, test.",
-        epilog="example: foldline alerts add nan --nonfinite",
-        allow_abbrev=False,
+        "rules that raise alerts: list, add, arm, remove, test",
+        "foldline alerts add nan --nonfinite",
     )
-    verbs = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    listing = _add(verbs, "ls", "list the rules", "foldline alerts ls")
+    listing = add(verbs, "ls", "list the rules", "foldline alerts ls")
     listing.set_defaults(module="alerts", function="list_rules")
-    adding = _add(
+    adding = add(
         verbs,
         "add",
         "keep a rule, or change the one of that name",
@@ -196,15 +178,15 @@ def _add_alerts(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     _add_condition(adding)
     adding.add_argument("--webhook", default="", metavar="URL", help="send its alerts there")
     adding.set_defaults(module="alerts", function="add_rule")
-    arming = _add(
+    arming = add(
         verbs, "arm", "let a rule raise again what it has raised", "foldline alerts arm big"
     )
     arming.add_argument("rule", metavar="RULE", help="as `alerts ls` lists it")
     arming.set_defaults(module="alerts", function="arm_rule")
-    removing = _add(verbs, "rm", "remove a rule; its alerts stay", "foldline alerts rm big")
+    removing = add(verbs, "rm", "remove a rule; its alerts stay", "foldline alerts rm big")
     removing.add_argument("rule", metavar="RULE", help="as `alerts ls` lists it")
     removing.set_defaults(module="alerts", function="remove_rule")
-    testing = _add(
+    testing = add(
         verbs,
         "test",
         "ask the runs that are there what a rule would have raised",
@@ -232,12 +214,7 @@ def _add_condition(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--delta", type=float, default=0.0, metavar="N", help="better by more than N (%(default)s)"
     )
-    command.add_argument(
-        "--goal",
-        choices=("minimize", "maximize"),
-        default="minimize",
-        help="what better means (%(default)s)",
-    )
+    add_goal(command, "better")
     command.add_argument(
         "--spike",
         type=float,
@@ -248,23 +225,19 @@ def _add_condition(command: argparse.ArgumentParser) -> None:
         "--window", type=int, default=100, metavar="N", help="of how many (%(default)s)"
     )
     command.add_argument(
-        "--level",
-        choices=("debug", "info", "warning", "error", "critical"),
-        default="warning",
-        help="of the alerts (%(default)s)",
+        "--level", choices=LEVELS, default="warning", help="of the alerts (%(default)s)"
     )
 
 
-def _add_upkeep(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    packing = _add(
+def _add_upkeep(commands: Commands) -> None:
+    packing = add(
         commands, "pack", "make few small files of what is finished", "foldline pack --dry-run"
     )
     packing.add_argument("--dry-run", action="store_true", help="only say what would be packed")
     packing.add_argument(
         "--now", action="store_true", help="also what ended within the last ten minutes"
     )
-    packing.set_defaults(module="pack", function="run")
-    shipping = _add(
+    shipping = add(
         commands,
         "sync",
         "ship what waits on this machine to its servers",
@@ -283,8 +256,7 @@ def _add_upkeep(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         metavar="SECONDS",
         help="how long a server may be away (%(default)g)",
     )
-    shipping.set_defaults(module="sync", function="run")
-    examining = _add(
+    examining = add(
         commands,
         "doctor",
         "check log, packs, blobs and views against one another",
@@ -293,34 +265,6 @@ def _add_upkeep(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     examining.add_argument(
         "--blobs", action="store_true", help="also read every blob, and check its SHA-256"
     )
-    examining.set_defaults(module="doctor", function="run")
-
-
-def _add(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
-    name: str,
-    does: str,
-    example: str,
-    *,
-    plain: bool = False,
-) -> argparse.ArgumentParser:
-    """Add a command with what all commands have; a plain one reads its own arguments."""
-    command = commands.add_parser(
-        name,
-        help=does,
-        description=does[0].upper() + does[1:] + ".",
-        epilog=f"example: {example}",
-        allow_abbrev=False,
-        add_help=not plain,
-    )
-    if not plain:
-        command.add_argument(
-            "--store",
-            metavar="FOLDER",
-            help=f"the store (FOLDLINE_STORE, else ./{STORE_DEFAULT})",
-        )
-        command.add_argument("--json", action="store_true", help="print JSON, for scripts")
-    return command
 
 
 def _count(text: str) -> int:

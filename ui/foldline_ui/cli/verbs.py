@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from typing import Protocol
 
-__all__ = ["Add", "add_backup", "add_gc", "add_verbs", "days"]
+from .command import Commands, add, add_goal, add_run
+
+__all__ = ["add_backup", "add_gc", "add_verbs", "days"]
 
 GC_DAYS_DEFAULT = 30.0  # a deleted run can be had back for a month
 
 
-class Add(Protocol):
-    """Adds a command with what all commands have."""
-
-    def __call__(
-        self,
-        commands: argparse._SubParsersAction[argparse.ArgumentParser],
-        name: str,
-        does: str,
-        example: str,
-    ) -> argparse.ArgumentParser:
-        """Return the parser of the command."""
-
-
-def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser], add: Add) -> None:
+def add_verbs(verbs: Commands) -> None:
     """Add the commands below `foldline runs` that do more than list and show."""
     tagging = add(
         verbs, "tag", "put tags on runs, or take them off", "foldline runs tag ID --add best"
@@ -33,13 +21,13 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser], add: A
     tagging.add_argument("--remove", nargs="+", default=[], metavar="TAG", help="take these off")
     tagging.set_defaults(module="edits", function="tag")
     renaming = add(verbs, "rename", "give a run a name", "foldline runs rename ID 'warm start'")
-    renaming.add_argument("run", metavar="ID", help="as `runs ls` lists it")
+    add_run(renaming)
     renaming.add_argument("name", metavar="NAME", help="the new name; '' takes it away")
     renaming.set_defaults(module="edits", function="rename", query="")
     noting = add(
         verbs, "note", "write the notes of a run", "foldline runs note ID 'diverged at 4k'"
     )
-    noting.add_argument("run", metavar="ID", help="as `runs ls` lists it")
+    add_run(noting)
     noting.add_argument("text", metavar="TEXT", help="the new notes; - reads them from the input")
     noting.set_defaults(module="edits", function="note", query="")
     archiving = add(verbs, "archive", "put runs out of sight", "foldline runs archive ID")
@@ -57,8 +45,8 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser], add: A
     comparing = add(verbs, "compare", "show in what runs differ", "foldline runs compare ID ID")
     comparing.add_argument("runs", metavar="ID", nargs="+", help="as `runs ls` lists them")
     comparing.add_argument("--all", action="store_true", help="also what is the same in all")
-    comparing.set_defaults(module="compare", function="run", query="")
-    _add_export(verbs, add)
+    comparing.set_defaults(query="")
+    _add_export(verbs)
 
 
 def _add_choice(command: argparse.ArgumentParser) -> None:
@@ -67,7 +55,7 @@ def _add_choice(command: argparse.ArgumentParser) -> None:
     which.add_argument("--query", default="", help="all runs that match")
 
 
-def _add_export(verbs: argparse._SubParsersAction[argparse.ArgumentParser], add: Add) -> None:
+def _add_export(verbs: Commands) -> None:
     exporting = add(
         verbs,
         "export",
@@ -96,20 +84,14 @@ def _add_export(verbs: argparse._SubParsersAction[argparse.ArgumentParser], add:
         "--group-by", nargs="+", default=[], metavar="WORD", help="a row for each group"
     )
     exporting.add_argument("--best", metavar="WORD", help="the best run of each group, by this")
-    exporting.add_argument(
-        "--goal",
-        choices=("minimize", "maximize"),
-        default="minimize",
-        help="what best means (%(default)s)",
-    )
+    add_goal(exporting, "best")
     exporting.add_argument(
         "--spreadsheet", action="store_true", help="let no text of a CSV file be a formula"
     )
     exporting.add_argument("--output", metavar="FILE", help="else it is printed")
-    exporting.set_defaults(module="export", function="run")
 
 
-def add_gc(commands: argparse._SubParsersAction[argparse.ArgumentParser], add: Add) -> None:
+def add_gc(commands: Commands) -> None:
     """Add the command that frees what was deleted."""
     freeing = add(commands, "gc", "free what was deleted, for good", "foldline gc --dry-run")
     freeing.add_argument(
@@ -120,10 +102,9 @@ def add_gc(commands: argparse._SubParsersAction[argparse.ArgumentParser], add: A
         help="only runs that were deleted so long ago, as 30d or 12h (30d)",
     )
     freeing.add_argument("--dry-run", action="store_true", help="only say what would be freed")
-    freeing.set_defaults(module="gc", function="run")
 
 
-def add_backup(commands: argparse._SubParsersAction[argparse.ArgumentParser], add: Add) -> None:
+def add_backup(commands: Commands) -> None:
     """Add the command that copies a store while it is used."""
     copying = add(
         commands,
@@ -141,7 +122,6 @@ def add_backup(commands: argparse._SubParsersAction[argparse.ArgumentParser], ad
     copying.add_argument(
         "--tokens", action="store_true", help="copy the tokens too, hashed as they are"
     )
-    copying.set_defaults(module="backup", function="run")
 
 
 def days(text: str) -> float:
