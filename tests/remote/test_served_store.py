@@ -194,7 +194,7 @@ def test_points_come_in_pages(tmp_path: Path) -> None:
         server.wait_until_live()
         api = Api(server.url)
         asked = {"name": "loss", "from_step": 100, "to_step": 1099, "first": 10, "limit": 20}
-        data = api.fetch("runs/one/points", None, **asked)
+        data = api.fetch("runs/one/points", **asked)
         part, total = read_points_page(data)
         assert total == 1000 and part.steps.tolist() == list(range(110, 130))
         nothing = servedruns.fetch_points(api, ("one", "nothing", {}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from typing import Any, NoReturn, Protocol, TypeVar
 from urllib.parse import urlencode
 
@@ -74,13 +75,20 @@ class Api:
             if cursor is None:
                 return
 
-    def fetch(self, path: str, span: tuple[int, int] | None = None, /, **asked: Any) -> bytes:
-        """Return bytes, all or a span of them: fewer where they end before, b"" behind the end."""
+    def fetch(self, path: str, /, **asked: Any) -> bytes:
+        """Return the bytes that the server answers to a GET."""
         try:
-            return self._asked(lambda: self._link.fetch(_address(path, asked), span))
+            return self._asked(lambda: self._link.fetch(_address(path, asked)))
         except ServerRefused as error:
-            if error.status == 416:
-                return b""
+            _raise(error)
+
+    def part(self, path: str, start: int, end: int) -> tuple[bytes, int]:
+        """Return bytes from `start` to before `end`, or where they end, and how many there are."""
+        try:
+            return self._asked(lambda: self._link.part(path, start, end))
+        except ServerRefused as error:
+            if error.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                return b"", start
             _raise(error)
 
     def close(self) -> None:

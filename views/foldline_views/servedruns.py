@@ -11,6 +11,7 @@ import numpy as np
 
 from foldline import blobs, events
 from foldline.artifact import Artifact
+from foldline.errors import ServerRefused
 from foldline.events import StoredFile, WriterOpened
 from foldline.layout import Layout
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Fetched", "ServedRun", "fetch_artifact", "fetch_points"]
 
 BLOB_PIECE_BYTES = 8 << 20  # fetched in one go
+BLOB_BYTES_MAX = 1 << 40  # that a server may say a blob has: more than the largest checkpoints
 POINTS_ASKED = 1_000_000
 LINES_ASKED = 5000
 ROWS_ASKED = 1000
@@ -51,24 +53,35 @@ class Fetched(Layout):
         return fetched
 
     def blob(self, digest: str) -> Path:
-        """The file of a blob, by the SHA-256 of its bytes; no file if the server has none either.
+        """The file of a blob, by the SHA-256 of its bytes.
 
-        Raises ServerUnreachable.
+        Raises BlobMissing, ServerUnreachable, and ServerRefused if the server sends other bytes.
         """
         here = Layout(self.root)
         path = here.blob(digest)
         if blobs.is_digest(digest) and not path.exists():
-            blobs.put_chunks(here, self._pieces(digest))
+            found, _ = blobs.put_chunks(here, self._pieces(digest))
+            if found != digest:
+                here.blob(found).unlink(missing_ok=True)
+                raise self._refused(digest, "it sends other bytes")
         return path
 
     def _pieces(self, digest: str) -> Iterator[bytes]:
-        start = 0
-        while True:
-            piece = self.api.fetch(f"blobs/{digest}", (start, start + BLOB_PIECE_BYTES))
+        """Yield the blob, in no more bytes than the server says at first that it has."""
+        start, size = 0, None
+        while size is None or start < size:
+            piece, told = self.api.part(f"blobs/{digest}", start, start + BLOB_PIECE_BYTES)
+            if told > BLOB_BYTES_MAX or size not in {None, told}:
+                raise self._refused(digest, f"it says that it has {told} bytes")
+            size = told
             yield piece
             start += len(piece)
-            if len(piece) < BLOB_PIECE_BYTES:
-                return
+
+    def _refused(self, digest: str, why: str) -> ServerRefused:
+        return ServerRefused(
+            f"the blob {digest} is not taken from {self.api.url}: {why}",
+            hint="see `foldline doctor` on the server's machine",
+        )
 
 
 class ServedRun:

@@ -41,6 +41,7 @@ class Link:
         self._answer_bytes_max = answer_bytes_max
         self._hint = hint
         self._connection: http.client.HTTPConnection | None = None
+        self._span = ""  # of the last answer, which part of what it says that it is
         self._packer = None if remote.is_here else _packer()
 
     def get(self, path: str) -> Any:
@@ -50,13 +51,24 @@ class Link:
         """
         return self._decoded(self._ask("GET", path, None, {}))
 
-    def fetch(self, path: str, span: tuple[int, int] | None = None) -> bytes:
-        """Return the bytes that the server answers to a GET, or from `span[0]` to before `span[1]`.
+    def fetch(self, path: str) -> bytes:
+        """Return the bytes that the server answers to a GET; errors as for `get`."""
+        return self._ask("GET", path, None, {})
 
-        Errors as for `get`; a span behind the end is refused with the status 416.
+    def part(self, path: str, start: int, end: int) -> tuple[bytes, int]:
+        """Return bytes from `start` to before `end`, or where they end, and how many there are.
+
+        Errors as for `get`; `start` behind their end is refused with the status 416.
         """
-        headers = {} if span is None else {"Range": f"bytes={span[0]}-{span[1] - 1}"}
-        return self._ask("GET", path, None, headers)
+        headers = {"Range": f"bytes={start}-{end - 1}"}
+        said = self._ask("GET", path, None, headers, bytes_max=end - start + 1)
+        size = self._span.removeprefix(f"bytes {start}-{start + len(said) - 1}/")
+        if not said or len(said) > end - start or not (size.isascii() and size.isdecimal()):
+            raise ServerRefused(
+                f"{self.remote.url} was asked for a part, and does not answer with it",
+                hint="check the address; something may stand between",
+            )
+        return said, int(size)
 
     def post(self, path: str, value: Any) -> Any:
         """Return the answer to a POST of JSON; errors as for `get`."""
@@ -77,7 +89,15 @@ class Link:
             self._connection.close()
             self._connection = None
 
-    def _ask(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> bytes:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: dict[str, str],
+        *,
+        bytes_max: int | None = None,
+    ) -> bytes:
         if token := token_for(self.remote):
             headers["Authorization"] = f"Bearer {token}"
         try:
@@ -85,7 +105,8 @@ class Link:
             address = f"{self.remote.prefix}/api/v1/{path}"
             connection.request(method, address, body=body, headers=headers)
             answer = connection.getresponse()
-            said = answer.read(self._answer_bytes_max)
+            said = answer.read(bytes_max or self._answer_bytes_max)
+            self._span = answer.getheader("Content-Range", "")
             if not answer.isclosed():
                 self.close()  # more than is ever said: the rest would be taken for the next answer
         except (OSError, http.client.HTTPException) as error:
