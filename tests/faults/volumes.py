@@ -20,16 +20,28 @@ __all__ = ["DISK_BYTES", "blank", "can_mount", "fill", "memory", "mounted", "nee
 
 DISK_BYTES = 48 << 20  # the least that has room for a journal and the views of a small store
 
+# Also where `mkfs.ext4` and `losetup` lie: not everybody's PATH leads there, root's neither.
+_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+
+
+def _run(*command: str) -> str:
+    """Return what a command says. Raises CalledProcessError if it fails."""
+    environment = os.environ | {"PATH": _PATH}
+    return subprocess.run(
+        command, check=True, capture_output=True, text=True, env=environment
+    ).stdout
+
 
 @cache
 def can_mount() -> bool:
     """Say whether this process may mount file systems."""
-    if not hasattr(os, "geteuid") or os.geteuid() or not shutil.which("mkfs.ext4"):
+    if not hasattr(os, "geteuid") or os.geteuid() or not shutil.which("mkfs.ext4", path=_PATH):
         return False
     try:
-        return subprocess.run(["losetup", "-f"], capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
+        _run("losetup", "--find")
+    except (FileNotFoundError, subprocess.CalledProcessError):
         return False
+    return True
 
 
 needs_mounts = pytest.mark.skipif(not can_mount(), reason="needs root, mkfs.ext4 and loop devices")
@@ -58,8 +70,7 @@ def blank(image: Path) -> Path:
 def mounted(image: Path, at: Path) -> Iterator[Path]:
     """Mount an image. The file has what the system wrote to its disk, and nothing that waits."""
     at.mkdir(parents=True, exist_ok=True)
-    command = ["losetup", "--find", "--show", "--direct-io=on", str(image)]
-    device = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    device = _run("losetup", "--find", "--show", "--direct-io=on", str(image)).strip()
     try:
         _run("mount", "-t", "ext4", device, str(at))
         try:
@@ -83,7 +94,3 @@ def _unmount(at: Path) -> None:
     """Unmount it; what a test that failed has open still goes with its process."""
     gc.collect()
     _run("umount", "--lazy", str(at))
-
-
-def _run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True)
