@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 from foldline.layout import Layout, SegmentName
@@ -13,12 +13,10 @@ from .artifacts import VersionsPage
 from .asked import Edit
 from .catalog import Catalog
 from .edits import edit_runs
-from .query import Subject
 from .reach import Reach
 from .reader import Views
-from .searches import Answer, Searched, Searches, Shown, searched_texts
+from .searches import Searches, Shown, TextReader
 from .sight import created_at, flags
-from .text.question import Question
 from .within import within
 
 __all__ = ["hides", "may_read", "reachable", "reached"]
@@ -53,24 +51,11 @@ class _ReachedSearches(Searches):
         self._whole = whole
         self._views = views
 
-    async def search(self, question: Question, shown: Shown, limit: int, hits: int) -> Answer:
-        """Return the best runs among those that are shown, with their best hits."""
-        return await self._whole.search(question, shown, limit, hits)
+    async def _shown(self) -> Shown:
+        return Shown(await self._views._find(lambda catalog: list(catalog.row_of)), False)
 
-    async def searched(
-        self,
-        query: str,
-        subject: Subject = "run",
-        *,
-        beside: str = "",
-        words: Iterable[str] = (),
-        among: Shown | None = None,
-    ) -> Searched | None:
-        """Return what is found for the texts of a query, and for a question beside it."""
-        words = list(words)
-        if among is None and (beside.strip() or searched_texts(query, subject, words)):
-            among = Shown(await self._views._find(lambda catalog: list(catalog.row_of)), False)
-        return await self._whole.searched(query, subject, beside=beside, words=words, among=among)
+    async def _run(self, job: Callable[[TextReader, int], T]) -> T:
+        return await self._whole._run(job)
 
 
 class _ReachedViews(Views):

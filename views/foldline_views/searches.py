@@ -228,20 +228,22 @@ class Searches:
         *,
         beside: str = "",
         words: Iterable[str] = (),
-        among: Shown | None = None,
     ) -> Searched | None:
         """Return what is found for the texts of a query, and for a question beside it.
 
         `words` are sort keys and columns, which may search as well. None if nothing searches.
-        `among` are the runs that are looked at, if not all. Raises QueryError for what no query is,
-        and QuestionError for what no question is.
+        Raises QueryError for what no query is, and QuestionError for what no question is.
         """
         texts = searched_texts(query, subject, words)
         question = understood(beside) if beside.strip() else None
         if not texts and question is None:
             return None
-        shown = ALL_RUNS if among is None else among
+        shown = await self._shown()
         return await self._run(lambda reader, mark: answered(reader, texts, question, mark, shown))
+
+    async def _shown(self) -> Shown:
+        """Return the runs that a query's texts are looked for in."""
+        return ALL_RUNS
 
     async def _run(self, job: Callable[[TextReader, int], T]) -> T:
         return await self._opened.run(snapshot(lambda db, mark: job(self._reading(db), mark)))
