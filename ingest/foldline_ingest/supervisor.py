@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from types import TracebackType
@@ -12,7 +15,7 @@ from anyio.abc import Process
 
 from .announce import LIVE_SHELF, Announcement, Decoder
 
-__all__ = ["Supervisor"]
+__all__ = ["Supervisor", "end_with_parent"]
 
 # The pause before the process is started again, in seconds: doubled after each start that brought
 # no announcement, so that a store that can't be folded doesn't keep a core busy.
@@ -20,6 +23,17 @@ RESTART_S_MIN = 0.2
 RESTART_S_MAX = 10.0
 # How long the process may take to end by itself when asked to, in seconds: one commit.
 GRACE_S = 0.8
+PR_SET_PDEATHSIG = 1  # of prctl(2)
+
+
+def end_with_parent() -> None:
+    """Let the system kill this process with the one that started it, even one that is stopped.
+
+    Whoever ends by the end of its input does so too late if it is stopped, or hangs. Only Linux
+    can do it.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Supervisor:

@@ -14,6 +14,8 @@ import anyio
 from foldline.errors import FoldlineError
 from foldline.layout import Layout
 
+from .supervisor import end_with_parent
+
 __all__ = ["main", "tidy"]
 
 log = logging.getLogger(__name__)
@@ -26,6 +28,7 @@ EVERY_S = 600.0
 # pack of its own.
 SEGMENTS_MIN = 64
 BYTES_MIN = 16 << 20
+SAID_CHARS_MAX = 2000  # of what a packing says of itself; the end of a trace says most
 NICE = 10  # less than everybody who is in a hurry, a training above all
 
 
@@ -45,22 +48,17 @@ async def tidy(layout: Layout) -> None:
 
 
 async def _once(command: list[str]) -> None:
-    process = await anyio.open_process(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=None
-    )
-    try:
-        await process.wait()
-    finally:
-        if process.returncode is None:
-            process.kill()
-        with anyio.CancelScope(shield=True):
-            await process.aclose()
+    done = await anyio.run_process(command, stdout=subprocess.DEVNULL, check=False)
+    # By our own log, which goes where it shall go, as text or as JSON.
+    if said := done.stderr.decode(errors="replace").strip():
+        log.warning("%s", said[-SAID_CHARS_MAX:])
 
 
 def main(root: str) -> int:
     """Pack the store at `root` if there is enough to pack; return the exit status."""
     from .packing import IDLE_S, pack, packable  # loads zstd, which the fold does without
 
+    end_with_parent()
     os.nice(NICE)
     layout = Layout(Path(root))
     found = [size for _, size in packable(layout, time.time() - IDLE_S)]
@@ -69,7 +67,7 @@ def main(root: str) -> int:
     try:
         pack(layout)
     except (OSError, FoldlineError) as error:
-        sys.stderr.write(f"foldline: finished segments are not packed now: {error}\n")
+        sys.stderr.write(f"finished segments are not packed now: {error}\n")
         return 1
     return 0
 

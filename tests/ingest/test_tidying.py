@@ -13,6 +13,7 @@ import pytest
 import foldline_ingest.tidying as module
 from foldline.layout import Layout
 from foldline.packs import indices
+from foldline_ingest.packing import packs_lock
 from foldline_ingest.tidying import tidy
 from tests.ingest.test_packs import built, put
 
@@ -53,6 +54,25 @@ async def test_a_fold_process_packs_and_ends(
                 await anyio.lowlevel.checkpoint()
             tasks.cancel_scope.cancel()
     assert sum(len(index) for index in indices(layout)) == module.SEGMENTS_MIN
+
+
+@pytest.mark.anyio
+async def test_what_it_says_is_logged_by_the_fold_process(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It goes where the fold process logs to, in the form that was chosen there, as one message."""
+    monkeypatch.setattr(module, "FIRST_S", 0.0)
+    for number in range(module.SEGMENTS_MIN):
+        put(layout, f"r{number}", built(f"r{number}", 3))
+    with packs_lock(layout), anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(tidy, layout)
+            while not caplog.records:
+                await anyio.lowlevel.checkpoint()
+            tasks.cancel_scope.cancel()
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("foldline_ingest.tidying", "WARNING")
+    assert record.getMessage().startswith("finished segments are not packed now: ")
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ import anyio.lowlevel
 from foldline.layout import Layout
 from foldline_ingest.announce import Announcement, encode
 from foldline_ingest.lease import Lease
+from foldline_ingest.supervisor import end_with_parent
 from foldline_ingest.tidying import tidy
 from foldline_ingest.worker import Announce
 
@@ -112,6 +113,7 @@ async def fold_live(
 
 def main(store: Path) -> None:
     """Be the fold process: announce on standard output, and end when standard input does."""
+    end_with_parent()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     anyio.run(_serve_pipe, Layout(store))
 
