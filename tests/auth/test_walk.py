@@ -242,8 +242,9 @@ async def test_counts_are_of_what_one_sees(shared: Layout) -> None:
             days = (await ask("/activity", who))["days"]
             assert sum(day["runs"] for day in days) == runs
             assert all((day["points"] is None) == (who is mine) for day in days)
-            measured = await ask("/metrics", who)
-            assert f'foldline_runs{{status="finished"}} {runs}' in measured
+        measured = await client.get(f"{API_PREFIX}/metrics", headers=mine)
+        assert (measured.status, (await measured.json())["error"]["code"]) == (403, "forbidden")
+        assert 'foldline_runs{status="finished"} 4' in await ask("/metrics", whole)
 
 
 async def test_series_are_asked_by_number_within_reach(shared: Layout) -> None:

@@ -14,6 +14,7 @@ from foldline.disk import folder_bytes
 from foldline.layout import Layout
 
 from ..exposition import MEDIA_TYPE, Exposition
+from ..gate import forbidden, whole
 from ..parts import CONNECTIONS, HUB, LAYOUT, READER, TALLY, USAGE, VITALS, views_of
 from ..route import RouteTable
 from ..tally import Tally
@@ -39,6 +40,8 @@ RUN_STATES = ("running", "finished", "failed", "killed", "lost")
 )
 async def measure(request: web.Request, _: Nothing) -> web.Response:
     """Answer every measure as it is now; few of them cost more than being read."""
+    if not whole(request):
+        raise forbidden("measures are of the whole server, and your token is for some experiments")
     app = request.app
     found = Exposition()
     found.add("foldline_build_info", "gauge", "The version that runs.", ({"version": VERSION}, 1))
