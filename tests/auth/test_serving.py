@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import ssl
-import subprocess
 import urllib.request
 from contextlib import suppress
 from http.cookiejar import CookieJar
@@ -24,6 +23,7 @@ from foldline_ui.audit import events
 from foldline_ui.certificate import context_of
 from foldline_ui.errors import CertificateRejected
 from tests.patience import wait_for
+from tests.remote.servers import certify
 from tests.ui.processes import foldline_command, up
 
 ANYWHERE = "0.0.0.0"  # noqa: S104 -- the test shows that it takes a token
@@ -38,15 +38,7 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Return a self-made certificate of this machine, and its key."""
-    folder = tmp_path_factory.mktemp("certificate")
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-         "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", str(key), "-out", str(cert),
-         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return cert, key
+    return certify(tmp_path_factory.mktemp("certificate"))
 
 
 def token(store: Path, *words: str) -> Any:

@@ -6,6 +6,7 @@ import logging
 import resource
 import signal
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager, suppress
@@ -19,8 +20,10 @@ from aiohttp import web
 
 from foldline import blobs
 from foldline_ui import connections, serving
+from foldline_ui.certificate import context_of
 from foldline_ui.connections import Connections
 from foldline_ui.parts import CONNECTIONS
+from tests.remote.servers import certify
 from tests.ui.fakes import Fake
 from tests.ui.processes import up
 
@@ -30,7 +33,9 @@ HEAD = b"GET /api/v1/tags HTTP/1.1\r\nHost: localhost\r\n"
 
 
 @asynccontextmanager
-async def served(fake: Fake) -> AsyncIterator[tuple[int, Connections]]:
+async def served(
+    fake: Fake, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[tuple[int, Connections]]:
     """Serve the fake as `foldline up` does, but for its end; give its port and its connections."""
     app = fake.app()
     runner = web.AppRunner(
@@ -38,13 +43,14 @@ async def served(fake: Fake) -> AsyncIterator[tuple[int, Connections]]:
     )
     listening = serving.bind("127.0.0.1", 0)
     await runner.setup()
-    await web.SockSite(runner, listening).start()
+    server = await serving.listen(runner, listening, tls)
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(serving._watch, runner)
             yield listening.getsockname()[1], app[CONNECTIONS]
             tasks.cancel_scope.cancel()
     finally:
+        server.close()
         await runner.cleanup()
 
 
@@ -52,6 +58,7 @@ async def served(fake: Fake) -> AsyncIterator[tuple[int, Connections]]:
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the server impatient."""
     monkeypatch.setattr(connections, "HEAD_S_MAX", 0.3)
+    monkeypatch.setattr(serving, "HANDSHAKE_S_MAX", 0.3)
     monkeypatch.setattr(connections, "STALLED_S_MAX", 0.5)
     monkeypatch.setattr(connections, "LOOK_S", 0.05)
     monkeypatch.setattr(connections, "IDLE_S_MAX", 0.3)
@@ -86,6 +93,28 @@ async def test_who_asks_nothing_is_let_go(tmp_path: Path, hurried: None, said: b
         if said:
             await connection.send(said)
         await ended(connection)
+
+
+@anyio_test
+async def test_who_begins_no_encryption_is_let_go(tmp_path: Path, hurried: None) -> None:
+    """Over TLS, too: without a handshake, with half of one, and with one and nothing more."""
+    tls = context_of(*certify(tmp_path))
+    whole = ssl.create_default_context(cafile=tmp_path / "cert.pem")
+    coming, going = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with suppress(ssl.SSLWantReadError):
+        whole.wrap_bio(coming, going, server_hostname="localhost").do_handshake()
+    hello = going.read()
+    async with served(Fake(tmp_path), tls) as (port, _):
+        for said in (b"", hello[:50], hello):
+            async with await anyio.connect_tcp("127.0.0.1", port) as connection:
+                if said:
+                    await connection.send(said)
+                assert bool(await ended(connection)) == (said == hello)
+        async with await anyio.connect_tcp(
+            "127.0.0.1", port, tls_hostname="localhost", ssl_context=whole
+        ) as encrypted:
+            with anyio.fail_after(20), suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+                await encrypted.receive()
 
 
 @anyio_test

@@ -7,6 +7,7 @@ alive: nothing is lost with it, as what counts is in the log.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
@@ -35,16 +36,16 @@ def end_soon() -> None:
     timer.start()
 
 
-async def let_answer(runner: web.AppRunner) -> None:
+async def let_answer(app: web.Application, server: asyncio.Server | None) -> None:
     """Take no new connections, end streams, and wait for what is being answered, but not long.
 
-    Before the runner is told to end: from then on it reads no body to its end.
+    Before aiohttp's runner is told to end: from then on it reads no body to its end.
     """
-    for site in list(runner.sites):
-        await site.stop()
-    runner.app[HUB].close()
+    if server is not None:
+        server.close()
+    app[HUB].close()
     with anyio.move_on_after(ANSWER_S):
-        await runner.app[TALLY].answered()
+        await app[TALLY].answered()
 
 
 def _cut_off() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import signal
 import socket
@@ -18,13 +19,14 @@ from .errors import HostRefused, PortTaken
 from .guard import is_loopback
 from .parts import CONNECTIONS
 
-__all__ = ["address", "bind", "names_here", "serve"]
+__all__ = ["address", "bind", "listen", "names_here", "serve"]
 
 EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 -- to tell them from one address
 # Of an address: a text of the greatest length that a route takes, each of its 4,096 characters as
 # the twelve bytes that it may become in one. More would be memory that anybody may ask for.
 ADDRESS_BYTES_MAX = 64 << 10
 PORTS_TRIED_MAX = 100  # ports looked at for one that is free
+HANDSHAKE_S_MAX = 10.0  # of TLS, two ways there and back: as long as a whole question may take
 BACKLOG = 128  # connections that may wait while the loop is busy: a browser opens six
 # The thread that answers waits this long at most for one that computes; Python's own 5 ms were
 # measured to turn a read of 1.4 ms into 1.2 s, as it is paid once for each row.
@@ -96,9 +98,10 @@ async def serve(
         shutdown_timeout=SHUTDOWN_S,
     )
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        server: asyncio.Server | None = None
         try:
             await runner.setup()
-            await web.SockSite(runner, listening, backlog=BACKLOG, ssl_context=tls).start()
+            server = await listen(runner, listening, tls)
             ready()
             async with anyio.create_task_group() as watching:
                 watching.start_soon(_watch, runner)
@@ -108,8 +111,27 @@ async def serve(
                 watching.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):
-                await let_answer(runner)
+                await let_answer(runner.app, server)
                 await runner.cleanup()
+
+
+async def listen(
+    runner: web.AppRunner, listening: socket.socket, tls: ssl.SSLContext | None = None
+) -> asyncio.Server:
+    """Take connections, and hand them to the server of a runner that is set up.
+
+    aiohttp's own sites give a handshake of TLS a minute. Until it is done a connection is none
+    that we see.
+    """
+    assert runner.server is not None
+    return await asyncio.get_running_loop().create_server(
+        runner.server,
+        sock=listening,
+        backlog=BACKLOG,
+        ssl=tls,
+        ssl_handshake_timeout=HANDSHAKE_S_MAX if tls else None,
+        ssl_shutdown_timeout=HANDSHAKE_S_MAX if tls else None,
+    )
 
 
 async def _watch(runner: web.AppRunner) -> None:
