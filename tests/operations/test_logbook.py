@@ -22,8 +22,8 @@ from foldline_ui.logbook import (
     JsonLines,
     Lines,
     open_logbook,
+    requests_log,
 )
-from foldline_ui.tally import requests_log
 from tests.ui.processes import command
 
 TOKEN = "ghp_" + "a1B2" * 9  # as GitHub makes them

@@ -45,17 +45,29 @@ def check(done: Done, status: Exit, *told: str) -> None:
 
 def test_help_and_version_load_no_server() -> None:
     """What takes no server does not wait for its packages to be loaded."""
-    code = (
-        "import sys, foldline_ui.__main__ as entry\n"
+    loaded = loaded_by(
+        "import foldline_ui.__main__ as entry\n"
         "try: entry.main(['--version'])\n"
-        "except SystemExit: print(*sorted({name.split('.')[0] for name in sys.modules}))"
+        "except SystemExit: pass"
     )
+    assert "foldline_ui" in loaded
+    assert not loaded & {"aiohttp", "numpy", "anyio", "aiosqlite"}
+
+
+def test_the_fold_process_loads_no_server() -> None:
+    """What folds answers nobody, and is at work sooner without what would."""
+    loaded = loaded_by("import foldline_ui.cli.fold")
+    assert "foldline_views" in loaded
+    assert "aiohttp" not in loaded
+
+
+def loaded_by(code: str) -> set[str]:
+    """Return the packages that a new process has loaded after some code."""
+    code += "\nimport sys; print(*{name.split('.')[0] for name in sys.modules})"
     done = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=30
     )
-    loaded = set(done.stdout.split())
-    assert "foldline_ui" in loaded
-    assert not loaded & {"aiohttp", "numpy", "anyio", "aiosqlite"}
+    return set(done.stdout.split())
 
 
 @pytest.mark.parametrize("prefix", ["lab", "/a b", "/<x>", "/../x", "/x/..", "//x", "/{x}", '/"'])

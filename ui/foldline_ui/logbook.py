@@ -14,18 +14,17 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 import msgspec
-from aiohttp.http_exceptions import HttpProcessingError
 
 from foldline.secrets import mask_text
 
-from .tally import requests_log
-
-__all__ = ["JsonLines", "Lines", "open_logbook"]
+__all__ = ["JsonLines", "Lines", "open_logbook", "requests_log"]
 
 MESSAGE_CHARS_MAX = 2000  # of one message: more is a body that somebody sent
 TRACE_CHARS_MAX = 16_000  # of the frames of an error, some hundred: its end says most
 LINES_MAX = 10_000  # that wait to be taken: some MB; a second of requests at the fastest
 FLUSH_S = 0.5  # at the end: whoever has not taken the last lines by then does without
+
+requests_log = logging.getLogger("foldline.requests")
 
 
 class JsonLines(logging.Formatter):
@@ -113,4 +112,7 @@ def open_logbook(form: str, *, requests: bool = False) -> None:
 
 def _is_ours(record: logging.LogRecord) -> bool:
     """Leave out what is no HTTP: a stranger's mistake, told with frames, would fill a disk."""
+    # Only a server says it, and has it loaded; the fold process starts faster without.
+    from aiohttp.http_exceptions import HttpProcessingError
+
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))

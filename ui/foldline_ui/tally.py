@@ -6,7 +6,6 @@ word of a user gets into what is counted and logged, and there are no more count
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import Counter
 from typing import NamedTuple
@@ -16,16 +15,15 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from .exposition import Histogram
+from .logbook import requests_log
 from .route import API_PREFIX
 
-__all__ = ["Asked", "Tally", "requests_log"]
+__all__ = ["Asked", "Tally"]
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"})
 PAGES = "pages"  # whatever is no part of the API: the front end's files
 NOTHING = "none"  # nothing is there
 LEFT = 499  # as nginx calls it: whoever asked went away before the answer
-
-requests_log = logging.getLogger("foldline.requests")
 
 
 class Asked(NamedTuple):
