@@ -62,7 +62,9 @@ class Polled(NamedTuple):
     """What one look at the log brought."""
 
     batches: list[Batch]
-    lag_bytes: int  # that are logged and not in these batches, nor in earlier ones
+    # That are logged and not in these batches, nor in earlier ones. Segments that nobody has looked
+    # at yet are taken to be as long as the others.
+    lag_bytes: int
     lost: list[Lost]
     found: list[SegmentName]  # that gave a sign of life, and may have been taken for lost
 
@@ -127,6 +129,7 @@ class Log:
         self._turn = 0
         self._retired: list[SegmentName] = []
         self._host = socket.gethostname()
+        self._looked = self._looked_bytes = 0  # segments, and what there was to read of them
 
     def discover(self) -> None:
         """Find every segment by walking the folders of all runs, and those in packs."""
@@ -162,8 +165,13 @@ class Log:
             if budget <= 0:
                 self._turn += index + 1
                 break
-        behind = sum(followed.reader.behind for followed in self._followed.values())
-        return polled._replace(lag_bytes=behind)
+        return polled._replace(lag_bytes=self._lag_bytes())
+
+    def _lag_bytes(self) -> int:
+        followed = self._followed.values()
+        behind = sum(one.reader.behind for one in followed)
+        unlooked = sum(not (one.looked or one.finished) for one in followed)
+        return behind + unlooked * max(1, self._looked_bytes // max(1, self._looked))
 
     def is_caught_up(self) -> bool:
         """Say whether each segment was read as far as it was there at its first look, at least.
@@ -235,8 +243,9 @@ class Log:
         now = self._clock()
         reader = followed.reader
         dead = self._is_dead(name, followed, now, polled)
+        first = not followed.looked
         try:
-            if not followed.looked:
+            if first:
                 followed.looked, followed.goal = True, reader.size()
             batch = reader.read(final=dead)
         except CorruptRecord as error:
@@ -249,6 +258,9 @@ class Log:
         finally:
             if len(self._followed) > OPEN_FILES_MAX:
                 reader.close()
+        if first:
+            self._looked += 1
+            self._looked_bytes += batch.bytes + reader.behind
         if batch.bytes or batch.damage:
             followed.changed_at = now
             followed.last_seen = max(followed.last_seen, _last_time(batch))

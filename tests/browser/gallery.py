@@ -1,9 +1,9 @@
 """Pictures of every page in every state.
 
 `python -m tests.browser.gallery [NAME ...]` trains a small demo, serves it and an empty store, and
-writes `build/screens/NAME-STATE-THEME-WIDTH.png`: full, empty, loading, error and offline, light
-and dark, wide and narrow. A new page is one line of SCREENS. Loading, errors and silence are made
-between the browser and the server; no product code knows of them.
+writes `build/screens/NAME-STATE-THEME-WIDTH.png`: full, empty, loading, error, being made and
+offline, light and dark, wide and narrow. A new page is one line of SCREENS. Loading, errors and
+silence are made between the browser and the server; no product code knows of them.
 """
 
 from __future__ import annotations
@@ -47,9 +47,20 @@ HEALTH = "*/api/v1/health*"
 FAILURE = json.dumps(
     {
         "error": {
+            "code": "internal",
+            "message": "the server failed to answer; error id 5f0c91d2",
+            "hint": "the server's terminal shows what happened beside this id",
+            "at": None,
+        }
+    }
+).encode()
+
+MADE_AGAIN = json.dumps(
+    {
+        "error": {
             "code": "view_damaged",
             "message": "the views of this page can't be read",
-            "hint": "they are being made again from the log; ask again in a moment",
+            "hint": "nothing is lost: they are made again from the log; ask again in a moment",
             "at": None,
         }
     }
@@ -188,7 +199,13 @@ def _hold(page: Page) -> None:
 def _fail(page: Page) -> None:
     for pattern in (HEALTH, STREAM):
         page.let(pattern)
-    page.reply(ASKED, 503, FAILURE)
+    page.reply(ASKED, 500, FAILURE)
+
+
+def _damage(page: Page) -> None:
+    for pattern in (HEALTH, STREAM):
+        page.let(pattern)
+    page.reply(ASKED, 503, MADE_AGAIN)
 
 
 def _cut(page: Page) -> None:
@@ -200,6 +217,7 @@ STATES: dict[str, Prepare | None] = {
     "empty": None,
     "loading": _hold,
     "error": _fail,
+    "making": _damage,
     "offline": _cut,
 }
 

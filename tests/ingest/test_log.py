@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import accumulate
 from pathlib import Path
 
 import msgspec
@@ -364,16 +365,22 @@ def test_few_descriptors_for_many_segments(layout: Layout, monkeypatch: pytest.M
 
 
 def test_a_poll_is_bounded_and_fair(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More than one commit's worth is read in several polls, and every segment has its turn."""
+    """More than one commit's worth is read in several polls, and every segment has its turn.
+
+    The lag counts those that had no turn yet, so that nobody takes what was read for all.
+    """
     monkeypatch.setattr(log_module, "BATCH_BYTES_MAX", 2000)
     names = [SegmentName(f"run{number}", "w") for number in range(6)]
     for name in names:
         write(layout, small(name, 40), name)
     with closing(Log(layout, {})) as log:
         log.discover()
-        polls = []
-        while batches := log.poll().batches:
-            polls.append([batch.segment for batch in batches])
+        polls, lags = [], []
+        while (polled := log.poll()).batches:
+            polls.append([batch.segment for batch in polled.batches])
+            lags.append(polled.lag_bytes)
+    size = layout.segment(names[0]).stat().st_size
+    assert lags == [(6 - read) * size for read in accumulate(map(len, polls))]
     assert [name for poll in polls for name in poll] == names
     assert max(map(len, polls)) <= 2
 

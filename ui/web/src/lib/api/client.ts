@@ -26,6 +26,9 @@ export const BASE: string =
 /** Code of an error that no server answered: the network or the server is gone. */
 export const OFFLINE = 'offline';
 
+/** Codes of what can't be answered just now, and can in a moment without anybody's doing. */
+const PASSING = ['store_busy', 'view_damaged', 'too_fast'];
+
 /** Code of the answer to a browser that is not signed in. */
 const ASKED_WHO = 'not_signed_in';
 
@@ -52,6 +55,11 @@ export class ApiError extends Error {
     this.code = body.code;
     this.hint = body.hint ?? null;
     this.at = body.at ?? null;
+  }
+
+  /** Whether it heals by itself: views are being made, or too much is asked at once. */
+  get passing(): boolean {
+    return PASSING.includes(this.code);
   }
 }
 

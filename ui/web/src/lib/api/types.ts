@@ -343,7 +343,9 @@ export interface Health {
   lag_bytes: number;
   fold: { state: FoldState; progress: number | null; message: string | null };
   /** The same of each set of views that is folded by itself, as it was last heard. */
-  shelves: { name: string; state: FoldState; watermark: number; lag_bytes: number }[];
+  shelves: {
+    name: string; state: FoldState; watermark: number; lag_bytes: number; progress: number | null;
+  }[];
   runs: { total: number; running: number };
   disk: {
     free_bytes: number;
