@@ -15,14 +15,21 @@ SCREENS = Path(__file__).parent / "screens"
 _failed = pytest.StashKey[bool]()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_of_the_user() -> Iterator[None]:
+    """Keep all tests, and what they share, away from the settings of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        # A companion for each of a thousand runs costs minutes; tests/capture asks for its own.
+        patch.setenv("FOLDLINE_CAPTURE", "none")
+        for name in ("FOLDLINE_STORE", "FOLDLINE_MODE", "FOLDLINE_RUN"):
+            patch.delenv(name, raising=False)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _no_store_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Keep every test away from the store and the settings of whoever runs it."""
+    """Give every test a store of its own."""
     monkeypatch.setenv("FOLDLINE_STORE", str(tmp_path / "store"))
-    # A companion for each of a thousand runs costs minutes; tests/capture asks for what it tests.
-    monkeypatch.setenv("FOLDLINE_CAPTURE", "none")
-    for name in ("FOLDLINE_MODE", "FOLDLINE_RUN"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -32,6 +32,13 @@ def serve(processes: ExitStack) -> Serve:
     return lambda store: up(store, processes)
 
 
+@pytest.fixture(scope="module")
+def lasting() -> Iterator[Serve]:
+    """Start `foldline up` for all tests of a module; none of them changes what it serves."""
+    with ExitStack() as stack:
+        yield lambda store: up(store, stack)
+
+
 @pytest.fixture
 def script(processes: ExitStack, tmp_path: Path) -> Script:
     """Start a Python script that reads lines from its input, as a training would run."""

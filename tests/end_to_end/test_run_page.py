@@ -68,10 +68,19 @@ def folded(server: Served, run: str) -> Served:
     return server
 
 
-@pytest.fixture
-def settled(serve: Serve, tmp_path: Path) -> Served:
+@pytest.fixture(scope="module")
+def settled(lasting: Serve, tmp_path_factory: pytest.TempPathFactory) -> Served:
     """Serve a store of two ended runs, one of them with everything but a console."""
-    store = tmp_path / "store"
+    return two_ended(lasting, tmp_path_factory.mktemp("settled"))
+
+
+@pytest.fixture
+def own(serve: Serve, tmp_path: Path) -> Served:
+    """Serve such runs to one test, which changes them."""
+    return two_ended(serve, tmp_path / "store")
+
+
+def two_ended(serve: Serve, store: Path) -> Served:
     with foldline.Run(id="other00001", name="the other", params={"lr": 0.2}, store=store) as run:
         run.track(0.5, name="loss", step=0)
     with foldline.Run(
@@ -149,14 +158,14 @@ def test_media_move_with_the_step(settled: Served, page: Page) -> None:
     page.wait_for("article", "said 20")
 
 
-@pytest.fixture
-def seen(serve: Serve, tmp_path: Path) -> Served:
+@pytest.fixture(scope="module")
+def seen(lasting: Serve, tmp_path_factory: pytest.TempPathFactory) -> Served:
     """Serve a run of one street with all that lies over it, and of one cloud of points."""
     truth = np.zeros((40, 60), int)
     truth[:, :20], truth[:, 40:] = 300, 7  # no byte holds the first: its mask has 16 bits
     position = {"minX": 0.1, "minY": 0.1, "maxX": 0.3, "maxY": 0.9}
     boxes = [{"position": position, "class_id": 1, "box_caption": f"car {n}"} for n in range(90)]
-    store = tmp_path / "store"
+    store = tmp_path_factory.mktemp("seen")
     with foldline.Run(id="seen000001", name="seen", store=store) as run:
         street = foldline.Image(
             np.full((40, 60, 3), 128, np.uint8),
@@ -168,7 +177,7 @@ def seen(serve: Serve, tmp_path: Path) -> Served:
             corners = np.array(list(np.ndindex(2, 2, 2, 2)), np.float32)
             corners[:, :3] *= step + 1
             run.track(foldline.Points3D(corners), name="cloud", step=step)
-    return folded(serve(store), "seen000001")
+    return folded(lasting(store), "seen000001")
 
 
 PIXEL = (
@@ -226,9 +235,9 @@ def test_a_cloud_is_turned_and_its_classes_hidden(seen: Served, page: Page) -> N
     page.wait_until(f"{image} !== {json.dumps(before)}")
 
 
-def test_notes_are_shown_as_they_are_written(settled: Served, page: Page) -> None:
+def test_notes_are_shown_as_they_are_written(own: Served, page: Page) -> None:
     """Markdown is previewed while it is typed, is kept, and never becomes HTML; undo takes back."""
-    page.goto(f"{settled.url}runs/whole00001")
+    page.goto(f"{own.url}runs/whole00001")
     page.wait_for("#notes", "No notes yet")
     page.click_text("#notes button", "Write")
     page.wait_until("document.activeElement.tagName === 'TEXTAREA'")
@@ -243,9 +252,9 @@ def test_notes_are_shown_as_they_are_written(settled: Served, page: Page) -> Non
     page.wait_for("#notes", "No notes yet")
 
 
-def test_a_run_is_renamed_tagged_and_deleted(settled: Served, page: Page) -> None:
+def test_a_run_is_renamed_tagged_and_deleted(own: Served, page: Page) -> None:
     """What a person changes is shown at once; a deleted run says so, and can be restored."""
-    page.goto(f"{settled.url}runs/whole00001/settings")
+    page.goto(f"{own.url}runs/whole00001/settings")
     page.wait_for("h3", "Words")
     page.press("F2")
     page.wait_until("document.activeElement.ariaLabel === 'Name of the run'")

@@ -47,9 +47,17 @@ def fill(store: Path, runs: int = RUNS) -> None:
                 run.track(number + step / 10, name="loss", step=step, context={"subset": "val"})
 
 
-@pytest.fixture
-def shop(serve: Serve, tmp_path: Path) -> Served:
+@pytest.fixture(scope="module")
+def shop(lasting: Serve, tmp_path_factory: pytest.TempPathFactory) -> Served:
     """Serve a store of thirty runs."""
+    store = tmp_path_factory.mktemp("shop")
+    fill(store)
+    return lasting(store)
+
+
+@pytest.fixture
+def own(serve: Serve, tmp_path: Path) -> Served:
+    """Serve thirty runs to one test, which changes them."""
     fill(tmp_path / "store")
     return serve(tmp_path / "store")
 
@@ -126,9 +134,9 @@ def test_groups_have_figures_over_all_members_and_open(page: Page, shop: Served)
     page.wait_for(".grid-row.member", "run-27")
 
 
-def test_a_name_and_tags_are_changed_in_place_and_back(page: Page, shop: Served) -> None:
+def test_a_name_and_tags_are_changed_in_place_and_back(page: Page, own: Served) -> None:
     """F2 and a double click open a field; the change shows at once, and undo takes it back."""
-    opened(page, shop, "?sort=run.name&col=run.tags")
+    opened(page, own, "?sort=run.name&col=run.tags")
     page.press("j")
     page.press("F2")
     page.wait_for(".editor input")
@@ -138,7 +146,7 @@ def test_a_name_and_tags_are_changed_in_place_and_back(page: Page, shop: Served)
     page.wait_until(f"{NAMES}[0] === 'first of all'")
     page.wait_for("body", "Renamed to first of all")
     page.wait_until("!document.querySelector('.editor')")
-    assert told(shop, "first of all", lambda run: run["tags"] == ["even"])
+    assert told(own, "first of all", lambda run: run["tags"] == ["even"])
     page.press("Control+z")
     page.wait_until(f"{NAMES}[0] === 'run-00'")
     page.click("#cell-1-1", count=1)
@@ -148,7 +156,7 @@ def test_a_name_and_tags_are_changed_in_place_and_back(page: Page, shop: Served)
     page.press("Enter")
     page.wait_until(f"{cell(1, 'Tags')} === 'goodpaper'")
     page.wait_for("body", "Tagged")
-    assert told(shop, "run-01", lambda run: run["tags"] == ["good", "paper"])
+    assert told(own, "run-01", lambda run: run["tags"] == ["good", "paper"])
 
 
 def test_a_long_note_is_whole_where_it_is_changed(page: Page, serve: Serve, tmp_path: Path) -> None:
@@ -190,10 +198,10 @@ def test_rows_are_selected_by_keys_and_clicks(page: Page, shop: Served) -> None:
 
 
 def test_selected_runs_are_tagged_archived_and_deleted_with_an_undo(
-    page: Page, shop: Served
+    page: Page, own: Served
 ) -> None:
     """What is done to many runs is done to all of them, and can be taken back."""
-    opened(page, shop, "?sort=run.name")
+    opened(page, own, "?sort=run.name")
     page.press("Control+a")
     page.click("[aria-label='Tag the selected runs']")
     page.wait_for("form input")
@@ -201,10 +209,10 @@ def test_selected_runs_are_tagged_archived_and_deleted_with_an_undo(
     page.type("even")
     page.press("Enter")
     page.wait_for("body", "30 runs: +even")
-    assert told(shop, "run-01", lambda run: run["tags"] == ["even"])
+    assert told(own, "run-01", lambda run: run["tags"] == ["even"])
     page.press("Control+z")
     page.wait_until(f"{cell(1, 'Tags')} === ''")
-    assert told(shop, "run-00", lambda run: run["tags"] == ["even"])  # it had it before
+    assert told(own, "run-00", lambda run: run["tags"] == ["even"])  # it had it before
     page.press("Escape")
     page.click(".grid-row[data-index='0'] .box")
     page.press("Delete")
@@ -266,10 +274,10 @@ def test_columns_in_which_runs_agree_are_left_out_when_asked(page: Page, shop: S
 
 
 def test_a_new_run_shows_at_the_top_and_moves_nothing_under_the_pointer(
-    page: Page, shop: Served, tmp_path: Path
+    page: Page, own: Served, tmp_path: Path
 ) -> None:
     """Where nobody looks at a certain row it comes by itself; else it is announced."""
-    opened(page, shop)
+    opened(page, own)
     foldline.Run(name="run-new", store=tmp_path / "store").finish()
     page.wait_until(f"{NAMES}[0] === 'run-new'")
     page.press("j")

@@ -6,6 +6,9 @@ The page is every test's last argument: the tab is closed before its server ends
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 from urllib.error import HTTPError
@@ -16,7 +19,7 @@ import foldline
 from tests.browser.page import Page
 from tests.patience import wait_for
 
-from .conftest import Script, Serve, Served
+from .conftest import Serve, Served
 
 # Prints, and has code: "quokka" is a word of the console alone, "zebra" one of the code.
 PRINTER = """
@@ -33,15 +36,26 @@ run.finish()
 RUNS = 25  # more than the page shows at first
 
 
-@pytest.fixture
-def served(serve: Serve, script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Served:
+@pytest.fixture(scope="module")
+def served(lasting: Serve, tmp_path_factory: pytest.TempPathFactory) -> Served:
     """Serve a run of every kind of words, and many that say one thing."""
-    monkeypatch.setenv("FOLDLINE_CAPTURE", "console,sources")
-    (tmp_path / "train.py").write_text(PRINTER)
-    training = script("import runpy; runpy.run_path('train.py', run_name='__main__')")
-    training.communicate(timeout=60)
-    monkeypatch.setenv("FOLDLINE_CAPTURE", "none")
-    store = tmp_path / "store"
+    return all_said(lasting, tmp_path_factory.mktemp("said"))
+
+
+@pytest.fixture
+def own(serve: Serve, tmp_path: Path) -> Served:
+    """Serve such runs to one test, which logs one more."""
+    return all_said(serve, tmp_path)
+
+
+def all_said(serve: Serve, folder: Path) -> Served:
+    store = folder / "store"
+    (folder / "train.py").write_text(PRINTER)
+    told = {"FOLDLINE_STORE": str(store), "FOLDLINE_CAPTURE": "console,sources"}
+    subprocess.run(
+        [sys.executable, "train.py"], cwd=folder, env={**os.environ, **told},
+        check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
     with foldline.Run(
         id="talker0001", name="talker", experiment="said", store=store,
         params={"hparams": {"animal": "axolotl"}}, notes="the **wombat** slept",
@@ -133,9 +147,9 @@ def test_a_search_is_narrowed_by_what_is_counted(served: Served, page: Page) -> 
     page.wait_for(".count", f"of {RUNS} runs")
 
 
-def test_what_is_said_meanwhile_is_told(served: Served, tmp_path: Path, page: Page) -> None:
+def test_what_is_said_meanwhile_is_told(own: Served, tmp_path: Path, page: Page) -> None:
     """Hits stay where they are while more is said; a key or a click shows it as well."""
-    page.goto(f"{served.url}search?q=flamingo")
+    page.goto(f"{own.url}search?q=flamingo")
     page.wait_for(".count", f"of {RUNS} runs")
     with foldline.Run(name="late", store=tmp_path / "store") as run:
         run.log_info("the flamingo sits")

@@ -35,11 +35,21 @@ def make_runs(store: Path) -> None:
                 run.track(1 / (step + 1), name="loss", step=step)
 
 
-@pytest.fixture
-def served(serve: Serve, tmp_path: Path) -> Served:
+@pytest.fixture(scope="module")
+def served(lasting: Serve, tmp_path_factory: pytest.TempPathFactory) -> Served:
     """Serve a store with two runs."""
-    make_runs(tmp_path / "store")
-    server = serve(tmp_path / "store")
+    return zoo(lasting, tmp_path_factory.mktemp("zoo"))
+
+
+@pytest.fixture
+def own(serve: Serve, tmp_path: Path) -> Served:
+    """Serve such a store to one test, which may do with it what it likes."""
+    return zoo(serve, tmp_path / "store")
+
+
+def zoo(serve: Serve, store: Path) -> Served:
+    make_runs(store)
+    server = serve(store)
     wait_for(lambda: folded(server), "every shelf to be folded")
     return server
 
@@ -155,13 +165,13 @@ def test_the_palette_says_what_is_wrong(page: Page, served: Served) -> None:
     page.errors.clear()  # the browser reports the 503 that was asked for
 
 
-def test_a_page_is_bookmarked_for_everybody(page: Page, chromium: Chromium, served: Served) -> None:
+def test_a_page_is_bookmarked_for_everybody(page: Page, chromium: Chromium, own: Served) -> None:
     """A name keeps the state of a page; another tab sees it at once; undo takes it back."""
     other = Page(chromium)
-    other.goto(f"{served.url}settings")
+    other.goto(f"{own.url}settings")
     other.wait_for("h2", "Look")
     address = "runs?q=run.name+%3D%3D+%22calm-wren%22"
-    page.goto(f"{served.url}{address}")
+    page.goto(f"{own.url}{address}")
     page.wait_for("[role=row]", "calm-wren")
     page.press("b")
     page.wait_until("document.activeElement.matches('[role=dialog] input')")
@@ -247,16 +257,16 @@ def test_a_page_that_breaks_is_never_blank(page: Page, served: Served) -> None:
 
 
 def test_a_server_that_goes_and_comes_is_told(
-    page: Page, served: Served, tmp_path: Path, processes: ExitStack
+    page: Page, own: Served, tmp_path: Path, processes: ExitStack
 ) -> None:
     """While the server is gone the page says so and keeps what it shows; then it goes on."""
-    page.goto(f"{served.url}runs")
+    page.goto(f"{own.url}runs")
     page.wait_for("[role=row]", "calm-wren")
     page.wait_for("header", "Live")
-    end(served.process)
+    end(own.process)
     page.wait_for("header", "Reconnecting")
     page.wait_for("[role=row]", "calm-wren")
-    port = str(urlsplit(served.url).port)
+    port = str(urlsplit(own.url).port)
     command = [sys.executable, "-m", "foldline_ui", "up", "--json", "--port", port, "--store"]
     process = subprocess.Popen(
         [*command, str(tmp_path / "store")], stdout=subprocess.PIPE, text=True
