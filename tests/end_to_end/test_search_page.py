@@ -74,13 +74,18 @@ def all_said(serve: Serve, folder: Path) -> Served:
     def is_found() -> bool:
         with suppress(HTTPError):
             return all(
-                json.loads(server.get(f"api/v1/search?q={word}"))["total"] == count
+                found(server, word) == count
                 for word, count in (("flamingo", RUNS), ("quokka", 1), ("zebra", 1), ("ibex", 1))
             )
         return False
 
     wait_for(is_found, "everything to be found")
     return server
+
+
+def found(server: Served, word: str) -> int:
+    """Return in how many runs a word is found."""
+    return int(json.loads(server.get(f"api/v1/search?q={word}"))["total"])
 
 
 def ask(page: Page, words: str) -> None:
@@ -155,6 +160,8 @@ def test_what_is_said_meanwhile_is_told(own: Served, tmp_path: Path, page: Page)
         run.log_info("the flamingo sits")
     page.wait_for(".newer", "There is more by now")
     assert f"of {RUNS} runs" in page.text(".found > .count")
+    # The run is there before its message is, and either of them is more.
+    wait_for(lambda: found(own, "flamingo") == RUNS + 1, "what it said to be found")
     page.click(".newer")
     page.wait_for(".count", f"of {RUNS + 1} runs")
 
