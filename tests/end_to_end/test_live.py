@@ -39,6 +39,12 @@ PAINTED = """
 })
 """
 
+# When the page asked for series, in ms.
+SEARCHED = (
+    "performance.getEntriesByType('resource')"
+    ".filter(entry => entry.name.endsWith('series/search')).map(entry => entry.startTime)"
+)
+
 FAILING = """
 import foldline
 
@@ -60,7 +66,10 @@ def track(training: subprocess.Popen[str], points: int) -> int:
 def test_a_run_and_its_points_appear_while_it_trains(
     page: Page, serve: Serve, script: Script, tmp_path: Path
 ) -> None:
-    """A script in one process tracks, a server in another folds, and the page draws, unasked."""
+    """A script in one process tracks, a server in another folds, and the page draws, unasked.
+
+    Groups by what is no param cost no requests of their own: cells come with the series.
+    """
     server = serve(tmp_path / "store")
     page.goto(f"{server.url}runs")
     training = script(TRAINING)
@@ -77,6 +86,14 @@ def test_a_run_and_its_points_appear_while_it_trains(
     assert step == 24
     assert abs(value - 1 / 25) < 1e-6  # frames carry 32-bit floats
     page.wait_until(PAINTED)
+    page.goto(f"{server.url}metrics?q=metric.name+%3D%3D+%22loss%22&color=run.host")
+    page.wait_for("aside .row")
+    page.evaluate("performance.clearResourceTimings()")
+    for searches in (1, 2):
+        track(training, 1)
+        page.wait_until(f"{SEARCHED}.length === {searches}")
+    first, second = page.evaluate(SEARCHED)
+    assert second - first > 1_500  # ms: heads are read again every two seconds
     training.communicate("", timeout=30)
     assert training.returncode == 0
 

@@ -172,6 +172,9 @@ def test_colours_go_by_fields_that_are_no_params(page: Page, server: Served) -> 
     page.wait_for("tr.group", "even")
     explore(page, server, color="run.optimizer")
     page.wait_for(".says.warn", "but perhaps run.hparams.optimizer")
+    explore(page, server, color="run.tags.odd")
+    page.wait_for(".says.warn", "None of these series has run.tags.odd")
+    page.errors.clear()  # the browser reports that the column was refused
 
 
 def test_charts_stand_in_rows_and_columns_and_are_kept(page: Page, server: Served) -> None:

@@ -35,6 +35,20 @@ const HEADS_MS_EACH = 4;
 /** Up to this many growing series their new points are shown at once, before the true ones. */
 const EAGER_SERIES = 64;
 
+/** What stands in some columns, by run, in the order of the columns. */
+export interface RunCells {
+  readonly columns: readonly string[];
+  readonly runs: SeriesResponse['cells'];
+}
+
+/** An answer, and what it was asked by. */
+interface Found {
+  readonly query: string;
+  readonly limit: number;
+  readonly columns: readonly string[];
+  readonly answer: SeriesResponse;
+}
+
 export type Phase = 'idle' | 'loading' | 'ready' | 'failed';
 
 /** Which curves are wanted, and how. */
@@ -54,6 +68,8 @@ export class CurveLoader {
   error = $state.raw<ApiError | null>(null);
   heads = $state.raw<readonly SeriesHead[]>([]);
   runs = $state.raw<Readonly<Record<string, RunHead>>>({});
+  /** What was wanted of the runs beside what their heads say. */
+  cells = $state.raw<RunCells>({ columns: [], runs: {} });
   data = $state.raw<ReadonlyMap<number, CurveData>>(new Map());
   warnings = $state.raw<readonly string[]>([]);
   total = $state(0);
@@ -70,7 +86,8 @@ export class CurveLoader {
   readonly axis: AxisWord = $derived(this.shown?.axis ?? 'step');
 
   #wanted: CurvesAsked | null = null;
-  #found: { query: string; limit: number; answer: SeriesResponse } | null = null;
+  #columns: readonly string[] = [];
+  #found: Found | null = null;
   /** How many series there are to show. */
   #count = 0;
   #zoom: Range | null = null;
@@ -108,6 +125,13 @@ export class CurveLoader {
     void this.#load(asked);
   }
 
+  /** Which cells are wanted of each run: they come with the series. */
+  want(columns: readonly string[]): void {
+    this.#columns = columns;
+    const known = columns.every((column) => this.cells.columns.includes(column));
+    if (!known && this.phase === 'ready') void this.#searchAgain();
+  }
+
   /** Load the same again, after an error or a broken thread of changes. */
   retry(): void {
     this.#found = null;
@@ -124,7 +148,7 @@ export class CurveLoader {
     const started = performance.now();
     try {
       const found = await this.#search(wanted, control.signal);
-      const ids = found.series.map((head) => head.series);
+      const ids = found.answer.series.map((head) => head.series);
       this.#count = ids.length;
       await this.#fill(ids, wanted, control.signal, () => {
         this.#take(found);
@@ -145,20 +169,31 @@ export class CurveLoader {
   }
 
   /** Which series the query picks; known already where only their look was changed. */
-  async #search(wanted: CurvesAsked, signal: AbortSignal): Promise<SeriesResponse> {
+  async #search(wanted: CurvesAsked, signal: AbortSignal): Promise<Found> {
     const { query, limit } = wanted;
     const known = this.#found;
-    if (known?.query === query && known.limit === limit) return known.answer;
-    const answer = await searchSeries({ query, limit }, signal);
-    this.#found = { query, limit, answer };
-    return answer;
+    const has = known?.query === query && known.limit === limit &&
+      this.#columns.every((column) => known.columns.includes(column));
+    return has ? known : (this.#found = await this.#read(wanted, signal));
   }
 
-  #take(found: SeriesResponse): void {
-    this.heads = found.series;
-    this.runs = found.runs;
-    this.total = found.total;
-    this.warnings = found.warnings;
+  async #read({ query, limit }: CurvesAsked, signal?: AbortSignal): Promise<Found> {
+    const columns = [...this.#columns];
+    const ask = (wanted: string[]) => searchSeries({ query, limit, columns: wanted }, signal);
+    const answer = await ask(columns).catch((reason: unknown) => {
+      // A column that makes no sense, of an address by hand: curves are shown without it.
+      if (!columns.length || asApiError(reason).code !== 'bad_query') throw reason;
+      return ask([]);
+    });
+    return { query, limit, columns, answer };
+  }
+
+  #take({ columns, answer }: Found): void {
+    this.heads = answer.series;
+    this.cells = { columns, runs: answer.cells };
+    this.runs = answer.runs;
+    this.total = answer.total;
+    this.warnings = answer.warnings;
   }
 
   /** Fetch series chunk by chunk; `onfirst` swaps the page over together with the first values. */
@@ -321,12 +356,11 @@ export class CurveLoader {
     const wanted = this.#wanted;
     if (!wanted || this.phase !== 'ready') return;
     try {
-      const { query, limit } = wanted;
-      const found = await searchSeries({ query, limit });
+      const found = await this.#read(wanted);
       if (this.#wanted !== wanted || this.phase !== 'ready') return;
-      this.#found = { query, limit, answer: found };
+      this.#found = found;
       this.#take(found);
-      const fresh = found.series.filter((head) => !this.data.has(head.series));
+      const fresh = this.heads.filter((head) => !this.data.has(head.series));
       for (const head of fresh) this.#dirty.add(head.series);
       if (fresh.length) this.#refreshSoon();
     } catch {

@@ -7,7 +7,6 @@ import { fromPositive, fromZero, xExtent } from '../../lib/chart/extent';
 import type { Line, Range } from '../../lib/chart/model';
 import type { TipText } from '../../lib/chart/tip';
 import type { CurveData } from '../../lib/curves/arrays';
-import { type CellsAsked, readCells, type RunCells } from '../../lib/curves/cells';
 import { type ExpressionCurve, type ExpressionsAsked, readExpressions }
   from '../../lib/curves/expressions';
 import { CurveLoader } from '../../lib/curves/loader.svelte';
@@ -57,7 +56,6 @@ const ZOOM_LEAST_SHARE = 1e-7;
 export class MetricsPage {
   readonly loader = new CurveLoader();
   readonly spreads = new RangedAnswer<SpreadsAsked, Spreads>(readSpreads);
-  readonly cells = new RangedAnswer<CellsAsked, RunCells>(readCells);
   readonly expressed = new RangedAnswer<ExpressionsAsked, ExpressionCurve[]>(readExpressions);
   readonly crosshair = new Crosshair();
 
@@ -116,11 +114,11 @@ export class MetricsPage {
   ));
   /** The runs with the cells that were asked for beside their params. */
   readonly #runs: Readonly<Record<string, KnownRun>> = $derived.by(() => {
-    const [runs, found] = [this.loader.runs, this.cells.whole];
-    if (!found) return runs;
+    const { runs, cells: found } = this.loader;
     const places = this.#cellFields
       .map((path) => [path, found.columns.indexOf(fieldExpression(path))] as const)
       .filter(([, at]) => at >= 0);
+    if (!places.length) return runs;
     return Object.fromEntries(Object.entries(runs).map(([id, run]) => {
       const cells = places.map(([path, at]) => [path, found.runs[id]?.[at] ?? null]);
       return [id, { ...run, cells: Object.fromEntries(cells) }];
@@ -148,7 +146,7 @@ export class MetricsPage {
   );
   /** What the fields that were chosen say of nothing here. */
   readonly warnings: readonly string[] = $derived.by(() => {
-    const columns = this.cells.whole?.columns ?? [];
+    const { columns } = this.loader.cells;
     const known = this.fieldsUsed.filter((path) => (
       !this.#cellFields.includes(path) || columns.includes(fieldExpression(path))
     ));
@@ -243,7 +241,6 @@ export class MetricsPage {
       clearTimeout(this.#wheelTimer);
       clearTimeout(this.#aimTimer);
       this.spreads.stop();
-      this.cells.stop();
       this.expressed.stop();
       for (const off of offs) off();
     };
@@ -284,6 +281,7 @@ export class MetricsPage {
   load(): void {
     const { query, axis, smoothing } = this.view;
     if (!query || !this.canvasPx) return;
+    this.loader.want(this.#cellFields.map(fieldExpression));
     this.loader.ask({
       query, limit: SERIES_MAX, axis, points: this.#points, smooth: smoothOf(smoothing),
       inherit: false,
@@ -316,8 +314,6 @@ export class MetricsPage {
         }
         : null,
     );
-    const columns = this.#cellFields.map(fieldExpression);
-    this.cells.ask(ready && columns.length ? { query, limit: SERIES_MAX, columns } : null);
     this.expressed.ask(
       ready && expressions.length
         ? { ids: heads.map((head) => head.series), expressions, ...look }
