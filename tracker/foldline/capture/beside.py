@@ -42,6 +42,7 @@ class Beside:
         self._subject = subject = subject_of(writer.layout, writer.run, writer.writer)
         self._notices = notices
         self._ended = self._alone = False
+        self._is_killed = False  # and its shell copies in its place, and answers nothing more
         self._reply, reply = os.pipe()
         self._listening, self._control = os.pipe()
         # Both ends are ours too: a control pipe that nobody reads must not be a broken one.
@@ -116,19 +117,19 @@ class Beside:
     def _await_answer(self) -> None:
         """Wait until all is handed on, or nobody is there who would do it."""
         deadline = time.monotonic() + ANSWER_WAIT_S_MAX
-        while (left := deadline - time.monotonic()) > 0:
-            if not _readable(self._reply, left):
+        while not self._is_killed:
+            if not _readable(self._reply, max(0.0, deadline - time.monotonic())):
                 return
             answer = os.read(self._reply, 1)
             if answer == ANSWER_DONE:
                 return
-            if answer == ANSWER_KILLED:
-                while any(map(waiting_bytes, self._copied())) and time.monotonic() < deadline:
-                    time.sleep(0.001)
-                return
             if not answer:
                 self._hand_on(until_lull=True)
                 return
+            self._is_killed = answer == ANSWER_KILLED
+        while any(map(waiting_bytes, self._copied())) and time.monotonic() < deadline:
+            time.sleep(0.001)
+        time.sleep(LULL_S)  # what the shell took last is where it belongs by then
 
     def _copied(self) -> dict[int, int]:
         """Return where what is read from each replaced descriptor goes on to."""
@@ -146,12 +147,15 @@ class Beside:
         asked = False
         while True:
             told = _readable(self._reply, HUNG_CHECK_S)
-            if self._ended:
-                return
-            if told:
-                answer = os.read(self._reply, 1)
-                if not answer:
-                    break
+            with _turn:  # what is read here is not waited for at the end
+                if self._ended:
+                    return
+                answer = os.read(self._reply, 1) if told else None
+                if answer == ANSWER_KILLED:
+                    self._is_killed = True
+            if answer == b"":
+                break
+            if answer is not None:
                 if answer == ANSWER_KILLED:
                     self._tell_lost()
                 asked = False  # it answers; or its shell hands on from now on
