@@ -13,6 +13,8 @@ __all__ = [
     "CorruptRecord",
     "FoldlineError",
     "FoldlineWarning",
+    "ForeignNotFound",
+    "ForeignUnreadable",
     "QueryError",
     "QuestionError",
     "RuleRejected",
@@ -113,6 +115,14 @@ class ServerRefused(FoldlineError):
         self.status = status
         self.code = code
         self.at = at
+
+
+class ForeignNotFound(FoldlineError):
+    """Raised where a folder has nothing that another tracker left."""
+
+
+class ForeignUnreadable(FoldlineError):
+    """Raised for a run of another tracker whose files can't be read."""
 
 
 class RunNotFound(FoldlineError):

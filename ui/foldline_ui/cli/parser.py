@@ -16,6 +16,7 @@ __all__ = ["parser"]
 
 PORT_DEFAULT = 43800
 FORMS = ("text", "json")  # of what a server logs
+TRACKERS = ("tensorboard", "wandb", "mlflow")  # whose files `import` reads
 RUNS_LIMIT_DEFAULT = 20  # what fits a terminal without scrolling
 FOUND_LIMIT_DEFAULT = 10  # with their hits they fill a terminal
 FOUND_MAX = 200  # runs of a search, as over HTTP
@@ -49,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
     again = add(commands, "rebuild", "make all views again from the log", "foldline rebuild")
     again.add_argument("--view", metavar="NAME", help="only these, such as catalog or points")
     _add_alerts(commands)
+    _add_import(commands)
     _add_upkeep(commands)
     add_backup(commands)
     add_gc(commands)
@@ -227,6 +229,29 @@ def _add_condition(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--level", choices=LEVELS, default="warning", help="of the alerts (%(default)s)"
     )
+
+
+def _add_import(commands: Commands) -> None:
+    bringing = add(
+        commands,
+        "import",
+        "bring in what TensorBoard, W&B or MLflow logged",
+        "foldline import lightning_logs wandb mlruns",
+    )
+    bringing.add_argument(
+        "paths", metavar="PATH", nargs="+", help="folders that have it, or files; all below is read"
+    )
+    bringing.add_argument(
+        "--from",
+        dest="tracker",
+        choices=TRACKERS,
+        help="only what this one left; else whatever is there",
+    )
+    bringing.add_argument(
+        "--experiment", default="", metavar="NAME", help="put all of them into this one"
+    )
+    bringing.add_argument("--dry-run", action="store_true", help="only list the runs")
+    bringing.set_defaults(module="bring")
 
 
 def _add_upkeep(commands: Commands) -> None:
