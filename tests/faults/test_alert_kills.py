@@ -22,7 +22,6 @@ from foldline_views.outbox import waiting
 from foldline_views.rules import Rule
 from tests.patience import wait_for
 
-KILLS = 8
 SERIES = 12
 
 
@@ -32,7 +31,10 @@ def raised(layout: Layout) -> Counter[str]:
 
 
 @pytest.mark.timeout(180)
-def test_each_alert_is_raised_once_however_often_the_fold_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [3, pytest.param(12, marks=pytest.mark.long)])
+def test_each_alert_is_raised_once_however_often_the_fold_is_killed(
+    tmp_path: Path, kills: int
+) -> None:
     """Killed at random while series go over a threshold, each of them has one alert and letter."""
     layout = Layout(tmp_path / "store")
     layout.create()
@@ -41,13 +43,13 @@ def test_each_alert_is_raised_once_however_often_the_fold_is_killed(tmp_path: Pa
     chance = random.Random(4)
     step = 0
     with foldline.Run(id="killed", store=layout.root) as run:
-        for kill in range(KILLS):
+        for kill in range(kills):
             with subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
             ) as folding:
                 end = time.monotonic() + chance.uniform(0.5, 1.5)
                 while time.monotonic() < end:
-                    over = (kill + 1) * SERIES // KILLS
+                    over = (kill + 1) * SERIES // kills
                     for number in range(SERIES):
                         run.track(20.0 if number < over else 1.0, name=f"s{number}", step=step)
                     step += 1

@@ -35,7 +35,8 @@ def in_child(run: foldline.Run, number: int) -> None:
         os._exit(code)
 
 
-@pytest.mark.parametrize(("writer", "forks"), [("mapped", 200), ("buffered", 50)])
+@pytest.mark.parametrize("writer", ["mapped", "buffered"])
+@pytest.mark.parametrize("forks", [30, pytest.param(200, marks=pytest.mark.long)])
 def test_two_hundred_forks_while_threads_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writer: str, forks: int
 ) -> None:

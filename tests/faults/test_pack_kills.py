@@ -2,48 +2,47 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import subprocess
-import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import foldline_ingest.packing as module
 from foldline.layout import Layout, SegmentName
 from foldline_ingest.packing import pack
 from foldline_ingest.replay import replay
+from tests.forked import forked, was_killed
 from tests.ingest.test_packs import built, put
 
-# Kills itself at the n-th call of a function that changes the disk, before it or after it.
-KILLED = """
-import os, pathlib, signal, sys
-sys.path.insert(0, {root!r})
-import foldline_ingest.packing as module
-from foldline.layout import Layout
-module.SMALL_PACKS_MAX = 2
-left = {number}
 
-def deadly(call, after):
-    def wrapped(*args, **kwargs):
-        global left
-        left -= 1
-        if left == 0 and not after:
-            os.kill(os.getpid(), signal.SIGKILL)
-        found = call(*args, **kwargs)
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return found
-    return wrapped
+def pack_and_die(layout: Layout, number: int, *, after: bool) -> None:
+    """Pack, and be killed at the n-th call that changes the disk, before it or after it."""
+    left = number
 
-for after in ({after},):
-    module.os.pwrite = deadly(os.pwrite, after)
-    module.sync_file = deadly(module.sync_file, after)
-    module.sync_folder = deadly(module.sync_folder, after)
-    module.os.utime = deadly(os.utime, after)
-    pathlib.Path.replace = deadly(pathlib.Path.replace, after)
-    pathlib.Path.unlink = deadly(pathlib.Path.unlink, after)
-module.pack(Layout(pathlib.Path({store!r})), idle_s=0)
-"""
+    def deadly(call: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            nonlocal left
+            left -= 1
+            if left == 0 and not after:
+                os.kill(os.getpid(), signal.SIGKILL)
+            found = call(*args, **kwargs)
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return found
+
+        return wrapped
+
+    module.SMALL_PACKS_MAX = 2
+    for where, name in (
+        (os, "pwrite"), (os, "utime"), (module, "sync_file"), (module, "sync_folder"),
+        (Path, "replace"), (Path, "unlink"),
+    ):  # fmt: skip
+        setattr(where, name, deadly(getattr(where, name)))
+    pack(layout, idle_s=0)
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -61,12 +60,7 @@ def test_a_packing_killed_at_any_call_loses_nothing(tmp_path: Path, after: bool)
     number, killed = 0, True
     while killed:
         number += 1
-        code = KILLED.format(
-            root=str(Path.cwd()), number=number, after=after, store=str(layout.root)
-        )
-        status = subprocess.run([sys.executable, "-c", code], check=False).returncode
-        killed = status == -signal.SIGKILL
-        assert killed or status == 0
+        killed = was_killed(forked(partial(pack_and_die, layout, number, after=after)))
         for name, whole in data.items():
             batches = list(replay(layout, name))
             assert batches[-1].finished and batches[-1].end == len(whole)

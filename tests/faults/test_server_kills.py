@@ -37,9 +37,10 @@ def test_a_server_is_killed_over_and_over_while_a_log_is_shipped(
     monkeypatch.setattr("foldline.shipper.pace.PIECE_BYTES_FIRST", 16 << 10)
     monkeypatch.setattr("foldline.shipper.pace.PIECE_BYTES_MAX", 64 << 10)
     here = Layout(tmp_path / "here")
-    for number in range(8):
+    runs, points = (4, 20_000) if kills == KILLS else (8, 200_000)
+    for number in range(runs):
         with foldline.Run(id=f"run{number}", store=here.root, capture=False) as run:
-            for step in range(40_000 * max(1, kills // 10)):
+            for step in range(points):
                 run.track(step / 7, name="loss", step=step)
     there, port = tmp_path / "there", free_port()
     over = threading.Event()

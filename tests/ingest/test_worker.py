@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -186,11 +187,13 @@ def test_a_writer_that_never_rests_keeps_no_reader(tmp_path: Path) -> None:
         writer = threading.Thread(target=log)
         writer.start()
         try:
-            folded(store)
+            assert anyio.run(partial(catch_up, Layout(store), shelves=(CATALOG,)))
+            first = points_folded(store)
         finally:
             stop.set()
             writer.join()
     folded(store)
+    assert first < points_folded(store)
 
 
 def test_folding_live_follows_a_writer(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ SCRIPT = """
         store, method, logs = sys.argv[1], sys.argv[2], sys.argv[3] == "logs"
         with foldline.Run(store=store) as run:
             loader = DataLoader(
-                Rows(run, logs), batch_size=10, num_workers=4, multiprocessing_context=method
+                Rows(run, logs), batch_size=10, num_workers=2, multiprocessing_context=method
             )
             for epoch in range(2):
                 for batch in loader:
@@ -52,7 +52,7 @@ def load(tmp_path: Path, method: str, logs: str) -> Path:
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_workers_log_into_the_run_of_their_loader(tmp_path: Path, method: str) -> None:
-    """Each of two epochs' four workers writes a file of its own, and every row is counted."""
+    """Each of two epochs' two workers writes a file of its own, and every row is counted."""
     store = load(tmp_path, method, "logs")
     with foldline.open(store) as opened:
         (run,) = opened.runs()
@@ -60,7 +60,7 @@ def test_workers_log_into_the_run_of_their_loader(tmp_path: Path, method: str) -
     assert run.status == "finished" and counts == {"loaded": 800, "mean": 80}
     found = [walk(path) for path in segments(store)]
     assert not any(segment.damage for segment in found)
-    assert len([segment for segment in found if ("loaded", "{}") in segment.series()]) == 8
+    assert len([segment for segment in found if ("loaded", "{}") in segment.series()]) == 4
 
 
 def test_workers_that_log_nothing_leave_nothing(tmp_path: Path) -> None:

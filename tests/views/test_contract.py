@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import random
 import re
-import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
@@ -25,6 +22,7 @@ from hypothesis import strategies as st
 
 import foldline
 from foldline.layout import Layout, SegmentName
+from foldline_ingest import log, reader
 from foldline_ingest.batch import NO_POINTS, Batch
 from foldline_ingest.replay import replay
 from foldline_views import viewstore
@@ -34,6 +32,7 @@ from foldline_views.generation import current
 from foldline_views.shelf import Shelf
 from foldline_views.shelves import SHELVES, named
 from foldline_views.viewstore import SqliteViewStore
+from tests.forked import forked, was_killed
 from tests.properties.test_folds import batches_of, interleaved
 from tests.views.contract import dump, make
 
@@ -245,25 +244,17 @@ def test_killed_at_any_moment_it_goes_on(tmp_path: Path, shelf: Shelf) -> None:
     """A process that is killed while it folds leaves commits; the next one goes on from there."""
     store = tmp_path / "store"
     some_log(store)
-    program = (
-        "import sys, anyio; from pathlib import Path; from foldline.layout import Layout;"
-        "from foldline_ingest import log, reader; from foldline_views.folding import catch_up;"
-        "from foldline_views.shelves import named;"
-        "log.BATCH_BYTES_MAX = 4096; reader.READ_BYTES = 4096;"
-        "print(flush=True);"
-        "anyio.run(lambda: catch_up(Layout(Path(sys.argv[1])), shelves=(named(sys.argv[2]),)))"
-    )
-    command = [sys.executable, "-c", program, str(store), shelf.name]
-    chance = random.Random(4)
-    for _ in range(4):
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as folding:
-            assert folding.stdout is not None
-            folding.stdout.readline()
-            try:
-                folding.wait(chance.uniform(0.02, 0.3))
-            except subprocess.TimeoutExpired:
-                folding.send_signal(signal.SIGKILL)
-    assert anyio.run(partial(catch_up, Layout(store), shelves=(shelf,)))
+    caught_up = partial(catch_up, Layout(store), shelves=(shelf,))
+
+    def fold() -> None:
+        log.BATCH_BYTES_MAX = reader.READ_BYTES = 4096
+        anyio.run(caught_up)
+
+    kills, moment_s = 0, 0.01
+    while was_killed(forked(fold, kill_after_s=moment_s)):
+        kills, moment_s = kills + 1, moment_s * 1.6  # until one gets to its end
+    assert kills > 0
+    assert anyio.run(caught_up)
     after_kills = live_dump(store, shelf)
     anyio.run(partial(rebuild, Layout(store), shelves=(shelf,)))
     assert live_dump(store, shelf) == after_kills
