@@ -2,62 +2,61 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import anyio
 import pytest
 
 from foldline.events import ConsolePrinted, MessageLogged
 from foldline.layout import Layout, SegmentName
-from foldline_views.store import open_store
-from tests.segment_build import SegmentBuild
-
-# Folds a store, and is killed while it makes the index, or at the second commit of it: before it,
-# after it, or after the offsets were committed too.
-PROGRAM = """
-import os, signal, sys
-from functools import partial
-from pathlib import Path
-import anyio
-from foldline.layout import Layout
 from foldline_ingest import log
-from foldline_views import viewstore
 from foldline_views.folding import catch_up
 from foldline_views.shelves import TEXT
-from foldline_views.text import index
+from foldline_views.store import open_store
+from foldline_views.text import index as index_module
 from foldline_views.text.index import TextIndex
+from foldline_views.viewstore import SqliteViewStore
+from tests.forked import forked, was_killed
+from tests.segment_build import SegmentBuild
 
-where = sys.argv[2]
-log.BATCH_BYTES_MAX = 1
-count = 0
-commit, apply = TextIndex.commit, viewstore.SqliteViewStore._apply
 
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
+def fold_and_die(store: Path, where: str) -> None:
+    """Fold the texts, and be killed while the index is made, or at its second commit.
 
-def killed(ours):
-    global count
-    count += 1
-    if count == 2 and where == "before":
-        die()
-    commit(ours)
-    if count == 2 and where == "between":
-        die()
+    That is before it, after it, or after the offsets were committed too.
+    """
+    count = 0
+    commit, apply = TextIndex.commit, SqliteViewStore._apply
 
-def applied(store, db, batches):
-    done = apply(store, db, batches)
-    if count == 2:
-        die()
-    return done
+    def die(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
 
-if where == "making":
-    index._Version = lambda number: die()
-TextIndex.commit = killed
-viewstore.SqliteViewStore._apply = applied
-anyio.run(partial(catch_up, Layout(Path(sys.argv[1])), shelves=(TEXT,)))
-"""
+    def killed(index: TextIndex) -> None:
+        nonlocal count
+        count += 1
+        if count == 2 and where == "before":
+            die()
+        commit(index)
+        if count == 2 and where == "between":
+            die()
+
+    def applied(*arguments: Any) -> Any:
+        done = apply(*arguments)
+        if count == 2:
+            die()
+        return done
+
+    with pytest.MonkeyPatch.context() as patch:
+        if where == "making":
+            patch.setattr(index_module, "_Version", die)
+        patch.setattr(log, "BATCH_BYTES_MAX", 1)
+        patch.setattr(TextIndex, "commit", killed)
+        patch.setattr(SqliteViewStore, "_apply", applied)
+        anyio.run(partial(catch_up, Layout(store), shelves=(TEXT,)))
 
 
 def some_run(store: Path, run: str, word: str) -> None:
@@ -78,8 +77,7 @@ def test_killed_at_each_step_nothing_is_lost_or_told_of_another_run(
     Layout(store).create()
     for run, word in (("m1", "apple"), ("m2", "pear"), ("m3", "plum")):
         some_run(store, run, word)
-    folding = subprocess.run([sys.executable, "-c", PROGRAM, str(store), where], check=False)
-    assert folding.returncode == -signal.SIGKILL
+    assert was_killed(forked(partial(fold_and_die, store, where)))
     # Comes first in the next fold, and gets the number that the last one had in mind.
     some_run(store, "a0", "quince")
     with open_store(store) as opened:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -26,6 +27,7 @@ from foldline_ingest.sweep import bring_back, sweep
 from foldline_ingest.verify import verify
 from foldline_views.purge import Purged, purge
 from foldline_views.store import open_store
+from tests.forked import forked, was_killed
 
 DAY_S = 86_400.0
 
@@ -185,33 +187,29 @@ def test_what_was_put_aside_is_brought_back(tmp_path: Path) -> None:
     assert blobs(layout) == {digest} and not aside.exists()
 
 
-def killed_at(step: int, work: Callable[[], object]) -> bool:
-    """Do some work in a child that is killed at its so-manieth change of a file; say if it was."""
-    child = os.fork()
-    if not child:
-        left = step
+def purge_and_die(layout: Layout, step: int) -> None:
+    """Free what was deleted, and be killed at the so-manieth change of a file."""
+    left = step
 
-        def counted(real: Callable[..., object]) -> Callable[..., object]:
-            def call(*arguments: object, **named: object) -> object:
-                nonlocal left
-                left -= 1
-                if left < 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return real(*arguments, **named)
+    def counted(real: Callable[..., object]) -> Callable[..., object]:
+        def call(*arguments: object, **named: object) -> object:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(*arguments, **named)
 
-            return call
+        return call
 
-        for name in ("replace", "rename", "unlink", "rmdir"):
-            setattr(os, name, counted(getattr(os, name)))
-        try:
-            work()
-        finally:
-            os._exit(0)
-    _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status)
+    for name in ("replace", "rename", "unlink", "rmdir"):
+        setattr(os, name, counted(getattr(os, name)))
+    freed(layout)
 
 
-def test_a_purge_that_is_killed_anywhere_is_ended_by_the_next(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "stride", [7, pytest.param(1, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
+)
+def test_a_purge_that_is_killed_anywhere_is_ended_by_the_next(tmp_path: Path, stride: int) -> None:
     """At no moment is a deleted run seen again, or a blob gone that another run names."""
     origin = Layout(tmp_path / "origin")
     log(origin.root, "kept", 1, 2)
@@ -221,11 +219,11 @@ def test_a_purge_that_is_killed_anywhere_is_ended_by_the_next(tmp_path: Path) ->
     log(origin.root, "gone", 4)
     delete(origin, "gone")
     assert ids(origin) == {"kept"}
-    for step in range(0, 200, 3):
+    for step in range(0, 200, stride):
         layout = Layout(tmp_path / f"store{step}")
         shutil.copytree(origin.root, layout.root)
         packs.indices(layout, afresh=True)
-        killed = killed_at(step, lambda: freed(layout))  # noqa: B023  # it is called at once
+        killed = was_killed(forked(partial(purge_and_die, layout, step)))
         packs.indices(layout, afresh=True)
         assert ids(layout) == {"kept"}
         shutil.rmtree(layout.views)
