@@ -144,6 +144,8 @@ describe('columns', () => {
     expect(cell.text).toBe('0.5000 ± 0.1000');
     expect(cell.detail).toContain('n = 3');
     expect(cell.detail).toContain('missing in 1');
+    const rates = { ...figures, mean: 0.16726547240000003, std: null };
+    expect(groupCell(columnOf('run.lr', null), rates, 0).text).toBe('0.1673');
     const words = { ...figures, count: 0, mean: null, value: 'adam' };
     expect(groupCell(columnOf('run.opt', null), words, 0).text).toBe('adam');
     const column = columnOf('run.opt', null);

@@ -170,10 +170,16 @@ export function searchGroups(
   return answered(post('runs/groups', asked, signal));
 }
 
-/** Changes runs alike, however many; resolves once all requests are answered. */
-export async function editRuns(ids: readonly string[], edit: RunEdit): Promise<void> {
+/** Changes runs alike, however many, and says after each request how many have been changed. */
+export async function editRuns(
+  ids: readonly string[],
+  edit: RunEdit,
+  heard?: (done: number) => void,
+): Promise<void> {
   for (let first = 0; first < ids.length; first += EDITS_MAX) {
-    await post('runs/edit', { ids: ids.slice(first, first + EDITS_MAX), edit });
+    const some = ids.slice(first, first + EDITS_MAX);
+    await post('runs/edit', { ids: some, edit });
+    heard?.(first + some.length);
   }
 }
 

@@ -270,16 +270,21 @@ export function groupCell(column: Column, figures: Figures | undefined, now: num
     return distinct > 1 ? { text: `${formatCount(distinct)} values`, tone: 'none' } : nothing();
   }
   const write = (one: number | null) => (one === null ? NONE : column.written(one, now));
+  // A setting is written whole, what is worked out of several as a measured value is.
+  const about = (one: number | null) => (
+    one !== null && column.written === formatSetting ? formatValue(one) : write(one)
+  );
+  const middle = `${about(mean)}${std === null ? '' : ` ± ${about(std)}`}`;
   const detail = [
     `n = ${formatCount(count)}`,
     ...(missing > 0 ? [`missing in ${formatCount(missing)}`] : []),
-    `mean ${write(mean)}${std === null ? '' : ` ± ${write(std)}`}`,
-    `min ${write(min)} · median ${write(median)} · max ${write(max)}`,
+    `mean ${middle}`,
+    `min ${write(min)} · median ${about(median)} · max ${write(max)}`,
   ].join('\n');
   const isTime = column.found?.kind === 'time' || column.title === 'Created';
   if (isTime) return { text: `${write(min)} … ${write(max)}`, detail };
   if (min === max) return { text: write(min), detail };
-  return { text: `${write(mean)}${std === null ? '' : ` ± ${write(std)}`}`, detail };
+  return { text: middle, detail };
 }
 
 /** How far a number lies between the least and the greatest of all that match, from 0 to 1. */

@@ -14,6 +14,8 @@ export interface ToastOptions {
   detail?: string;
   /** Takes back what was done. Its failure is told by a toast of its own. */
   undo?: () => void | Promise<unknown>;
+  /** It stays until what it tells of is over. */
+  lasting?: boolean;
 }
 
 export interface Toast extends ToastOptions {
@@ -42,6 +44,14 @@ class Toasts {
     }
     this.list = [...list, toast];
     return () => this.drop(toast.id);
+  }
+
+  /** Shows how far something is that takes long. Returns the ways to say it anew, and to end it. */
+  during(text: string): { say: (text: string) => void; over: () => void } {
+    const id = this.next;
+    const over = this.show(text, { lasting: true });
+    const said = (one: Toast, words: string) => (one.id === id ? { ...one, text: words } : one);
+    return { say: (words) => (this.list = this.list.map((one) => said(one, words))), over };
   }
 
   /** Tells of something that did not work, in the words of the error. */

@@ -2,6 +2,7 @@
  * What is done with the selected runs, or with the active one where none is selected.
  */
 
+import { RUNS_MAX } from '../../lib/api/tables';
 import { formatCount } from '../../lib/format/number';
 import { idsQuery } from '../../lib/grid/words';
 import { metricsHref, route } from '../../lib/state/route.svelte';
@@ -9,7 +10,7 @@ import { session } from '../../lib/state/session.svelte';
 import { toasts } from '../../lib/ui/toasts.svelte';
 import type { RunsAnswer } from './answer.svelte';
 import type { Cursor } from './cursor.svelte';
-import { editTags, setAside } from './edits';
+import { editTags, runsInWords, setAside } from './edits';
 import { QUERIED_MAX, type Selection } from './selection.svelte';
 import { COMPARED_MAX, type TableView } from './view.svelte';
 
@@ -83,10 +84,18 @@ export class Deeds {
       const run = this.answer.run(this.cursor.row);
       return run === undefined ? [] : [run.id];
     }
-    const ids = await this.selection.list(most);
+    const ids = await this.listed(Math.min(most, count));
     if (count > ids.length && ids.length === most) {
       toasts.show(`${what} shows ${formatCount(ids.length)} of ${formatCount(count)} runs`);
     }
     return ids;
+  }
+
+  /** The ids of so many selected runs; many are read page by page, which takes its time. */
+  private async listed(count: number): Promise<string[]> {
+    if (count <= RUNS_MAX) return this.selection.list(count);
+    const words = (read: number) => `${formatCount(read)} of ${runsInWords(count)} read`;
+    const toast = toasts.during(words(0));
+    return this.selection.list(count, (read) => toast.say(words(read))).finally(toast.over);
   }
 }

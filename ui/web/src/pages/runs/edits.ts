@@ -3,15 +3,20 @@
  */
 
 import { getRun } from '../../lib/api/client';
-import { editRuns, searchTable } from '../../lib/api/tables';
+import { EDITS_MAX, editRuns } from '../../lib/api/tables';
 import type { RunEdit } from '../../lib/api/types';
 import { formatCount } from '../../lib/format/number';
 import type { Editable } from '../../lib/grid/columns';
 import type { RunRow } from '../../lib/grid/rows';
 import { idsQuery } from '../../lib/grid/words';
+import { both } from '../../lib/query/columns';
+import { literal } from '../../lib/query/literal';
 import { toasts } from '../../lib/ui/toasts.svelte';
 import type { RunsAnswer } from './answer.svelte';
-import { QUERIED_MAX } from './selection.svelte';
+import { idsOf, QUERIED_MAX } from './selection.svelte';
+
+/** Of more runs than this, it takes fewer requests to ask for all that have a tag. */
+const NAMED_MAX = 3_000;
 
 /** "1 run", "12 runs". */
 export function runsInWords(count: number): string {
@@ -130,33 +135,62 @@ interface TagEdit {
   tags_removed: string[];
 }
 
-/** What takes an edit of tags back: of each run only what it had not, or had, before. */
-async function inverses(ids: readonly string[], edit: TagEdit): Promise<Map<string, TagEdit>> {
-  const found = new Map<string, TagEdit>();
+/** Changes runs; of more than a request takes it tells how many are changed already. */
+async function changeAll(ids: readonly string[], edit: RunEdit): Promise<void> {
+  if (ids.length <= EDITS_MAX) return editRuns(ids, edit);
+  let words = '';
+  const toast = toasts.during(`Changing ${runsInWords(ids.length)}`);
+  const heard = (done: number) => {
+    words = `${formatCount(done)} of ${runsInWords(ids.length)} changed`;
+    toast.say(words);
+  };
+  try {
+    await editRuns(ids, edit, heard);
+  } catch (reason) {
+    if (words) toasts.show(words, { tone: 'bad', detail: 'The others are as they were' });
+    throw reason;
+  } finally {
+    toast.over();
+  }
+}
+
+/** Which of these runs have a tag. Few of them are named, of many all that have it are asked for. */
+async function having(tag: string, ids: readonly string[]): Promise<Set<string>> {
+  // Who speaks of them is told of archived and deleted runs as well.
+  const query = `${literal(tag)} in run.tags and run.archived in (True, False)` +
+    ' and run.deleted in (True, False)';
+  if (ids.length > NAMED_MAX) return new Set(await idsOf(query, [], 0, Infinity));
+  const found = new Set<string>();
   for (let first = 0; first < ids.length; first += QUERIED_MAX) {
-    const answer = await searchTable({
-      query: idsQuery(ids.slice(first, first + QUERIED_MAX)),
-      sort: [], limit: QUERIED_MAX, cursor: null, offset: 0, group: null, columns: [], metrics: [],
-    });
-    for (const { id, tags } of answer.rows) {
-      found.set(id, {
-        tags_removed: edit.tags_added.filter((tag) => !tags.includes(tag)),
-        tags_added: edit.tags_removed.filter((tag) => tags.includes(tag)),
-      });
-    }
+    const named = both(query, idsQuery(ids.slice(first, first + QUERIED_MAX)));
+    for (const id of await idsOf(named, [], 0, QUERIED_MAX)) found.add(id);
   }
   return found;
+}
+
+/** What takes an edit of tags back: of each run only what it had not, or had, before. */
+async function inverses(ids: readonly string[], edit: TagEdit): Promise<Map<string, TagEdit>> {
+  const before = new Map<string, Set<string>>();
+  for (const tag of [...edit.tags_added, ...edit.tags_removed]) {
+    before.set(tag, await having(tag, ids));
+  }
+  return new Map(ids.map((id) => [id, {
+    tags_removed: edit.tags_added.filter((tag) => !before.get(tag)?.has(id)),
+    tags_added: edit.tags_removed.filter((tag) => before.get(tag)?.has(id)),
+  }]));
 }
 
 async function applyAll(edits: ReadonlyMap<string, TagEdit>): Promise<void> {
   const alike = new Map<string, string[]>();
   for (const [id, edit] of edits) {
     const key = JSON.stringify(edit);
-    alike.set(key, [...(alike.get(key) ?? []), id]);
+    const ids = alike.get(key);
+    if (ids) ids.push(id);
+    else alike.set(key, [id]);
   }
   for (const [key, ids] of alike) {
     const edit = JSON.parse(key) as TagEdit;
-    if (edit.tags_added.length + edit.tags_removed.length > 0) await editRuns(ids, edit);
+    if (edit.tags_added.length + edit.tags_removed.length > 0) await changeAll(ids, edit);
   }
 }
 
@@ -168,7 +202,7 @@ export async function editTags(
 ): Promise<void> {
   try {
     const back = await inverses(ids, edit);
-    await editRuns(ids, edit);
+    await changeAll(ids, edit);
     await answer.reload();
     const undo = async () => {
       await applyAll(back);
@@ -196,11 +230,11 @@ export async function setAside(
       ? [edit.archived ? 'archived' : 'out of the archive', { archived: !edit.archived }]
       : [edit.deleted ? 'deleted' : 'restored', { deleted: !edit.deleted }];
   try {
-    await editRuns(ids, edit);
+    await changeAll(ids, edit);
     await answer.reload();
     toasts.show(`${runsInWords(ids.length)} ${said}`, {
       undo: async () => {
-        await editRuns(ids, back);
+        await changeAll(ids, back);
         await answer.reload();
       },
     });

@@ -63,20 +63,21 @@ export class Selection {
   }
 
   /** The ids of at most `most` selected runs; of all that match they are asked for. */
-  async list(most = Number.POSITIVE_INFINITY): Promise<string[]> {
+  async list(most = Number.POSITIVE_INFINITY, heard?: (read: number) => void): Promise<string[]> {
     if (this.whole === null) return [...this.ids].slice(0, most);
     const upTo = Math.min(most + this.ids.size, this.whole.total);
-    const found = await idsOf(this.whole.query, [], 0, upTo);
+    const found = await idsOf(this.whole.query, [], 0, upTo, heard);
     return found.filter((id) => !this.ids.has(id)).slice(0, most);
   }
 }
 
-/** The ids of runs `first` up to `last` of a list, in its order. */
+/** The ids of runs `first` up to `last` of a list, in its order; `heard` is told how many. */
 export async function idsOf(
   query: string,
   sort: Sort[],
   first: number,
   last: number,
+  heard?: (read: number) => void,
 ): Promise<string[]> {
   const ids: string[] = [];
   let cursor: string | null = null;
@@ -87,6 +88,7 @@ export async function idsOf(
       group: null, columns: [], metrics: [],
     });
     ids.push(...answer.rows.map((run) => run.id));
+    heard?.(ids.length);
     cursor = answer.cursor;
     if (cursor === null || answer.rows.length === 0) break;
   }

@@ -34,6 +34,16 @@ describe('toasts', () => {
     expect(texts()).toEqual(['a', 'c']);
   });
 
+  it('say how far something is until it is over', () => {
+    const toast = toasts.during('0 of 2');
+    toasts.show('else');
+    toast.say('1 of 2');
+    expect(texts()).toEqual(['1 of 2', 'else']);
+    toast.over();
+    toast.say('2 of 2');
+    expect(texts()).toEqual(['else']);
+  });
+
   it('tell of an undo that failed', async () => {
     toasts.show('a', { undo: () => Promise.reject(new Error('gone')) });
     toasts.undoNewest();
