@@ -33,7 +33,7 @@ from foldline.settings import EXPERIMENT_DEFAULT
 
 from .stored import open_segment
 
-__all__ = ["Affiliations"]
+__all__ = ["Affiliations", "stated"]
 
 SEGMENTS_MAX = 20_000  # that are remembered, some 500 bytes each; others are read from their start
 OPEN_MAX = 64  # events of a segment whose end has not come yet: a writer writes one at a time
@@ -104,6 +104,22 @@ class Affiliations:
             self._segments[name] = looked
             while len(self._segments) > SEGMENTS_MAX:
                 self._segments.popitem(last=False)
+
+
+def stated(layout: Layout, name: SegmentName, data: bytes) -> str | None:
+    """Return the experiment that the first bytes of a segment state, the last one; None if none."""
+    path = f"{name.run}/{name.writer}"
+    try:
+        looked = _Looked(decode_header(data[:HEADER_BYTES], path).salt)
+    except (CorruptRecord, TruncatedRecord):
+        return None
+    block = data[HEADER_BYTES : len(data) - len(data) % CELL_BYTES]
+    held = _Held(layout, name, 0, data)
+    found = None
+    for offset in _heads(block, looked, path) if block else ():
+        for experiment in _stated(held, looked.salt, offset, path) or ():
+            found = experiment
+    return found
 
 
 class _Held:

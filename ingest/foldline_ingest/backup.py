@@ -145,7 +145,8 @@ class _Copying:
 
     def _registers(self) -> None:
         layout = self._layout
-        paths = [layout.alerts, layout.bookmarks, layout.tags, layout.remote]
+        paths = [layout.alerts, layout.bookmarks, layout.tags, layout.quotas]
+        paths += [layout.owners, layout.remote]
         paths += sorted(layout.root.glob("audit*.jsonl"))
         if self._tokens:
             paths.append(layout.tokens)

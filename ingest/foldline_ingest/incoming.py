@@ -9,12 +9,15 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from foldline import blobs
 from foldline.disk import write_at
 from foldline.errors import SegmentRejected, StoreUnwritable
 from foldline.layout import Layout
+
+from .footprint import DRAFT_SUFFIX, FILE_BYTES, note_owner
 
 __all__ = ["lacking", "take_blob"]
 
@@ -28,10 +31,20 @@ def lacking(layout: Layout, digests: list[str]) -> list[str]:
     return [digest for digest in digests if not layout.blob(digest).exists()]
 
 
-def take_blob(layout: Layout, digest: str, offset: int, data: bytes, size: int) -> int:
+def take_blob(
+    layout: Layout,
+    digest: str,
+    offset: int,
+    data: bytes,
+    size: int,
+    *,
+    run: str = "",
+    heed: Callable[[int], None] | None = None,
+) -> int:
     """Take bytes of a blob of `size` from an offset on; return how many are here by now.
 
-    All of them are only once it has its name and is durable. Bytes behind a gap are not kept.
+    All of them are only once it has its name and is durable. Bytes behind a gap are not kept. It
+    is for a run, if that is told. `heed` hears how many bytes would be added, and may refuse them.
     Raises SegmentRejected if the bytes are not what the name says (they are dropped, to be sent
     anew), and StoreUnwritable if there is no room.
     """
@@ -45,7 +58,15 @@ def take_blob(layout: Layout, digest: str, offset: int, data: bytes, size: int) 
         if layout.blob(digest).exists():
             return size
         try:
-            return _grow(layout, digest, offset, data, size)
+            there = _begun(_draft(layout, digest), size)
+            if offset > there:
+                return there
+            fresh = data[there - offset :]
+            if heed is not None:
+                heed(len(fresh) + (0 if there else FILE_BYTES))
+            if not there:
+                note_owner(layout, digest, run)
+            return _grow(layout, digest, there, fresh, size)
         except OSError as error:
             raise StoreUnwritable(
                 f"the blob {digest} can't be kept: {error.strerror or error}",
@@ -53,18 +74,22 @@ def take_blob(layout: Layout, digest: str, offset: int, data: bytes, size: int) 
             ) from error
 
 
-def _grow(layout: Layout, digest: str, offset: int, data: bytes, size: int) -> int:
-    layout.blobs.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = layout.blobs / f".{digest}.part"
-    file = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+def _begun(draft: Path, size: int) -> int:
+    """Return how much of a blob of `size` is here."""
     try:
-        there = os.fstat(file).st_size
-        if there > size:  # of a sender that told another size: one of the two is wrong
-            os.ftruncate(file, 0)
-            there = 0
-        if offset > there:
-            return there
-        fresh = data[there - offset :]
+        there = draft.lstat().st_size
+    except FileNotFoundError:
+        return 0
+    return there if there <= size else 0  # a sender told another size: one of the two is wrong
+
+
+def _grow(layout: Layout, digest: str, there: int, fresh: bytes, size: int) -> int:
+    """Add bytes to those that are there; all of them become the blob."""
+    layout.blobs.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = _draft(layout, digest)
+    begin = 0 if there else os.O_CREAT | os.O_TRUNC
+    file = os.open(draft, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW | begin, 0o600)
+    try:
         write_at(file, fresh, there)
         there += len(fresh)
         if there < size:
@@ -80,6 +105,10 @@ def _grow(layout: Layout, digest: str, offset: int, data: bytes, size: int) -> i
         )
     blobs.adopt(layout, draft, digest)
     return size
+
+
+def _draft(layout: Layout, digest: str) -> Path:
+    return layout.blobs / f".{digest}{DRAFT_SUFFIX}"
 
 
 def _digest(path: Path) -> str:

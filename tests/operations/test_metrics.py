@@ -91,8 +91,9 @@ def test_a_server_is_measured(tmp_path: Path) -> None:
     assert value(again, requests, method="GET", route="/metrics", code="200") == 1
     documented = set(re.findall(r"`((?:foldline|process)_\w+)`", DOCUMENT))
     names = {re.sub(r"(?<=seconds)_(bucket|sum|count)$", "", name) for name in found}
-    # Blobs are measured once a minute, and told then.
-    assert names | {"foldline_blobs_bytes"} == documented
+    # Blobs are measured once a minute, and told then; quotas are there if somebody has set them.
+    quotas = {"foldline_quota_bytes", "foldline_quota_used_bytes"}
+    assert names | {"foldline_blobs_bytes"} | quotas == documented
 
 
 async def _of_a_fake(tmp_path: Path, failure: FoldlineError | None) -> Measures:

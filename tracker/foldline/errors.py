@@ -17,11 +17,13 @@ __all__ = [
     "ForeignUnreadable",
     "QueryError",
     "QuestionError",
+    "QuotaReached",
     "RuleRejected",
     "RuleUnknown",
     "RunNotFound",
     "SegmentConflict",
     "SegmentRejected",
+    "ServerFull",
     "ServerRefused",
     "ServerUnreachable",
     "StoreBusy",
@@ -84,6 +86,10 @@ class SegmentConflict(FoldlineError):
     """What was shipped differs from what is there under the same name; neither was changed."""
 
 
+class QuotaReached(FoldlineError):
+    """An experiment has no room left for what was shipped."""
+
+
 class ServerUnreachable(FoldlineError):
     """A server that can't be reached just now, or says itself to come again.
 
@@ -93,6 +99,10 @@ class ServerUnreachable(FoldlineError):
     def __init__(self, message: str, *, hint: str = "", after_s: float = 0.0) -> None:
         super().__init__(message, hint=hint)
         self.after_s = after_s
+
+
+class ServerFull(ServerUnreachable):
+    """A server has no room left for one experiment; what is of others it takes."""
 
 
 class ServerRefused(FoldlineError):

@@ -8,6 +8,8 @@ blobs/<aa>/<sha256>            the bytes of a large value, named by what they ar
 alerts.json                    the alert rules: people's words, which nothing is derived from
 bookmarks.json                 people's bookmarks, and
 tags.json                      what they say of tags: likewise
+quotas.json                    how much room each experiment has: likewise
+owners.jsonl                   for which run each blob was shipped
 outbox/<alert>                 an alert that waits to be sent to a webhook
 spool/<run>.<writer>.<n>       a value that was tracked and waits to be encoded
 remote.json                    whose hold this is: the server that its runs are shipped to, and
@@ -96,6 +98,16 @@ class Layout(NamedTuple):
     def tags(self) -> Path:
         """The file of what people say of tags."""
         return self.root / "tags.json"
+
+    @property
+    def quotas(self) -> Path:
+        """The file of how much room each experiment has."""
+        return self.root / "quotas.json"
+
+    @property
+    def owners(self) -> Path:
+        """The file that says for which run each blob was shipped."""
+        return self.root / "owners.jsonl"
 
     @property
     def tokens(self) -> Path:

@@ -26,6 +26,7 @@ from foldline_views.reader import Views
 
 from . import routes
 from .allowance import Allowance, allow, network_of
+from .budget import Budget
 from .cargo import Cargo
 from .connections import Connections
 from .delivery import Delivery
@@ -37,6 +38,7 @@ from .notices import Notices
 from .pages import Bundle
 from .parts import (
     AFFILIATIONS,
+    BUDGET,
     CARGO,
     CONNECTIONS,
     GATE,
@@ -105,6 +107,7 @@ def compose(parts: Composition) -> web.Application:
     app[HUB] = Hub()
     app[AFFILIATIONS] = Affiliations(parts.layout)
     app[RECEIVER] = Receiver(parts.layout)
+    app[BUDGET] = Budget(parts.layout)
     app[CARGO] = Cargo()
     app[USAGE] = Usage(parts.layout)
     app[NOTICES] = Notices(parts.layout, app[HUB])
@@ -145,6 +148,7 @@ def _engine(parts: Composition) -> Callable[[web.Application], AsyncIterator[Non
                 asyncio.create_task(_watch(app)),
                 asyncio.create_task(app[USAGE].run()),
                 asyncio.create_task(app[GATE].run()),
+                asyncio.create_task(app[BUDGET].run(app[READER])),
                 asyncio.create_task(Delivery(parts.layout).run()),
                 asyncio.create_task(_sync(app)),
             ]

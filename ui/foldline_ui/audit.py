@@ -34,7 +34,7 @@ class AuditEvent(msgspec.Struct, omit_defaults=True):
     """One thing that somebody did."""
 
     time: float  # unix seconds
-    what: str  # signed_in, signed_out, refused, token_made, token_revoked, or the name of a route
+    what: str  # signed_in, signed_out, refused, token_made, quota_set and such, or a route's name
     who: str = ""  # the name of a token, "owner" or "local"
     token: str = ""  # its id
     address: str = ""  # from which it was asked, "" for the command line

@@ -20,6 +20,7 @@ from foldline.errors import (
     FoldlineError,
     QueryError,
     QuestionError,
+    QuotaReached,
     RuleRejected,
     RuleUnknown,
     RunNotFound,
@@ -43,7 +44,9 @@ __all__ = ["answered", "failed", "failures"]
 log = logging.getLogger(__name__)
 
 RETRY_S = 5  # seconds after which what is unavailable may be asked for again
+ROOM_S = 30  # seconds after which there may be room for an experiment: people make it
 
+AGAIN_S = {HTTPStatus.SERVICE_UNAVAILABLE: RETRY_S, HTTPStatus.TOO_MANY_REQUESTS: ROOM_S}
 # The first class that fits counts; what is not listed is a failure of ours.
 STATUS_OF: tuple[tuple[type[FoldlineError], HTTPStatus, str], ...] = (
     (QuestionError, HTTPStatus.BAD_REQUEST, "bad_question"),
@@ -54,6 +57,7 @@ STATUS_OF: tuple[tuple[type[FoldlineError], HTTPStatus, str], ...] = (
     (BookmarkUnknown, HTTPStatus.NOT_FOUND, "bookmark_not_found"),
     (RuleUnknown, HTTPStatus.NOT_FOUND, "rule_not_found"),
     (BlobMissing, HTTPStatus.NOT_FOUND, "blob_not_found"),
+    (QuotaReached, HTTPStatus.TOO_MANY_REQUESTS, "quota_reached"),
     (SegmentConflict, HTTPStatus.CONFLICT, "segment_conflict"),
     (SegmentRejected, HTTPStatus.BAD_REQUEST, "bad_segment"),
     (StoreBusy, HTTPStatus.SERVICE_UNAVAILABLE, "store_busy"),
@@ -125,8 +129,8 @@ def _foreseen(error: FoldlineError) -> web.Response:
     status, body = answered(error)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("%s", error)
-    again = {"Retry-After": str(RETRY_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
-    return failed(status, body, again)
+    after = AGAIN_S.get(status)
+    return failed(status, body, None if after is None else {"Retry-After": str(after)})
 
 
 def _http(request: web.Request, error: web.HTTPException) -> web.Response:

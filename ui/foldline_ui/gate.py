@@ -10,10 +10,7 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Callable
 from http import HTTPStatus
-from pathlib import Path
-from typing import Generic, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -23,6 +20,7 @@ from aiohttp.typedefs import Handler, Middleware
 from foldline.errors import FoldlineError
 from foldline.layout import Layout
 from foldline_views.reach import EVERYTHING
+from foldline_views.register import Watched
 
 from . import sessions, tokens
 from .allowance import REFUSED_S_MAX, Allowance, network_of, too_fast
@@ -44,27 +42,6 @@ PRINCIPAL = web.RequestKey("PRINCIPAL", Principal)
 USED_S = 60.0  # between two notes of when tokens were used last: a disk is synced for each
 BEARER = "bearer "
 
-T = TypeVar("T")
-
-
-class _Watched(Generic[T]):
-    """What a file says, read again when it has changed: by a command, or another server."""
-
-    def __init__(self, file: Path, read: Callable[[], T]) -> None:
-        self._file, self._read = file, read
-        self._state: tuple[int, ...] | None = None
-        self._said: T | None = None
-
-    def __call__(self) -> T:
-        try:
-            found = self._file.stat()
-            state: tuple[int, ...] = (found.st_ino, found.st_mtime_ns, found.st_size)
-        except FileNotFoundError:
-            state = ()
-        if self._said is None or state != self._state:
-            self._said, self._state = self._read(), state
-        return self._said
-
 
 class Gate:
     """Lets in whoever shows a token of the store; without `asks`, everybody."""
@@ -76,8 +53,8 @@ class Gate:
         # By store, as cookies don't tell ports apart.
         named = hashlib.sha256(str(layout.root).encode("utf-8", "surrogateescape")).hexdigest()
         self.cookie = f"foldline_{named[:8]}"
-        self._tokens = _Watched(layout.tokens, lambda: tokens.read(layout))
-        self._sessions = _Watched(layout.sessions, lambda: sessions.read(layout))
+        self._tokens = Watched(layout.tokens, lambda: tokens.read(layout))
+        self._sessions = Watched(layout.sessions, lambda: sessions.read(layout))
         self._used: dict[str, float] = {}
         self._refusals = Allowance(REFUSED_S_MAX, 0)  # by network
         self._noting: set[asyncio.Future[None]] = set()

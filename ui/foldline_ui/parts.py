@@ -19,6 +19,7 @@ from foldline_ingest.receiving import Receiver
 from foldline_views.reachedviews import reached
 from foldline_views.reader import Views
 
+from .budget import Budget
 from .cargo import Cargo
 from .connections import Connections
 from .events import Hub
@@ -31,6 +32,7 @@ from .vitals import Vitals
 
 __all__ = [
     "AFFILIATIONS",
+    "BUDGET",
     "CARGO",
     "CONNECTIONS",
     "GATE",
@@ -69,6 +71,7 @@ RECEIVER = web.AppKey("RECEIVER", Receiver)
 GATE = web.AppKey("GATE", Gate)
 PREFIX = web.AppKey("PREFIX", str)
 AFFILIATIONS = web.AppKey("AFFILIATIONS", Affiliations)
+BUDGET = web.AppKey("BUDGET", Budget)
 CARGO = web.AppKey("CARGO", Cargo)
 CONNECTIONS = web.AppKey("CONNECTIONS", Connections)
 TALLY = web.AppKey("TALLY", Tally)

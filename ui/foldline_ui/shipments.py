@@ -26,6 +26,7 @@ __all__ = [
 PIECE_BYTES_MAX = 16 << 20  # of a body, packed or not: half a million points, one commit of a fold
 PLACE_MAX = 1 << 53  # beyond it JavaScript has no whole numbers
 HOST_CHARS_MAX = 255  # what DNS has room for
+RUN_CHARS_MAX = 16  # of an id
 DIGESTS_MAX = 10_000  # of a request: 680 KB of JSON; an artifact of more files asks again
 
 Offset = Annotated[int, Meta(ge=0, le=PLACE_MAX)]
@@ -52,6 +53,7 @@ class BlobPiece(Piece, frozen=True):
     """A piece of a blob."""
 
     whole: Offset = 0  # the size of the blob
+    run: Annotated[str, Meta(max_length=RUN_CHARS_MAX)] = ""  # for which it is shipped
 
 
 class BlobReceipt(msgspec.Struct, frozen=True):

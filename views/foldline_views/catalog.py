@@ -133,6 +133,12 @@ class Catalog:
             durations = np.maximum(0.0, self.now - created.values[rows])
             self.runs.fill(("duration",), rows, durations)
 
+    def experiments(self) -> dict[str, str]:
+        """Return of which experiment each run is."""
+        column = self.runs.column(("experiment",))
+        names = [] if column is None else column.cells()
+        return {run: name for run, name in zip(self.ids, names, strict=False) if name}
+
     def created_at(self) -> NDArray[np.float64]:
         """Return when each run was made, in unix seconds; NaN where nothing says so yet."""
         created = self.runs.column(("created_at",))

@@ -19,7 +19,7 @@ import numpy as np
 
 from foldline import packs, spool
 from foldline.blobs import is_digest
-from foldline.errors import CorruptRecord, ViewDamaged
+from foldline.errors import CorruptRecord, ViewDamaged, WordsRejected
 from foldline.events import (
     ArtifactLogged,
     GitCaptured,
@@ -33,12 +33,13 @@ from foldline_ingest.packed import PackedSegment
 from foldline_ingest.stored import SegmentFile, open_segment
 from foldline_ingest.verify import Report, verify
 
-from . import newest, summaries
+from . import newest, quotas, summaries
 from .generation import Generation, current
 from .opened import read
 from .series import SERIES_PER_SEGMENT_MAX
 from .shelf import Shelf
 from .shelves import CATALOG, SHELVES, TEXT
+from .snapshot import load
 from .text.index import TextIndex
 from .text.view import index_folder
 
@@ -57,7 +58,7 @@ class Finding(msgspec.Struct, frozen=True):
     `wrong` says that something is lost or will be; else it is worth knowing and no more.
     """
 
-    about: str  # log, packs, blobs, spool, markers, or a shelf's name
+    about: str  # log, packs, blobs, spool, markers, quotas, or a shelf's name
     where: str
     message: str
     hint: str
@@ -101,6 +102,7 @@ def examine(layout: Layout, *, blobs: bool = False, hear: Hear | None = None) ->
         *_blobs(layout, seen.blobs, hashed=blobs),
         *_spool(layout),
         *_markers(layout),
+        *_quotas(layout),
     ]
     for shelf in SHELVES:
         findings += _shelf(layout, shelf, folded[shelf.name], seen)
@@ -238,6 +240,25 @@ def _markers(layout: Layout) -> Iterator[Finding]:
             if age > STALE_S and not packs.is_there(layout, SegmentName(run, writer)):
                 message = "it marks a segment that is not there"
                 yield Finding("markers", path.name, message, f"rm {path}", wrong=False)
+
+
+def _quotas(layout: Layout) -> Iterator[Finding]:
+    """Tell of experiments that are nearly out of room, as far as views say what is theirs."""
+    try:
+        if not quotas.read(layout).are_set:
+            return
+    except WordsRejected as error:
+        yield Finding("quotas", layout.quotas.name, error.message, error.hint)
+        return
+    generation = current(CATALOG.folder(layout.views))
+    experiments: dict[str, str] = {}
+    with suppress(ViewDamaged, sqlite3.Error), read(layout.views, CATALOG) as db:
+        if db is not None and generation is not None:
+            experiments = load(db, generation.path).experiments()
+    for share in quotas.nearly(quotas.measured(layout, experiments)):
+        message = f"it takes {share.used:,} bytes of {share.allowed:,}"
+        hint = f"foldline quota set {share.experiment} SIZE, or foldline runs rm and foldline gc"
+        yield Finding("quotas", share.experiment, message, hint, wrong=False)
 
 
 class _Shelved(msgspec.Struct):

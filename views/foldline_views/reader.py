@@ -196,6 +196,10 @@ class Views:
         """Return how many runs there are."""
         return self._catalog.totals
 
+    async def experiments(self) -> dict[str, str]:
+        """Return of which experiment each run is."""
+        return await self._find(lambda catalog: catalog.experiments())
+
     async def runs(
         self,
         query: str = "",

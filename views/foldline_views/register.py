@@ -1,6 +1,6 @@
 """A file of people's words, changed by one at a time.
 
-What people keep in a store and nothing is derived from, such as rules and bookmarks, stands in
+What people keep in a store and nothing is derived from, such as rules and quotas, stands in
 small JSON files beside the log. Each is read whole and replaced whole; any number of servers and
 commands may change it.
 """
@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -20,9 +20,29 @@ from foldline.disk import sync_folder
 from foldline.errors import StoreUnwritable
 from foldline.layout import Layout
 
-__all__ = ["alone", "read", "replace"]
+__all__ = ["Watched", "alone", "read", "replace"]
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+
+class Watched(Generic[T]):
+    """What a register says, read again when it has changed: by a command, or another server."""
+
+    def __init__(self, file: Path, read: Callable[[], T]) -> None:
+        self._file, self._read = file, read
+        self._state: tuple[int, ...] | None = None
+        self._said: T | None = None
+
+    def __call__(self) -> T:
+        """Return it; raises what reading it raises."""
+        try:
+            found = self._file.stat()
+            state: tuple[int, ...] = (found.st_ino, found.st_mtime_ns, found.st_size)
+        except FileNotFoundError:
+            state = ()
+        if self._said is None or state != self._state:
+            self._said, self._state = self._read(), state
+        return self._said
 
 
 def read(file: Path, kind: type[T], bytes_max: int) -> T:

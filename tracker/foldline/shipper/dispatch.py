@@ -9,7 +9,7 @@ from contextlib import suppress
 import msgspec
 
 from .. import packs
-from ..errors import ServerRefused, ServerUnreachable
+from ..errors import ServerFull, ServerRefused, ServerUnreachable
 from ..ids import is_id
 from ..layout import Layout
 from .hold import Remote
@@ -71,7 +71,10 @@ def dispatch(
                     if hear is not None:
                         hear((at + part) / len(runs))
 
-                _ship(shipment, told, sent, patience_s, wait)
+                try:
+                    _ship(shipment, told, sent, patience_s, wait)
+                except ServerFull as error:
+                    told.refused.append(str(error))  # runs of other experiments are taken
     except (ServerUnreachable, ServerRefused) as error:
         told.trouble = str(error)
     finally:
@@ -95,6 +98,8 @@ def _ship(
     while True:
         try:
             moved = shipment.round()
+        except ServerFull:
+            raise
         except ServerUnreachable as error:
             wait_s = backoff.failed(error.after_s)
             if time.monotonic() + wait_s - worked_at > patience_s:

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from ..errors import ServerRefused, ServerUnreachable
+from ..errors import ServerFull, ServerRefused, ServerUnreachable
 from .hold import Remote
 
 __all__ = ["Link", "token_for"]
@@ -151,7 +151,8 @@ class Link:
         text = f"{self.remote.url} refuses: {message}"
         if status in _LATER or status >= 500:
             wait = float(after) if after.isascii() and after.isdecimal() else 0.0
-            return ServerUnreachable(text, hint=hint, after_s=min(wait, RETRY_S_MAX))
+            kind = ServerFull if code == "quota_reached" else ServerUnreachable
+            return kind(text, hint=hint, after_s=min(wait, RETRY_S_MAX))
         return ServerRefused(text, hint=hint, status=status, code=code, at=at)
 
 

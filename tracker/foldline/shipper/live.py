@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from ..errors import ServerRefused, ServerUnreachable
+from ..errors import ServerFull, ServerRefused, ServerUnreachable
 from ..layout import Layout
 from .hold import Remote, remote_at
 from .link import Link
@@ -83,6 +83,8 @@ class Live:
             try:
                 moved = shipment.round()
             except ServerUnreachable as error:
+                if isinstance(error, ServerFull):
+                    self._say(str(error))
                 return False, self._backoff.failed(error.after_s)
             except ServerRefused as error:
                 self._say(str(error))

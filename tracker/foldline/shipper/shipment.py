@@ -14,18 +14,25 @@ from http import HTTPStatus
 from typing import Any
 
 from .. import blobs, packs
-from ..cell import HEADER_BYTES
-from ..errors import FoldlineError, SegmentRejected, ServerRefused, ServerUnreachable
+from ..errors import (
+    FoldlineError,
+    SegmentRejected,
+    ServerFull,
+    ServerRefused,
+    ServerUnreachable,
+)
 from ..ids import is_id
 from ..layout import Layout, SegmentName
 from .link import Link
 from .pace import Pieces, Rate
 from .parcel import BEAT_S, Opened, Parcel
+from .tail import DIGEST
 from .trees import named_by
 
 __all__ = ["Shipment"]
 
 TURN_BYTES_MAX = 8 << 20  # of one segment before the others have their turn
+BEGINNING_BYTES_MAX = 64 << 10  # of a segment: the first words of a run are among them
 DIGESTS_MAX = 10_000  # asked about at once: 670 KB of JSON, and what the server takes
 THERE_MAX = 100_000  # digests remembered, 12 MB; forgotten ones are asked about again
 BLOB_TRIES_MAX = 3  # of a piece that a server takes and does not keep
@@ -94,9 +101,12 @@ class Shipment:
         was sent before counts.
         """
         moved = False
+        full: ServerFull | None = None
         for parcel in self.look():
             try:
                 moved |= self._turn(parcel)
+            except ServerFull as error:
+                full = error  # another segment may say that the run is of another experiment
             except SegmentRejected as error:
                 parcel.refused = error
             except ServerRefused as error:
@@ -104,6 +114,8 @@ class Shipment:
                     raise
                 if error.status != HTTPStatus.CONFLICT or not parcel.begin_again():
                     parcel.refused = error  # the others are none the worse
+        if full is not None:
+            raise full
         return moved
 
     def look(self) -> list[Parcel]:
@@ -219,9 +231,14 @@ class Shipment:
         parcel.digests.clear()
 
     def _show(self, parcel: Parcel) -> None:
-        """Let the server know that a writer lives: then it frees no blob that is not named yet."""
+        """Let the server know that a writer lives, and how its segment begins.
+
+        Then it frees no blob that is not named yet, and knows of which experiment the run is.
+        """
         offset = parcel.logged
-        header = parcel.read(HEADER_BYTES, 0) if offset == 0 else b""
+        header = parcel.read(min(BEGINNING_BYTES_MAX, parcel.end), 0) if offset == 0 else b""
+        if (named := DIGEST.search(header)) is not None:
+            header = header[: named.start()]  # no event that names a blob is whole
         asked: dict[str, str | int] = {"offset": offset, "host": parcel.host}
         told = self._ship(_address(parcel), header, asked)
         self._heed(parcel, told, sent=offset + len(header))
@@ -240,7 +257,7 @@ class Shipment:
             while True:
                 file.seek(received)
                 data = file.read(min(self._pieces.size, whole - received))
-                asked: dict[str, str | int] = {"offset": received, "whole": whole}
+                asked: dict[str, str | int] = {"offset": received, "whole": whole, "run": self.run}
                 told = int(self._ship(f"blobs/{digest}", data, asked)["received"])
                 self.sent_bytes += len(data)
                 if told == whole:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import re
 
-from .command import Commands, add, add_goal, add_run
+from .command import Commands, add, add_goal, add_group, add_run
 
-__all__ = ["add_backup", "add_gc", "add_verbs", "days"]
+__all__ = ["add_backup", "add_gc", "add_quota", "add_verbs", "days"]
 
+UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+UNITS |= {"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40}
+SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?I?B)?", re.ASCII | re.IGNORECASE)
 GC_DAYS_DEFAULT = 30.0  # a deleted run can be had back for a month
 
 
@@ -122,6 +126,43 @@ def add_backup(commands: Commands) -> None:
     copying.add_argument(
         "--tokens", action="store_true", help="copy the tokens too, hashed as they are"
     )
+
+
+def add_quota(commands: Commands) -> None:
+    """Add the commands about how much room experiments have."""
+    verbs = add_group(
+        commands, "quota", "how much room experiments have at a server", "foldline quota ls"
+    )
+    setting = add(
+        verbs,
+        "set",
+        "bound what an experiment may take of the disk",
+        "foldline quota set mnist 50GB",
+    )
+    setting.add_argument("experiment", metavar="EXPERIMENT", nargs="?", help="whose quota it is")
+    setting.add_argument(
+        "size", metavar="SIZE", nargs="?", type=_size, help="as 500MB, 50GB or 2TiB"
+    )
+    setting.add_argument(
+        "--default", metavar="SIZE", type=_size, help="of each experiment that has none of its own"
+    )
+    setting.set_defaults(module="quotas", function="put")
+    listing = add(verbs, "ls", "list what experiments take, and may", "foldline quota ls")
+    listing.set_defaults(module="quotas", function="list_quotas")
+    removing = add(verbs, "rm", "take a quota away", "foldline quota rm mnist")
+    removing.add_argument("experiment", metavar="EXPERIMENT", nargs="?", help="whose quota it is")
+    removing.add_argument(
+        "--default", action="store_true", help="that of experiments that have none of their own"
+    )
+    removing.set_defaults(module="quotas", function="remove")
+
+
+def _size(text: str) -> int:
+    """Read a number of bytes; argparse tells of the error."""
+    found = SIZE.fullmatch(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 500MB or 50GB")
+    return int(float(found[1]) * UNITS[(found[2] or "B").upper()])
 
 
 def days(text: str) -> float:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from aiohttp import web
 
 from foldline.errors import SegmentRejected
 from foldline.layout import SegmentName
+from foldline_ingest.footprint import FILE_BYTES
 from foldline_ingest.receiving import Receipt
 from foldline_views.reachedviews import hides
 
 from ..cargo import BINARY
 from ..gate import PRINCIPAL
-from ..parts import AFFILIATIONS, CARGO, RECEIVER, TALLY, views_of
+from ..parts import AFFILIATIONS, BUDGET, CARGO, RECEIVER, TALLY, views_of
 from ..route import RouteTable
 from ..shipments import Place
 from ..wire import Nothing
 
-__all__ = ["ROUTES"]
+__all__ = ["ROUTES", "check"]
 
 ROUTES = RouteTable()
 
@@ -33,7 +32,7 @@ ROUTES = RouteTable()
 )
 async def get_receipt(request: web.Request, _: Nothing) -> Receipt:
     """Answer where to go on with a segment that is to be shipped."""
-    await _check(request)
+    await check(request, request.match_info["run"])
     return await request.app[CARGO].run(request.app[RECEIVER].receipt, _name(request))
 
 
@@ -48,23 +47,30 @@ async def get_receipt(request: web.Request, _: Nothing) -> Receipt:
 )
 async def ship(request: web.Request, asked: Place) -> Receipt:
     """Append what is not there yet; what is there must be the same."""
-    await _check(request)
+    await check(request, request.match_info["run"])
     data = await request.app[CARGO].read(request, asked)
-    reach = request[PRINCIPAL].reach
-    heed = None
-    if not reach.is_all:
-        heed = partial(request.app[AFFILIATIONS].heed, _name(request), reach.has)
+    reach, name = request[PRINCIPAL].reach, _name(request)
+    budget = request.app[BUDGET]
 
     def take() -> Receipt:
-        return request.app[RECEIVER].take(
-            _name(request),
-            asked.offset,
-            data,
-            host=asked.host,
-            ended=asked.ended,
-            whole=asked.whole,
-            heed=heed,
-        )
+        with budget.account(name.run) as count:
+
+            def heed(logged: int, fresh: bytes) -> None:
+                if not reach.is_all:
+                    request.app[AFFILIATIONS].heed(name, reach.has, logged, fresh)
+                if not logged:
+                    budget.learn(name, fresh)
+                count(len(fresh) + (0 if logged else FILE_BYTES))
+
+            return request.app[RECEIVER].take(
+                name,
+                asked.offset,
+                data,
+                host=asked.host,
+                ended=asked.ended,
+                whole=asked.whole,
+                heed=heed,
+            )
 
     # Not given up halfway, should the sender go away: what is logged is logged whole.
     receipt = await request.app[CARGO].run(take)
@@ -72,9 +78,8 @@ async def ship(request: web.Request, asked: Place) -> Receipt:
     return receipt
 
 
-async def _check(request: web.Request) -> None:
+async def check(request: web.Request, run: str) -> None:
     """Refuse what would be added to a run that who ships may not see."""
-    run = request.match_info["run"]
     if await hides(views_of(request), run):
         raise SegmentRejected(
             f"the run {run} is of an experiment that your token is not for",

@@ -7,9 +7,10 @@ from aiohttp import web
 from foldline_ingest.incoming import lacking, take_blob
 
 from ..cargo import BINARY
-from ..parts import CARGO, LAYOUT, TALLY
+from ..parts import BUDGET, CARGO, LAYOUT, TALLY
 from ..route import RouteTable
 from ..shipments import BlobPiece, BlobReceipt, Digests, Lacking
+from .log import check
 
 __all__ = ["ROUTES"]
 
@@ -41,10 +42,21 @@ async def which_are_lacking(request: web.Request, asked: Digests) -> Lacking:
 )
 async def ship_blob(request: web.Request, asked: BlobPiece) -> BlobReceipt:
     """Keep them; the last ones are checked against the name, with all others."""
+    await check(request, asked.run)
     data = await request.app[CARGO].read(request, asked)
-    digest = request.match_info["sha256"]
-    layout = request.app[LAYOUT]
-    taken = request.app[CARGO].run(take_blob, layout, digest, asked.offset, data, asked.whole)
-    received = await taken
+
+    def take() -> int:
+        with request.app[BUDGET].account(asked.run) as count:
+            return take_blob(
+                request.app[LAYOUT],
+                request.match_info["sha256"],
+                asked.offset,
+                data,
+                asked.whole,
+                run=asked.run,
+                heed=count,
+            )
+
+    received = await request.app[CARGO].run(take)
     request.app[TALLY].ship(len(data))
     return BlobReceipt(received)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from importlib.metadata import version
 
 import anyio.to_thread
@@ -12,10 +13,11 @@ from aiohttp import web
 
 from foldline.disk import folder_bytes
 from foldline.layout import Layout
+from foldline_views.quotas import Share
 
 from ..exposition import MEDIA_TYPE, Exposition
 from ..gate import forbidden, whole
-from ..parts import CONNECTIONS, HUB, LAYOUT, READER, TALLY, USAGE, VITALS, views_of
+from ..parts import BUDGET, CONNECTIONS, HUB, LAYOUT, READER, TALLY, USAGE, VITALS, views_of
 from ..route import RouteTable
 from ..tally import Tally
 from ..vitals import Vitals
@@ -26,6 +28,7 @@ __all__ = ["ROUTES"]
 ROUTES = RouteTable()
 VERSION = version("foldline")
 FOLD_STATES = ("live", "catching_up", "rebuilding", "down")
+QUOTAS_MAX = 1000  # that are told, the fullest: a label is a series of its own in Prometheus
 RUN_STATES = ("running", "finished", "failed", "killed", "lost")
 
 
@@ -58,6 +61,7 @@ async def measure(request: web.Request, _: Nothing) -> web.Response:
     )
     _fold(found, app[VITALS], app[READER].watermark)
     found.one("foldline_blobs_bytes", "gauge", "Of all blobs.", app[USAGE].blobs_bytes())
+    _quotas(found, app[BUDGET].shares())
     await anyio.to_thread.run_sync(_disk, found, app[LAYOUT])
     _process(found)
     return web.Response(body=found.text().encode(), headers={"Content-Type": MEDIA_TYPE})
@@ -125,6 +129,22 @@ def _disk(found: Exposition, layout: Layout) -> None:
     found.one("foldline_views_bytes", "gauge", "Of all views.", folder_bytes(layout.views))
     found.one("foldline_disk_free_bytes", "gauge", "Left on the store's disk.", usage.free)
     found.one("foldline_disk_size_bytes", "gauge", "Of the store's disk.", usage.total)
+
+
+def _quotas(found: Exposition, shares: Sequence[Share]) -> None:
+    bound = [share for share in shares if share.allowed is not None][:QUOTAS_MAX]
+    found.add(
+        "foldline_quota_bytes",
+        "gauge",
+        "What an experiment may take.",
+        *(({"experiment": share.experiment}, share.allowed or 0) for share in bound),
+    )
+    found.add(
+        "foldline_quota_used_bytes",
+        "gauge",
+        "What an experiment takes, where that is bound.",
+        *(({"experiment": share.experiment}, share.used) for share in bound),
+    )
 
 
 def _process(found: Exposition) -> None:
