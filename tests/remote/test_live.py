@@ -120,6 +120,25 @@ def test_a_server_that_is_gone_costs_a_training_nothing(tmp_path: Path) -> None:
     assert_same(here, tmp_path / "there")
 
 
+@pytest.mark.long
+def test_what_has_no_room_comes_once_it_has(tmp_path: Path) -> None:
+    """The training runs on meanwhile, and says why nothing of it is at the server."""
+    store = ("--store", str(tmp_path / "there"))
+    assert foldline_command("quota", "set", "--default", "1kB", *store).status == 0
+    with up(tmp_path / "there") as server:
+        training = begin(server.url, "run1", "1000", "wait")
+        here = hold_of(remote_of(server.url)).root
+        wait_for(lambda: b"foldline quota set" in b"".join(segments(here).values()), "the reason")
+        assert segments(tmp_path / "there") == {}
+        assert foldline_command("quota", "rm", "--default", *store).status == 0
+        wait_for(lambda: count(server) == 1000, "the points", deadline_s=90)
+        assert training.end().code == 0
+        wait_for(lambda: head(server)["status"] == "finished", "the end")
+        wait_for(lambda: len(list(here.glob("shipped/[!.]*"))) == 2, "all to be durable")
+        server.wait_until_live()
+    assert_same(here, tmp_path / "there")
+
+
 def test_a_server_that_comes_and_goes_has_all_in_the_end(tmp_path: Path) -> None:
     """It is killed in the middle of a run, and started again: nothing is lost, nothing is twice."""
     port = free_port()
