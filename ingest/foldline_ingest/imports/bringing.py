@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from foldline import spool
-from foldline.cell import CELL_BYTES, POINT, Header
+from foldline.cell import CELL_BYTES, EPOCH_MAX, FLAG_FLOAT_STEP, POINT, Header
 from foldline.disk import sync_folder
 from foldline.errors import StoreUnwritable, ValueRejected
 from foldline.events import (
@@ -25,6 +25,7 @@ from foldline.events import (
     FieldsSet,
     GitCaptured,
     ParamsSet,
+    PointTracked,
     SeriesDefined,
     SummarySet,
     ValuesTracked,
@@ -167,15 +168,30 @@ class _Writing:
 
     def _points(self, points: Points) -> None:
         self._series += 1
-        event = SeriesDefined(self._series, points.name)
+        event = SeriesDefined(self._series, points.name, points.context)
         self.segment.append_event(event.TYPE, encode(event))
         cells = np.zeros(len(points.steps), POINT_CELL)
         cells["kind"], cells["series"] = POINT, self._series
-        cells["value"], cells["step"], cells["time"] = points.values, points.steps, points.times
-        data = cells.tobytes()
+        cells["value"], cells["time"] = points.values, points.times
+        cells["step"] = points.steps.view(np.int64)
+        cells["flags"] = 0 if points.steps.dtype == np.int64 else FLAG_FLOAT_STEP
+        fits = np.ones(len(cells), bool)
+        if points.epochs is not None:
+            told = ~np.isnan(points.epochs)
+            fits = ~told | (np.isin(points.epochs, np.arange(EPOCH_MAX + 1)))
+            cells["epoch"][told & fits] = points.epochs[told & fits] + 1
+            for at in np.flatnonzero(~fits).tolist():
+                self._point(points, at, points.epochs.item(at))
+        data = cells[fits].tobytes()
         for at in range(0, len(data), CELLS_AT_ONCE * CELL_BYTES):
             self.segment.append(data[at : at + CELLS_AT_ONCE * CELL_BYTES])
         self._brought.points += len(cells)
+
+    def _point(self, points: Points, at: int, epoch: float) -> None:
+        """Log a point whose epoch does not fit a cell."""
+        value, step, time = points.values, points.steps, points.times
+        event = PointTracked(self._series, value.item(at), step.item(at), time.item(at), epoch)
+        self.segment.append_event(event.TYPE, encode(event))
 
     def _values(self, kept: Kept) -> None:
         if not kept.values:
@@ -186,7 +202,8 @@ class _Writing:
         except ValueRejected as error:
             self._leave_out(f"{kind}: {error.message}")
             return
-        event = ValuesTracked(kind, kept.name, kept.step, kept.time, [])
+        said = (kind, kept.name, kept.step, kept.time)
+        event = ValuesTracked(*said, [], kept.context, kept.epoch)
         outcome = spool.encode(spool.call_of(event, raws), raws, self._keep)
         for reason in outcome.refused:
             self._leave_out(f"{kind}: {reason}")

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from foldline.errors import ForeignNotFound
 
-from . import mlflow, tensorboard, wandb
+from . import aim, mlflow, tensorboard, wandb
 from .foreign import ForeignRun
 
 __all__ = ["TRACKERS", "find"]
@@ -18,6 +18,7 @@ __all__ = ["TRACKERS", "find"]
 Reader: TypeAlias = Callable[[Path, list[Path]], Iterable[ForeignRun]]
 
 TRACKERS: dict[str, dict[str, Reader]] = {
+    aim.TRACKER: {aim.NAMES: aim.runs},
     tensorboard.TRACKER: {tensorboard.NAMES: tensorboard.runs},
     wandb.TRACKER: {wandb.NAMES: wandb.runs},
     mlflow.TRACKER: {mlflow.NAMES: mlflow.runs, mlflow.DATABASES: mlflow.runs_of_database},
@@ -42,7 +43,7 @@ def find(path: Path, tracker: str = "") -> Iterator[ForeignRun]:
             f"{path} has nothing that {tracker or ' or '.join(TRACKERS)} left"
             if path.exists()
             else f"there is no {path}",
-            hint="name a folder with event files, `wandb`, `mlruns`, or the file of a database",
+            hint="name a folder with event files, `.aim`, `wandb`, `mlruns`, or a database",
         )
     for pattern, read in readers.items():
         if found[pattern]:

@@ -36,9 +36,11 @@ class Points(NamedTuple):
     """Points of one series, in the order in which they were logged."""
 
     name: str
-    steps: NDArray[np.int64]
+    steps: NDArray[np.int64] | NDArray[np.float64]  # fractional ones are floats
     values: NDArray[np.float64]
     times: NDArray[np.float64]  # unix seconds
+    context: dict[str, Any] = {}  # noqa: RUF012  # never changed, as in all of this tuple
+    epochs: NDArray[np.float64] | None = None  # NaN where a point has none
 
 
 class Told(NamedTuple):
@@ -55,6 +57,8 @@ class Kept(NamedTuple):
     name: str
     step: int
     values: list[Tracked]
+    context: dict[str, Any] = {}  # noqa: RUF012  # as in `Points`
+    epoch: float | None = None
 
 
 class LeftOut(NamedTuple):

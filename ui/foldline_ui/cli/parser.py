@@ -16,7 +16,7 @@ __all__ = ["parser"]
 
 PORT_DEFAULT = 43800
 FORMS = ("text", "json")  # of what a server logs
-TRACKERS = ("tensorboard", "wandb", "mlflow")  # whose files `import` reads
+TRACKERS = ("aim", "tensorboard", "wandb", "mlflow")  # whose files `import` reads
 RUNS_LIMIT_DEFAULT = 20  # what fits a terminal without scrolling
 FOUND_LIMIT_DEFAULT = 10  # with their hits they fill a terminal
 FOUND_MAX = 200  # runs of a search, as over HTTP
@@ -236,8 +236,8 @@ def _add_import(commands: Commands) -> None:
     bringing = add(
         commands,
         "import",
-        "bring in what TensorBoard, W&B or MLflow logged",
-        "foldline import lightning_logs wandb mlruns",
+        "bring in what Aim, TensorBoard, W&B or MLflow logged",
+        "foldline import .aim lightning_logs wandb mlruns",
     )
     bringing.add_argument(
         "paths", metavar="PATH", nargs="+", help="folders that have it, or files; all below is read"
