@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import anyio
 import pytest
 
 from foldline.layout import Layout
 from foldline_ui import routes
 from foldline_ui.route import API_PREFIX
-from foldline_views import bookmarks
+from foldline_views import bookmarks, quotas
 from tests.auth.tenants import (
     MINE,
     NUMBER,
@@ -245,6 +246,23 @@ async def test_counts_are_of_what_one_sees(shared: Layout) -> None:
         measured = await client.get(f"{API_PREFIX}/metrics", headers=mine)
         assert (measured.status, (await measured.json())["error"]["code"]) == (403, "forbidden")
         assert 'foldline_runs{status="finished"} 4' in await ask("/metrics", whole)
+
+
+async def test_quotas_are_of_what_one_sees(store: Layout) -> None:
+    """Who sees one experiment is told what that one takes and may, and nothing of the others."""
+    quotas.put(store, None, 1 << 30)
+    mine, whole = bearer(store, "read", MINE), bearer(store, "read")
+    async with asking(store) as client:
+
+        async def told(who: dict[str, str]) -> list[str]:
+            found = await client.get(f"{API_PREFIX}/health", headers=who)
+            return [share["experiment"] for share in (await found.json())["quotas"]]
+
+        with anyio.fail_after(20):
+            while not await told(whole):
+                pass
+        assert sorted(await told(whole)) == sorted([MINE, THEIRS])
+        assert await told(mine) == [MINE]
 
 
 async def test_series_are_asked_by_number_within_reach(shared: Layout) -> None:

@@ -69,6 +69,8 @@ def test_what_is_over_a_quota_waits_until_there_is_room(tmp_path: Path) -> None:
         server.wait_until_live()
         assert_same(here, there)
         wait_for(lambda: used(server) == listed(there)["large"], "the server to have counted")
+        (share,) = server.ask("health")["quotas"]
+        assert share == {"experiment": "large", "used": used(server), "allowed": 10**9}
 
 
 def used(server: Server) -> int:

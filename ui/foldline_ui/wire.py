@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from foldline_ingest.batch import Damage
+from foldline_views.quotas import Share
 from foldline_views.styles import Aggregate, OtherSeries, Smooth
 
 __all__ = [
@@ -241,6 +242,7 @@ class Health(msgspec.Struct, frozen=True):
     runs: RunCounts
     disk: Disk
     damage: tuple[Damage, ...]
+    quotas: list[Share]  # of the fullest experiments that have one
 
 
 class SeriesChange(msgspec.Struct, frozen=True):

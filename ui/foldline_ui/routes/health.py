@@ -15,7 +15,7 @@ from foldline_ingest.batch import Damage
 from foldline_views.reachedviews import reachable
 from foldline_views.reader import Views
 
-from ..parts import LAYOUT, USAGE, VITALS, views_of
+from ..parts import BUDGET, LAYOUT, USAGE, VITALS, views_of
 from ..route import RouteTable
 from ..wire import Disk, Health, Nothing, RunCounts, StoreName
 
@@ -23,6 +23,7 @@ __all__ = ["ROUTES"]
 
 ROUTES = RouteTable()
 VERSION = version("foldline")
+QUOTAS_MAX = 20  # that are told: a card of a page shows three
 
 
 @ROUTES.add(
@@ -53,6 +54,11 @@ async def health(request: web.Request, _: Nothing) -> Health:
         # What is folded and what is not yet: the size of the log without a walk through it.
         disk=Disk(free_bytes, log_bytes, views_bytes, blobs_bytes),
         damage=await _seen(reader, vitals.damage),
+        quotas=[
+            share
+            for share in request.app[BUDGET].shares()
+            if share.allowed is not None and reader.reach.has(share.experiment)
+        ][:QUOTAS_MAX],
     )
 
 

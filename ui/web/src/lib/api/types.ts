@@ -355,6 +355,8 @@ export interface Health {
     blobs_bytes?: number | null;
   };
   damage: Damage[];
+  /** Of the fullest experiments that have a quota, in bytes. */
+  quotas?: { experiment: string; used: number; allowed: number | null }[];
 }
 
 /** A series that grew, as told by the event stream. */
