@@ -23,7 +23,7 @@ const HITS = 3;
 const ACTIONS = 5;
 const RECENT = 5;
 /** Letters before a mark: more would push it out of a narrow line. */
-const BEFORE_MARK = 18;
+const BEFORE_MARK = 30;
 
 export interface Entry {
   readonly id: string;

@@ -36,8 +36,11 @@ export function stretches(hit: Pick<Hit, 'text' | 'marks'>): Stretch[] {
 export function nearMark<T extends Pick<Hit, 'text' | 'marks'>>(hit: T, before: number): T {
   const start = hit.marks[0]?.[0] ?? 0;
   if (start <= before) return hit;
-  const cut = start - before;
-  const text = `…${[...hit.text].slice(cut).join('')}`;
+  const letters = [...hit.text];
+  // Not through the middle of a word, unless that is all there is.
+  const space = letters.slice(start - before, start).findIndex((letter) => /\s/.test(letter));
+  const cut = start - before + space + 1;
+  const text = `…${letters.slice(cut).join('')}`;
   const marks = hit.marks.map(([from, to]): [number, number] => [from - cut + 1, to - cut + 1]);
   return { ...hit, text, marks };
 }

@@ -27,8 +27,11 @@ describe('stretches', () => {
 describe('near its mark', () => {
   it('a text is cut at its beginning, and its marks stay on their words', () => {
     const near = nearMark({ text: 'x'.repeat(40) + '🚀 loss here', marks: [[42, 46]] }, 3);
-    expect(near.text).toBe('…x🚀 loss here');
+    expect(near.text).toBe('…loss here');
     expect(stretches(near).find((one) => one.marked)?.text).toBe('loss');
+    const words = nearMark({ text: 'from .network import log_loss', marks: [[25, 29]] }, 12);
+    expect(words.text).toBe('…import log_loss');
+    expect(nearMark({ text: 'x'.repeat(9), marks: [[6, 9]] }, 3).text).toBe('…xxxxxx');
   });
 
   it('a short text stays whole', () => {
