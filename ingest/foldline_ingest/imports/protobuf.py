@@ -96,14 +96,17 @@ class Message:
 def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
     at, end = 0, len(data)
     while at < end:
-        key, at = _varint(data, at)
+        key, at = (data[at], at + 1) if data[at] < 128 else _varint(data, at)
         kind = key & 7
         if kind == 0:
             value, at = _varint(data, at)
             yield key >> 3, value
             continue
-        length = FIXED_BYTES.get(kind, -1)
-        if kind == 2:
+        if kind != 2:
+            length = FIXED_BYTES.get(kind, -1)
+        elif at < end and data[at] < 128:  # as most are
+            length, at = data[at], at + 1
+        else:
             length, at = _varint(data, at)
         if not 0 <= length <= end - at:
             raise ValueError("no message of Protocol Buffers")
