@@ -59,7 +59,9 @@ def test_a_run_is_what_it_was(tmp_path: Path) -> None:
             text(2, text(1, text(1, "typed") + number(5, 7)) + text(2, number(1, 500))),
             text(7, text(2, number(1, T0)) + text(3, text(1, "cpu") + text(16, "12.5"))),
             *console,
-            text(3, item("best", 0.5)),
+            text(
+                3, item("best", 0.5) + item("loss", 1 / 500) + item("acc.max", 1) + item("_step", 3)
+            ),
             ended(0),
         ],
     )
@@ -70,7 +72,7 @@ def test_a_run_is_what_it_was(tmp_path: Path) -> None:
         assert (run.name, run.experiment, run.notes) == ("nice", "proj", "notes")
         assert (run.tags, run.host, run.status) == (["a", "b"], "node1", "finished")
         assert run.params == {"lr": 0.1, "model": {"depth": 3}, "api_key": "***"}
-        assert run.summary == {"best": 0.5}
+        assert run.summary == {"best": 0.5, "acc": {"max": 1}}
         loss, below = run.metric("loss"), run.metric("sub/x")
         assert loss is not None and below is not None
         assert loss.values.tolist() == [1 / (step + 1) for step in range(500)]

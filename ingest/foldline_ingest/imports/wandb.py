@@ -159,7 +159,8 @@ class _Reading:
         self._step = 0
         count = Count()
         self._lines = {stream: Lines(stream, count) for stream in STREAMS}
-        self._said: dict[str, str] = {}  # of the summary: only its last state counts
+        self._latest: dict[str, Any] = {}  # by name, of the rows
+        self._summary: dict[str, Any] = {}
         self._end: Event | None = None
 
     def read(self) -> Iterator[Item]:
@@ -172,9 +173,10 @@ class _Reading:
         for lines in self._lines.values():
             yield from (Told(self._now, said) for said in lines.feed(b"", 0.0, last=True))
         yield from self._points.points()
-        for name, value in self._said.items():
-            if not isinstance(found := _value(value), dict) or "_type" not in found:
-                yield Told(self._now, SummarySet(name.split("."), plain(found)))
+        for name, value in self._summary.items():
+            # W&B puts the latest of everything there: only what was stated is a result.
+            if not name.startswith("_") and self._latest.get(name) != value:
+                yield Told(self._now, SummarySet([name], plain(value)))
         yield Told(self._now, self._end or _lost(self._now))
 
     def _record(self, record: Message) -> Iterator[Item]:
@@ -184,7 +186,7 @@ class _Reading:
             yield from self._row(record.message(HISTORY))
         elif SUMMARY in record:
             for item in record.message(SUMMARY).messages(1):
-                self._said[".".join(item.texts(2)) or item.text(1)] = item.text(16)
+                assign(self._summary, item.texts(2) or [item.text(1)], _value(item.text(16)))
         elif CONFIG in record:
             yield from self._config(record.message(CONFIG))
         elif STATS in record:
@@ -228,6 +230,7 @@ class _Reading:
             assign(said, item.texts(2) or [item.text(1)], _item(item))
         self._now = max(self._now, number(said.get("_timestamp")) or 0.0)
         self._step = row.message(2).integer(1) or int(number(said.get("_step")) or 0)
+        self._latest |= said
         for name, value in said.items():
             if not name.startswith("_"):
                 yield from self._track(name, value)
