@@ -14,7 +14,6 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import partial
 
 import anyio
 import anyio.to_thread
@@ -34,8 +33,11 @@ __all__ = ["Budget"]
 log = logging.getLogger(__name__)
 
 LOOK_S = 1.0  # between two looks whether there is something to count
-SORTED_S = 10.0  # between two looks at which run is of which experiment, while views change
+# Of a core, at most, for looking again at which run is of which experiment while views change:
+# with a few runs it is each second, with 100,000 every few.
+SORTING_SHARE = 0.05
 WALKED_S = 600.0  # between two walks: one through 100,000 runs takes seconds of a core
+AGAIN_S = 10.0  # until one that failed is tried again
 FRESH_RUNS_MAX = 20_000  # that are no part of the views yet, and whose experiment is remembered
 
 
@@ -107,7 +109,7 @@ class Budget:
 
     async def run(self, views: Views) -> None:
         """Count, whenever there is something to be counted, until cancelled."""
-        walked_at = sorted_at = -math.inf
+        walked_at = sort_at = -math.inf
         mark, told = -1, ""
         while True:
             now = time.monotonic()
@@ -115,22 +117,29 @@ class Budget:
             try:
                 if not self._quotas().are_set:
                     walked_at = -math.inf
-                elif walk or (views.watermark != mark and now - sorted_at >= SORTED_S):
-                    mark, sorted_at = views.watermark, now
-                    walked_at = now if walk else walked_at
+                elif walk or (views.watermark != mark and now >= sort_at):
+                    mark, walked_at = views.watermark, now if walk else walked_at
+                    if walk:
+                        await anyio.to_thread.run_sync(self._walk)
+                    began = time.monotonic()
                     known = await views.experiments()
-                    await anyio.to_thread.run_sync(partial(self._count, known, walk=walk))
+                    await anyio.to_thread.run_sync(self._sort, known)
+                    sort_at = time.monotonic() + (time.monotonic() - began) / SORTING_SHARE
                 told = ""
             except (FoldlineError, OSError) as error:
                 if told != (told := str(error)):
                     log.error("what experiments take is not counted: %s", told)
+                walked_at = now - WALKED_S + AGAIN_S
             await anyio.sleep(LOOK_S)
 
-    def _count(self, known: Mapping[str, str], *, walk: bool) -> None:
-        taken = footprints(self._layout) if walk else None
+    def _walk(self) -> None:
+        taken = footprints(self._layout)
+        with self._lock:
+            self._taken = taken
+
+    def _sort(self, known: Mapping[str, str]) -> None:
         with self._lock:
             self._known = known
-            self._taken = self._taken if taken is None else taken
             self._used = Counter()
             for run, size in self._taken.items():
                 self._used[self._experiment(run)] += size
