@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,24 @@ async def test_nothing_is_added_to_anothers_run(store: Layout) -> None:
         assert (await client.get(f"{path}/{run_of(THEIRS)}/w0", headers=mine)).status == 400
         assert (await client.get(f"{path}/{run_of(MINE)}/w0", headers=mine)).status == 200
         assert (await ship(client, mine, run_of(MINE), segment(run_of(MINE))))[0] == 200
+
+
+async def test_no_blob_is_shipped_for_anothers_run(store: Layout) -> None:
+    """Its room is theirs: whoever may not see the run may not fill it."""
+    mine = bearer(store, "ingest", MINE)
+    digest = hashlib.sha256(b"blob").hexdigest()
+    asked = {"offset": 0, "size": 4, "crc": zlib.crc32(b"blob"), "whole": 4}
+    async with asking(store) as client:
+        for run, status in ((run_of(THEIRS), 400), (run_of(MINE), 200)):
+            found = await client.post(
+                f"{API_PREFIX}/blobs/{digest}",
+                params={**asked, "run": run},
+                data=b"blob",
+                headers={**mine, "Content-Type": "application/octet-stream"},
+            )
+            assert found.status == status
+            assert store.blob(digest).exists() == (status == 200)
+    assert store.owners.read_text() == f'["{digest}","{run_of(MINE)}"]\n'
 
 
 async def test_a_claim_is_found_across_pieces(store: Layout) -> None:

@@ -63,6 +63,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     log(folder, "three")
     amend(layout, "one", [FieldsSet({"name": "the first"})])
     layout.bookmarks.write_text('{"bookmarks": []}')
+    layout.quotas.write_text('{"default": 1000}')
+    layout.owners.write_text("")
     settle(folder)
     return folder
 
@@ -103,7 +105,8 @@ def test_a_backup_gives_the_same_store(store: Path, copy: Path, tmp_path: Path) 
     done = back_up(Layout(store), copy)
     assert done.is_well and (done.packs, done.blobs) == (1, 3)
     assert_restored(store, copy)
-    assert Layout(copy).bookmarks.read_bytes() == Layout(store).bookmarks.read_bytes()
+    for register in ("bookmarks.json", "quotas.json", "owners.jsonl"):
+        assert (copy / register).read_bytes() == (store / register).read_bytes()
     assert {path.name for path in Layout(copy).blobs.glob("??/*")} == {
         path.name for path in Layout(store).blobs.glob("??/*")
     }
