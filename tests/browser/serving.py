@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.request import urlopen
 
+from tests import warm
+
 __all__ = ["Served", "begin", "end", "read_until", "up"]
 
 START_S = 60.0  # a first start, on a busy machine, with everything to compile
@@ -33,9 +35,11 @@ class Served(NamedTuple):
 
 def up(store: Path, processes: ExitStack, *words: str) -> Served:
     """Start a server that ends with `processes`, at any free port; wait until it answers."""
-    process = begin(processes, "up", "--json", "--port", "0", "--store", str(store), *words)
-    line = read_until(process, "\n", START_S).partition("\n")[0]
-    return Served(json.loads(line)["url"], process)
+    line = ["up", "--json", "--port", "0", "--store", str(store), *words]
+    process = warm.start(*line, stdout=subprocess.PIPE)
+    processes.callback(end, process)
+    told = read_until(process, "\n", START_S).partition("\n")[0]
+    return Served(json.loads(told)["url"], process)
 
 
 def begin(processes: ExitStack, *words: str, **more: Any) -> subprocess.Popen[str]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 
 import pytest
 
@@ -20,6 +19,7 @@ from foldline_views.conditions import Threshold
 from foldline_views.logged import read_facts
 from foldline_views.outbox import waiting
 from foldline_views.rules import Rule
+from tests import warm
 from tests.patience import wait_for
 
 SERIES = 12
@@ -39,15 +39,13 @@ def test_each_alert_is_raised_once_however_often_the_fold_is_killed(
     layout = Layout(tmp_path / "store")
     layout.create()
     rules.add(layout, Rule("big", Threshold(above=10.0), webhook="http://127.0.0.1:9/"))
-    command = [sys.executable, "-m", "foldline_ui", "fold", "--store", str(layout.root)]
+    command = ["fold", "--store", str(layout.root)]
     chance = random.Random(4)
     step = 0
     with foldline.Run(id="killed", store=layout.root) as run:
         for kill in range(kills):
-            with subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
-            ) as folding:
-                end = time.monotonic() + chance.uniform(0.5, 1.5)
+            with warm.start(*command, stdin=PIPE, stdout=DEVNULL) as folding:
+                end = time.monotonic() + chance.uniform(0.1, 0.8)
                 while time.monotonic() < end:
                     over = (kill + 1) * SERIES // kills
                     for number in range(SERIES):
@@ -55,7 +53,7 @@ def test_each_alert_is_raised_once_however_often_the_fold_is_killed(
                     step += 1
                 folding.send_signal(signal.SIGKILL)
                 folding.wait()
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as folding:
+        with warm.start(*command, stdin=PIPE, stdout=DEVNULL) as folding:
             wait_for(lambda: len(raised(layout)) == SERIES, "an alert of every series")
             with foldline.open(layout.root) as store:
                 assert {one.series for one in store.run("killed").alerts} == set(raised(layout))

@@ -5,10 +5,9 @@ from __future__ import annotations
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 
 import anyio
 import pytest
@@ -16,6 +15,7 @@ import pytest
 import foldline
 from foldline.layout import Layout
 from foldline_views.folding import catch_up
+from tests import warm
 from tests.canonical import dump_of, points_folded
 from tests.patience import wait_for
 
@@ -32,15 +32,13 @@ KILLS = 10
 def test_kills_of_the_fold_process(tmp_path: Path, kills: int) -> None:
     """Killed at random moments while a writer logs, the views equal a replay in the end."""
     store = tmp_path / "store"
-    command = [sys.executable, "-m", "foldline_ui", "fold", "--store", str(store)]
+    command = ["fold", "--store", str(store)]
     chance = random.Random(1)
     tracked = 0
     with foldline.Run(id="killed", store=store, params={"lr": 0.1}) as run:
         for kill in range(kills):
             before = points_folded(store)
-            with subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
-            ) as folding:
+            with warm.start(*command, stdin=PIPE, stdout=DEVNULL) as folding:
                 end = time.monotonic() + chance.uniform(0.0, 0.3)
                 moved = False
                 # Half of the kills wait until the fold has moved, so that it is in its work.
@@ -68,10 +66,10 @@ def test_kills_of_the_fold_process(tmp_path: Path, kills: int) -> None:
 def test_a_stopped_fold_process_does_no_harm(tmp_path: Path) -> None:
     """One that is stopped in its work holds readers up, not training; it goes on where it was."""
     store = tmp_path / "store"
-    command = [sys.executable, "-m", "foldline_ui", "fold", "--store", str(store)]
+    command = ["fold", "--store", str(store)]
     with foldline.Run(id="stopped", store=store) as run:
         run.track(0.0, name="a", step=0)
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as folding:
+        with warm.start(*command, stdin=PIPE, stdout=DEVNULL) as folding:
             wait_for(lambda: points_folded(store) > 0, "the first commit")
             folding.send_signal(signal.SIGSTOP)
             for step in range(1, 20_000):

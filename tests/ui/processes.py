@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
 import queue
 import signal
 import subprocess
@@ -22,6 +21,7 @@ import msgspec
 
 import foldline
 from foldline_ui.__main__ import main
+from tests import warm
 from tests.patience import wait_for
 
 DEADLINE_S = 30.0  # a server on a busy machine; it takes a second
@@ -107,10 +107,8 @@ class Server:
 @contextmanager
 def up(store: Path, *words: str, port: int = 0) -> Iterator[Server]:
     """Serve a store until the block ends."""
-    line = command("up", "--store", str(store), "--port", str(port), "--json", *words)
-    with subprocess.Popen(
-        line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ}
-    ) as process:
+    line = ["up", "--store", str(store), "--port", str(port), "--json", *words]
+    with warm.start(*line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         try:
             yield Server(process)
         finally:
