@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -71,6 +72,15 @@ def test_one_that_cannot_be_read_stops_no_other(
     shown = capsys.readouterr()
     assert "brought in 2 runs" in shown.out
     assert "events.out.tfevents.1.h can't be read" in shown.err and "hint: " in shown.err
+
+
+def test_a_pipe_holds_nobody_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is no file is passed over, whatever its name, and a link to a folder is not followed."""
+    logged(tmp_path / "logs")
+    os.mkfifo(tmp_path / "logs/events.out.tfevents.9.h")
+    (tmp_path / "logs/latest").symlink_to(tmp_path / "logs")
+    assert main(["import", str(tmp_path / "logs"), "--store", str(tmp_path / "store")]) == 0
+    assert "brought in 2 runs" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("path", ["", "nowhere"])

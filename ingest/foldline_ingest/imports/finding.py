@@ -51,7 +51,16 @@ def find(path: Path, tracker: str = "") -> Iterator[ForeignRun]:
 
 
 def _files(path: Path) -> list[Path]:
-    """Return all files below a folder; links are not followed, so that it has an end."""
+    """Return all files below a folder.
+
+    Folders that are links are not followed, so that it has an end; a pipe would never have one.
+    """
     if not path.is_dir():
         return [path] if path.is_file() else []
-    return [Path(folder, name) for folder, _, names in os.walk(path) for name in names]
+    found = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)
+    patterns = [pattern for patterns in TRACKERS.values() for pattern in patterns]
+    return [
+        file
+        for file in found
+        if any(fnmatchcase(file.name, p) for p in patterns) and file.is_file()
+    ]
