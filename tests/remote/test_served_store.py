@@ -32,6 +32,7 @@ def log(store: Path, folder: Path) -> None:
     folder.mkdir()
     (folder / "weights.bin").write_bytes(bytes(range(256)) * 1000)
     (folder / "notes.txt").write_text("much warmer")
+    (folder / "nothing").touch()
     params = {"lr": 0.1, "net": {"depth": 3, "words": ["a", "b"]}, "long": "x" * 9000}
     with foldline.Run(
         id="one", store=store, experiment="mnist", name="first", params=params, tags=["a"]
@@ -130,7 +131,7 @@ def test_what_a_served_run_names_is_fetched(tmp_path: Path) -> None:
         for name, one in (("a", version), ("b", opened.run("two").used_artifacts[0])):
             folder = one.download(tmp_path / name)
             files = sorted(path.name for path in folder.rglob("*") if path.is_file())
-            assert files == ["notes.txt", "weights.bin"]
+            assert files == ["notes.txt", "nothing", "weights.bin"]
             assert (folder / "weights.bin").read_bytes() == bytes(range(256)) * 1000
         for blob in (store / "blobs").glob("??/*"):
             blob.unlink()

@@ -257,7 +257,7 @@ def _quotas(layout: Layout) -> Iterator[Finding]:
             experiments = load(db, generation.path).experiments()
     for share in quotas.nearly(quotas.measured(layout, experiments)):
         message = f"it takes {share.used:,} bytes of {share.allowed:,}"
-        hint = f"foldline quota set {share.experiment} SIZE, or foldline runs rm and foldline gc"
+        hint = "foldline quota set, or foldline runs rm and then foldline gc"
         yield Finding("quotas", share.experiment, message, hint, wrong=False)
 
 
