@@ -167,10 +167,10 @@ class _Copying:
             names.add(path.name)
             place = self._backup.spool / path.name
             with source:
-                size = os.fstat(source.fileno()).st_size
-                if not place.exists() or place.stat().st_size != size:
-                    with self.arrivals.file(place) as file:
-                        pour(source, file, 0, size, self._copied)
+                stat = os.fstat(source.fileno())
+                if _stat(place) != (stat.st_size, stat.st_mtime_ns):
+                    with self.arrivals.file(place, stat.st_mtime_ns) as file:
+                        pour(source, file, 0, stat.st_size, self._copied)
         return names
 
     def _segments(self) -> None:

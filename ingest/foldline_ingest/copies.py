@@ -14,7 +14,7 @@ from foldline.disk import sync_file, sync_folder
 if TYPE_CHECKING:
     from _hashlib import HASH
 
-__all__ = ["Arrivals", "appearing", "common", "extend", "is_blank", "pour", "regular"]
+__all__ = ["Arrivals", "appearing", "common", "draft_of", "extend", "is_blank", "pour", "regular"]
 
 CHUNK_BYTES = 1 << 20  # read and written in one go: enough that calls cost nothing
 # Files that are synced together: the first sync brings the names and sizes of all to the disk, so
@@ -58,7 +58,7 @@ class Arrivals:
         fresh = [folder for folder in path.parents if not folder.exists()]
         for folder in reversed(fresh):
             folder.mkdir(mode=0o700, exist_ok=True)
-        draft = path.with_name(f".{path.name}.draft")
+        draft = draft_of(path)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
             with os.fdopen(os.open(draft, flags, 0o600), "wb", buffering=0) as file:
@@ -94,6 +94,11 @@ class Arrivals:
         for draft, _ in self._waiting:
             draft.unlink(missing_ok=True)
         self._waiting.clear()
+
+
+def draft_of(path: Path) -> Path:
+    """Return where a file is until it appears at `path`."""
+    return path.with_name(f".{path.name}.draft")
 
 
 @contextmanager

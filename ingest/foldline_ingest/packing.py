@@ -42,7 +42,7 @@ from .packed import SLAB_ENTRY, PackedSegment
 from .slabs import compress
 from .stored import SegmentBytes, SegmentFile
 
-__all__ = ["IDLE_S", "Packing", "drop", "pack", "packable", "packs_lock"]
+__all__ = ["IDLE_S", "Packing", "drop", "pack", "packable", "packs_lock", "unpack"]
 
 # How long nothing of a run must have been written before it is packed, in seconds. A run that ends
 # is often looked at, resumed or evaluated at once; after ten minutes it is history.
@@ -162,12 +162,24 @@ def packs_lock(layout: Layout) -> Iterator[None]:
 def drop(layout: Layout, runs: Collection[str]) -> int:
     """Take all segments of these runs out of the packs for good; return the bytes that it freed.
 
-    What is kept is copied into a new pack first. Raises StoreBusy and OSError.
+    What is kept is copied into a new pack first. Raises StoreBusy, CorruptRecord and OSError.
     """
+    return _drop(layout, lambda name: name.run in runs)
+
+
+def unpack(layout: Layout, names: Collection[SegmentName]) -> int:
+    """Take segments that are files by now out of the packs; errors and result are those of `drop`.
+
+    Their files are packed again as any other.
+    """
+    return _drop(layout, lambda name: name in names)
+
+
+def _drop(layout: Layout, is_gone: Callable[[SegmentName], bool]) -> int:
     freed = 0
     with packs_lock(layout):
         for index in indices(layout, afresh=True):
-            kept = [entry for entry in index if entry.name.run not in runs]
+            kept = [entry for entry in index if not is_gone(entry.name)]
             if len(kept) == len(index):
                 continue
             before, after = index.path.stat().st_size, 0

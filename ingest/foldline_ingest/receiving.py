@@ -224,7 +224,8 @@ class Receiver:
                 return
         raise SegmentConflict(
             f"the segment {name.run}/{name.writer} has other bytes at {place}",
-            hint="two logs have one name: keep both, and compare them by `foldline verify`",
+            hint="one of them was scrubbed: `foldline scrub` the other too; or two logs have one "
+            "name: keep both, and compare them by `foldline verify`",
         )
 
     def _check(self, name: SegmentName, segment: _Received, whole: int | None) -> None:

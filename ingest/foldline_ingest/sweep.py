@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from foldline import packs
+from foldline import packs, spool
 from foldline.blobs import is_digest
 from foldline.layout import SEGMENT_SUFFIX, Layout, SegmentName
 from foldline.links import open_file
@@ -47,13 +47,14 @@ class Swept(msgspec.Struct):
 
 
 def sweep(
-    layout: Layout, *, without: frozenset[str] = frozenset(), dry_run: bool = False,
-    hear: Hear | None = None,
+    layout: Layout, *, without: frozenset[str] = frozenset(), only: frozenset[str] | None = None,
+    dry_run: bool = False, hear: Hear | None = None,
 ) -> Swept:  # fmt: skip
     """Free the blobs that no event of the log names, those of the runs `without` left out.
 
     Nothing is freed while a writer lives, while values wait to be kept, or where the log is
-    damaged, as damage may hide a name. Raises OSError.
+    damaged, as damage may hide a name; but it keeps nothing of `only`, if that says which blobs
+    are to be freed. Raises OSError.
     """
     names = log_names(layout)
     if busy := _busy(layout):
@@ -66,10 +67,12 @@ def sweep(
                 marked.update(digest.decode() for digest in _DIGEST.findall(event.payload))
 
     report = verify(layout, hear, each=mark)
-    if report.damage:
+    if report.damage and only is None:
         return Swept(kept_because="the log is damaged: `foldline verify` says where")
     _follow(layout, marked)
     found = [path for path in _blobs(layout) if path.name not in marked]
+    if only is not None:
+        found = [path for path in found if path.name in only]
     if dry_run:
         return Swept(len(found), sum(path.stat().st_size for path in found))
     aside = _aside(layout)
@@ -120,7 +123,7 @@ def log_names(layout: Layout) -> set[SegmentName]:
 def _busy(layout: Layout) -> str:
     if alive := living(layout):
         return f"a writer of the run {min(alive).run} lives"
-    if next(_files(layout.spool), None) is not None:
+    if spool.waiting(layout):
         return "values wait in the spool: `foldline runs ls` keeps those of dead writers"
     return ""
 

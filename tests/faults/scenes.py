@@ -28,8 +28,11 @@ import foldline
 from foldline.errors import FoldlineError
 from foldline.layout import Layout, SegmentName
 from foldline_ingest import log
+from foldline_ingest.masking import Masks, forms_of
 from foldline_ingest.packing import pack
 from foldline_ingest.receiving import Receiver
+from foldline_ingest.scrubbing import Scrubbing
+from foldline_ingest.sweep import sweep
 from foldline_views import rules
 from foldline_views.conditions import Threshold
 from foldline_views.folding import catch_up
@@ -37,6 +40,7 @@ from foldline_views.rules import Rule
 from foldline_views.shelves import SHELVES
 from tests.faults.shim import VARIABLE
 
+SECRET = "hunter2-A1b2C3"  # what is scrubbed
 POINTS = 5_000  # two windows and a part
 SCENE_S = 30  # a scene that hangs is killed by its alarm, and the test sees that
 PIECE_BYTES = 40_000
@@ -106,6 +110,15 @@ def keep_rule(store: Path) -> Any:
     return None
 
 
+def scrub(store: Path) -> Any:
+    """Take a secret out of log, packs, blobs and registers, all but the views."""
+    layout, secret = Layout(store), Masks(forms_of(SECRET))
+    scrubbing = Scrubbing(layout, secret, begin=lambda: None)
+    assert scrubbing.run().troubles == []
+    sweep(layout, only=scrubbing.replaced)
+    Ledger(store).say(scrubbed=True)
+
+
 def skew(store: Path) -> Any:
     """Train and fold while the clock jumps: an hour back, ten years ahead, and home."""
     library = ctypes.CDLL(os.environ[VARIABLE])
@@ -134,7 +147,7 @@ def unlocked(store: Path) -> Any:
 
 SCENES: dict[str, Scene] = {
     scene.__name__: scene
-    for scene in (track, track_buffered, fold, receive, tidy, keep_rule, skew, unlocked)
+    for scene in (track, track_buffered, fold, receive, tidy, keep_rule, scrub, skew, unlocked)
 }
 
 

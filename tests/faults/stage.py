@@ -17,6 +17,8 @@ from foldline.errors import SegmentConflict, StoreNotFound
 from foldline.events import ValuesTracked, decode
 from foldline.layout import Layout, SegmentName
 from foldline.packs import segments
+from foldline.shipper.tail import DIGEST
+from foldline_ingest.packing import pack
 from foldline_ingest.receiving import Receiver
 from foldline_ingest.replay import replay
 from foldline_ingest.verify import verify
@@ -26,7 +28,9 @@ from foldline_views.folding import catch_up
 from foldline_views.rules import Rule
 from foldline_views.shelves import SHELVES
 from tests.canonical import dump_of
-from tests.faults.scenes import POINTS
+from tests.faults import scenes
+from tests.faults.scenes import POINTS, SECRET
+from tests.operations.stores import bytes_of
 
 __all__ = ["STAGES", "Stage", "told"]
 
@@ -198,6 +202,61 @@ class Tidying(Stage):
         assert verify(Layout(store)).damage == []
 
 
+class Scrubbing(Stage):
+    """A secret is in a pack, in a file, in blobs that name one another, and in a rule."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        layout = Layout(self.store)
+        self._log("packed")
+        for marker in layout.active.iterdir():
+            marker.unlink()
+        pack(layout, idle_s=0)
+        self._log("file")
+        for marker in layout.active.iterdir():
+            marker.unlink()
+        rules.add(layout, Rule(SECRET, Threshold(above=1.0)))
+        self.before = bytes_of(self.store)
+        done = self.set(folder.with_name(f"{folder.name} done"))
+        scenes.scrub(done)
+        self.after, self.blobs = bytes_of(done), _blobs(done)
+        self._follow(done)
+        assert len(self.blobs) == 6 and SECRET.encode() not in b"".join(self.after.values())
+
+    def _log(self, run: str) -> None:
+        rows = [[number, f"{run} {SECRET}"] for number in range(1100)]
+        with foldline.Run(id=run, store=self.store, name=SECRET, capture=False) as logged:
+            for step in range(100):
+                logged.track(step * 0.5, name="loss", step=step)
+            table = foldline.Table(["n", "long " * 1000], rows)  # its index is a blob, too
+            logged.track(table, name="table", step=0)
+
+    def _follow(self, store: Path) -> None:
+        """Assert that every blob is there that an event names, or another blob."""
+        for data in bytes_of(store).values():
+            for index in DIGEST.findall(data):
+                for page in DIGEST.findall(blobs.read(Layout(store), index.decode())):
+                    blobs.read(Layout(store), page.decode())
+
+    def check(self, store: Path, promised: dict[str, Any], *, cut: bool = False) -> None:
+        assert verify(Layout(store)).damage == []
+        now = bytes_of(store)
+        assert all(now[name] in (data, self.after[name]) for name, data in self.before.items())
+        assert not promised.get("scrubbed") or now == self.after
+        self._follow(store)
+        scenes.scrub(store)
+        assert bytes_of(store) == self.after
+        # The index of a table that is freed already may be left, as no event names it.
+        left = _blobs(store)
+        assert left >= self.blobs
+        assert not any(SECRET.encode() in blobs.read(Layout(store), blob) for blob in left)
+        assert [rule.id for rule in rules.read(Layout(store)).rules] == ["x" * len(SECRET)]
+
+
+def _blobs(store: Path) -> set[str]:
+    return {path.name for path in Layout(store).blobs.glob("??/*")}
+
+
 class Keeping(Stage):
     """A store has one rule."""
 
@@ -218,6 +277,7 @@ STAGES: dict[str, type[Stage]] = {
     "receive": Receiving,
     "tidy": Tidying,
     "keep_rule": Keeping,
+    "scrub": Scrubbing,
 }
 
 

@@ -29,7 +29,7 @@ FAULTS = {
 }
 # In `make test` every so many calls are hit. A scene makes from five to some hundreds of them, and
 # a fold and its check take half a second.
-STRIDES = {"fold": 149, "keep_rule": 2}
+STRIDES = {"fold": 149, "keep_rule": 2, "scrub": 31}
 STRIDE = 13
 
 

@@ -19,9 +19,9 @@ from tests.faults.shim import Acting, Fault, How
 from tests.faults.stage import STAGES, Stage, told
 from tests.faults.volumes import blank, mounted, needs_mounts
 
-STRIDES = {"fold": 150, "keep_rule": 2}  # in `make test`: each cut takes half a second
+STRIDES = {"fold": 150, "keep_rule": 2, "scrub": 47}  # in `make test`: each cut takes half a second
 STRIDE = 7
-SCENES = ("track", "receive", "tidy", "keep_rule", "fold")
+SCENES = ("track", "receive", "tidy", "keep_rule", "fold", "scrub")
 
 pytestmark = needs_mounts
 

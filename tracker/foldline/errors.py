@@ -21,6 +21,7 @@ __all__ = [
     "RuleRejected",
     "RuleUnknown",
     "RunNotFound",
+    "SecretRejected",
     "SegmentConflict",
     "SegmentRejected",
     "ServerFull",
@@ -137,6 +138,10 @@ class ForeignUnreadable(FoldlineError):
 
 class RunNotFound(FoldlineError):
     """No run has the id that was asked for."""
+
+
+class SecretRejected(FoldlineError):
+    """A text that can't be scrubbed out of a store: too short, or a word of the log itself."""
 
 
 class RuleRejected(FoldlineError):

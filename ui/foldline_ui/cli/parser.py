@@ -10,7 +10,7 @@ from foldline.shipper.pace import PATIENCE_S
 
 from .access import add_access, add_entrance
 from .command import LEVELS, Commands, add, add_goal, add_group, add_run
-from .verbs import add_backup, add_gc, add_quota, add_verbs
+from .verbs import add_backup, add_gc, add_quota, add_scrub, add_verbs
 
 __all__ = ["parser"]
 
@@ -54,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     _add_upkeep(commands)
     add_backup(commands)
     add_gc(commands)
+    add_scrub(commands)
     add_quota(commands)
     add_access(commands)
     # The process that `up` starts and supervises; typed by nobody, hence without a help line.

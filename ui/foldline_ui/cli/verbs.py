@@ -7,7 +7,7 @@ import re
 
 from .command import Commands, add, add_goal, add_group, add_run
 
-__all__ = ["add_backup", "add_gc", "add_quota", "add_verbs", "days"]
+__all__ = ["add_backup", "add_gc", "add_quota", "add_scrub", "add_verbs", "days"]
 
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 UNITS |= {"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40}
@@ -106,6 +106,25 @@ def add_gc(commands: Commands) -> None:
         help="only runs that were deleted so long ago, as 30d or 12h (30d)",
     )
     freeing.add_argument("--dry-run", action="store_true", help="only say what would be freed")
+
+
+def add_scrub(commands: Commands) -> None:
+    """Add the command that takes a secret out of a store."""
+    scrubbing = add(
+        commands,
+        "scrub",
+        "mask a secret in all that a store holds, for good",
+        "foldline scrub --secret-file key.txt --dry-run",
+    )
+    scrubbing.add_argument(
+        "--secret-file",
+        metavar="FILE",
+        help="a file with the secret, - for the input; without it you are asked",
+    )
+    scrubbing.add_argument(
+        "--run", nargs="+", default=[], metavar="ID", help="only in these runs, and their blobs"
+    )
+    scrubbing.add_argument("--dry-run", action="store_true", help="only say where it is found")
 
 
 def add_backup(commands: Commands) -> None:
