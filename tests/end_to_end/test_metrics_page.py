@@ -215,7 +215,7 @@ def test_the_table_shows_the_params_that_were_picked(page: Page, server: Served)
     explore(page, server)
     heads = "[...document.querySelectorAll('.pane th')].map(head => head.innerText.trim())"
     page.wait_until(f"{heads}.includes('optimizer') && {heads}.includes('seed')")
-    page.click('[aria-label="Columns of the table"]')
+    page.click('[title="Columns of the table"]')
     page.click('.popover button[title="hparams.optimizer"]')
     page.wait_until(f"!{heads}.includes('optimizer')")
     assert words(page, "col") == ["hparams.seed"]

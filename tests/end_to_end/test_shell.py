@@ -293,6 +293,25 @@ def test_the_keyboard_alone_is_enough(page: Page, served: Served) -> None:
     page.wait_until("!document.querySelector('[role=dialog]')")
 
 
+def test_each_panel_opens_and_closes_by_the_keyboard(page: Page, served: Served) -> None:
+    """Enter opens what a button has, Escape closes it and gives the focus back to the button."""
+    buttons = "[...document.querySelectorAll('[aria-haspopup]')].filter(e => e.checkVisibility())"
+    shown = "document.querySelector('.popover:focus-within, [role=menu]') !== null"
+    (run,) = {row["id"] for row in json.loads(served.get("api/v1/home?limit=1"))["recent"]}
+    loss = "metrics?q=metric.name+%3D%3D+%22loss%22"
+    for path in ("runs", loss, "search?q=memory", "tags", f"runs/{run}/params", f"runs/{run}/logs"):
+        page.goto(f"{served.url}{path}")
+        page.wait_for("h1")
+        page.wait_until("!document.querySelector('main [aria-busy=true]')")
+        page.wait_until(f"{buttons}.length > 2")  # those of the rail are everywhere
+        for number in range(page.evaluate(f"{buttons}.length")):
+            page.evaluate(f"(window.button = {buttons}[{number}]).focus()")
+            page.press("Enter")
+            page.wait_until(shown)
+            page.press("Escape")
+            page.wait_until(f"!({shown}) && document.activeElement === window.button")
+
+
 def test_all_works_below_a_prefix(page: Page, tmp_path: Path, processes: ExitStack) -> None:
     """Behind a proxy that adds a prefix, links, requests and live changes stay below it."""
     make_runs(tmp_path / "store")

@@ -40,14 +40,15 @@ async def health(request: web.Request, _: Nothing) -> Health:
     counts = await reader.totals()
     free_bytes, views_bytes = await anyio.to_thread.run_sync(_measure, layout.views)
     blobs_bytes = request.app[USAGE].blobs_bytes()
-    log_bytes = vitals.watermark + vitals.lag_bytes
+    # A fold that has not said anything yet knows of less than answers show.
+    log_bytes = max(vitals.watermark + vitals.lag_bytes, reader.watermark)
     return Health(
         version=VERSION,
         store=StoreName(_name(layout.root), str(layout.root)),
         watermark=reader.watermark,
         # What answers do not show: what is committed and not read yet is of it. While views are
         # made again they show more than those that are being made.
-        lag_bytes=max(log_bytes - reader.watermark, 0),
+        lag_bytes=log_bytes - reader.watermark,
         fold=vitals.fold,
         shelves=vitals.shelves,
         runs=RunCounts(counts.total, counts.running),

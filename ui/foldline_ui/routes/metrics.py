@@ -115,7 +115,7 @@ def _fold(found: Exposition, vitals: Vitals, shown: int) -> None:
         "Bytes of the log that a shelf of views does not show yet.",
         *(({"shelf": shelf.name}, shelf.lag_bytes) for shelf in vitals.shelves),
     )
-    log_bytes = vitals.watermark + vitals.lag_bytes
+    log_bytes = max(vitals.watermark + vitals.lag_bytes, shown)
     found.one("foldline_log_bytes", "gauge", "Of the log, packed or not.", log_bytes)
     found.one("foldline_watermark_bytes", "gauge", "Of the log that answers show.", shown)
     found.one(
