@@ -310,6 +310,7 @@ class Scrubbing:
 
     def _packs(self) -> None:
         gone: set[SegmentName] = set()
+        self._done.troubles += [error.message for error in packs.unreadable(self._layout)]
         for index in packs.indices(self._layout, afresh=True):
             for entry in filter(lambda entry: self._is_chosen(entry.name), index):
                 try:

@@ -259,12 +259,13 @@ def test_what_lies_in_a_file_and_a_pack_is_told(store: Path) -> None:
     assert len(bytes_of(store)[f"one/{path.stem}"]) == len(whole)
 
 
-def test_a_damaged_pack_is_told(store: Path) -> None:
-    """What can't be unpacked can't be scrubbed; the rest is."""
+@pytest.mark.parametrize("at", [20, 100])
+def test_a_damaged_pack_is_told(store: Path, at: int) -> None:
+    """What can't be unpacked, or found in it, can't be scrubbed; the rest is."""
     layout = Layout(packed(store))
     (index,) = packs.indices(layout, afresh=True)
     content = bytearray(index.path.read_bytes())
-    content[100] ^= 0xFF
+    content[at] ^= 0xFF
     index.path.write_bytes(content)
     damage = len(verify(layout).damage)
     done = scrubbed(store)
@@ -346,5 +347,7 @@ def test_the_command_takes_the_secret_from_a_file_or_the_input(
     assert done.status == Exit.DONE, done
     assert json.loads(done.output)["segments"] == 4
     assert_clean(store)
-    done = foldline_command("scrub", *where, "--secret-file", str(given), "--run", "one")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("foldline_ui.cli.scrub.getpass", lambda _: SECRET)  # it shows nothing
+    done = foldline_command("scrub", *where, "--run", "one")
     assert "found nowhere" in done.output

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import anyio.to_thread
 
 from foldline import packs, spool
-from foldline.errors import RunNotFound, SecretRejected, StoreBusy, StoreUnwritable
+from foldline.errors import RunNotFound, SecretRejected, StoreBusy
 from foldline.ids import is_id
 from foldline.layout import Layout
 from foldline_ingest.lease import Lease
@@ -17,6 +17,7 @@ from foldline_ingest.scrubbing import Scrubbed, Scrubbing
 from foldline_ingest.sweep import living, sweep
 from foldline_ingest.worker import Announce
 
+from . import register
 from .fold import Fold
 from .folding import catch_up
 from .shelves import SHELVES
@@ -55,15 +56,10 @@ async def scrub(
                 shutil.rmtree(shelf.folder(layout.views), ignore_errors=True)
 
         scrubbing = Scrubbing(layout, masks, runs, begin=None if dry_run else begin)
-        try:
+        with register.alone(layout, "files"):
             done = await anyio.to_thread.run_sync(scrubbing.run)
             if old := scrubbing.replaced:
                 await anyio.to_thread.run_sync(_free, layout, old, done)
-        except OSError as error:
-            raise StoreUnwritable(
-                f"the store {layout.root} can't be scrubbed: {error.strerror or error}",
-                hint="free some space, or check whom it belongs to, and scrub again: it goes on",
-            ) from error
         if scrubbing.has_begun:
             fold = Fold(layout, lease, announce)
             for shelf in SHELVES:
