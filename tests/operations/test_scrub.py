@@ -24,6 +24,8 @@ from foldline.events import AlertRaised, ConsolePrinted, WriterClosed, WriterOpe
 from foldline.layout import Layout, SegmentName
 from foldline.values import revive
 from foldline_ingest.backup import back_up
+from foldline_ingest.incoming import take_blob
+from foldline_ingest.inventory import blobs_of
 from foldline_ingest.lease import Lease
 from foldline_ingest.packing import pack
 from foldline_ingest.receiving import Receiver
@@ -288,29 +290,37 @@ def test_a_sender_goes_on_if_it_is_scrubbed_too(tmp_path: Path, there_too: bool)
     receiver.sync()
     with pytest.raises(StoreBusy, match="one"):
         scrubbed(server.root)
-    long_ago = time.time() - 200_000
-    os.utime(server.marker(name), (long_ago, long_ago))
-    assert scrubbed(server.root).segments == 1
+    scrubbed_as_if_silent(server, name)
     if there_too:
         assert scrubbed(sender.root).troubles == []
         data = sender.segment(name).read_bytes()
     receiver = Receiver(server)
-    told = receiver.take(name, half, data[half:])
-    assert told.logged == len(data)
+    assert receiver.take(name, half, data[half:]).logged == len(data)
+    if not there_too:
+        for at in (len(data), 0):
+            with pytest.raises(SegmentConflict, match="other bytes") as refused:
+                end(receiver, name, data, at)
+        assert "scrub" in refused.value.hint and WORD.encode() in sender.segment(name).read_bytes()
+        for digest, size in blobs_of(sender):
+            take_blob(server, digest, 0, blobs.read(sender, digest), size)
+        scrubbed_as_if_silent(server, name)  # what it had sent until then is here
+        assert scrubbed(sender.root).troubles == []
+        receiver, data = Receiver(server), sender.segment(name).read_bytes()
+    assert end(receiver, name, data, len(data))
+    assert server.segment(name).read_bytes() == data and not verify(server).damage
+    assert [name for name, data in files(server) if WORD.encode() in data] == []
 
-    def end(at: int) -> bool:
-        return receiver.take(name, at, data[at:], ended=True, whole=zlib.crc32(data)).ended
 
-    if there_too:
-        assert end(len(data))
-        assert server.segment(name).read_bytes() == data and not verify(server).damage
-        return
-    with pytest.raises(SegmentConflict):
-        end(len(data))
-    with pytest.raises(SegmentConflict, match="other bytes") as refused:
-        end(0)
-    assert "scrub" in refused.value.hint
-    assert WORD.encode() in sender.segment(name).read_bytes()
+def end(receiver: Receiver, name: SegmentName, data: bytes, at: int) -> bool:
+    return receiver.take(name, at, data[at:], ended=True, whole=zlib.crc32(data)).ended
+
+
+def scrubbed_as_if_silent(server: Layout, name: SegmentName) -> None:
+    """Scrub a server whose sender was silent for more than a day."""
+    long_ago = time.time() - 200_000
+    os.utime(server.marker(name), (long_ago, long_ago))
+    done = scrubbed(server.root)
+    assert (done.segments, done.troubles) == (1, [])
 
 
 @pytest.mark.parametrize("is_packed", [False, True])
