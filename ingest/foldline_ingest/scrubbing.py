@@ -119,11 +119,12 @@ class Scrubbing:
         for digest in sorted(self._digests(names)):
             self._blob(digest)
         for name in names:
-            with (
-                suppress(FileNotFoundError),
-                closing(SegmentFile(self._layout.segment(name))) as it,
-            ):
-                self._segment(name, it)
+            try:
+                source = SegmentFile(self._layout.segment(name))
+            except FileNotFoundError:
+                continue  # it is in a pack
+            with closing(source):
+                self._segment(name, source)
         self._packs()
         if not self._runs:
             self._registers()
@@ -146,17 +147,12 @@ class Scrubbing:
 
     def _leavings(self) -> None:
         """Take away what others left when they were killed, and nobody will read."""
-        drafts = [
-            *self._layout.blobs.glob(".*"),
-            *self._layout.runs.glob("*/log/*.draft"),
-            *(path for path in [self._layout.trash / "runs"] if path.exists()),
-        ]
-        if drafts and self._begin is not None and self._write():
+        drafts = [*self._layout.blobs.glob(".*"), *self._layout.runs.glob("*/log/*.draft")]
+        freed = self._layout.trash / "runs"  # of a purge
+        if (drafts or freed.exists()) and self._write():
             for path in drafts:
-                if path.is_dir():
-                    shutil.rmtree(path)
-                else:
-                    path.unlink()
+                path.unlink()
+            shutil.rmtree(freed, ignore_errors=True)
 
     # --------------------------------------------------------------------------- blobs
 
@@ -204,14 +200,19 @@ class Scrubbing:
         if hashlib.sha256(data).hexdigest().encode() == digest:
             fresh, _ = blobs.put_chunks(self._layout, gathered(pieces))
             return self._blob(fresh.encode())  # masks that meet may make it once more
-        self._rewrite(
-            self._layout.blob(digest.decode()), pieces
-        )  # its name was wrong, and stays so
+        # Its name was wrong, and stays so.
+        self._rewrite(self._layout.blob(digest.decode()), pieces)
         return digest
 
     def _runs_of(self, digest: bytes) -> set[str]:
         """Return the runs that name a blob, or one that names it."""
-        return self._named[digest].union(*map(self._runs_of, self._above[digest]))
+        owners = {digest}
+        fresh = [digest]
+        while fresh:
+            above = self._above[fresh.pop()] - owners
+            owners |= above
+            fresh += above
+        return set().union(*(self._named[owner] for owner in owners))
 
     # ------------------------------------------------------------------------ segments
 
@@ -220,17 +221,17 @@ class Scrubbing:
 
         Returns whether a pack may let go of it.
         """
-        if not self._may_hold(source):
-            return False
-        data = self._copied(source)
-        changed = patches(data, self._masks, lambda *told: self._heard(name.run, *told))
-        if not changed:
-            return False
+        changed: dict[int, bytes] = {}
+        if self._may_hold(source):
+            data = self._copied(source)
+            changed = patches(data, self._masks, lambda *told: self._heard(name.run, *told))
         if source.damaged:
             self._done.troubles.append(
                 f"{name.run}/{name.writer}: its part of a pack can't be unpacked: "
                 "`foldline verify` says where; restore the pack, and scrub again"
             )
+            return False
+        if not changed:
             return False
         self._done.segments += 1
         if not self._write():

@@ -19,7 +19,7 @@ import pytest
 
 import foldline
 from foldline import blobs, packs
-from foldline.errors import RunNotFound, SecretRejected, SegmentConflict, StoreBusy
+from foldline.errors import RunNotFound, SecretRejected, SegmentConflict, StoreBusy, StoreLinked
 from foldline.events import AlertRaised, ConsolePrinted, WriterClosed, WriterOpened
 from foldline.layout import Layout, SegmentName
 from foldline.values import revive
@@ -259,6 +259,18 @@ def test_what_lies_in_a_file_and_a_pack_is_told(store: Path) -> None:
     assert scrubbed(store).troubles == []
     assert_clean(store)
     assert len(bytes_of(store)[f"one/{path.stem}"]) == len(whole)
+
+
+def test_nothing_is_written_behind_a_link(store: Path, tmp_path: Path) -> None:
+    """Of a store that somebody else made: a run's folder that is elsewhere stays as it is."""
+    elsewhere = tmp_path / "elsewhere"
+    (store / "runs" / "one").rename(elsewhere)
+    (elsewhere / "log" / "mine.draft").write_text(SECRET)
+    before = {path: path.read_bytes() for path in elsewhere.glob("log/*")}
+    (store / "runs" / "one").symlink_to(elsewhere)
+    with pytest.raises(StoreLinked):
+        scrubbed(store)
+    assert {path: path.read_bytes() for path in elsewhere.glob("log/*")} == before
 
 
 @pytest.mark.parametrize("at", [20, 100])

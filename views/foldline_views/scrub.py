@@ -11,6 +11,7 @@ from foldline import packs, spool
 from foldline.errors import RunNotFound, SecretRejected, StoreBusy
 from foldline.ids import is_id
 from foldline.layout import Layout
+from foldline.links import refuse_links
 from foldline_ingest.lease import Lease
 from foldline_ingest.masking import Masks, forms_of
 from foldline_ingest.scrubbing import Scrubbed, Scrubbing
@@ -37,10 +38,11 @@ async def scrub(
 
     The views go before anything is written, and are made again at the end: whenever it is killed
     they are what the log says. What another process ships, or a backup holds, is not reached.
-    Raises SecretRejected, RunNotFound, StoreNotFound, StoreUnwritable, and StoreBusy beside a
-    server or a writer that lives.
+    Raises SecretRejected, RunNotFound, StoreNotFound, StoreLinked, StoreUnwritable, and StoreBusy
+    beside a server or a writer that lives.
     """
     masks = Masks(forms_of(secret))
+    refuse_links(layout.root, below=True)  # what is behind one would be written over
     # Who died without a word is told dead by this, and what it left in the spool is kept.
     if not await catch_up(layout):
         raise StoreBusy(
