@@ -14,8 +14,10 @@ import pytest
 
 from foldline import blobs
 from foldline.errors import FoldlineError, ServerRefused
+from foldline_views import api as api_module
 from foldline_views import servedruns
 from foldline_views.api import Api
+from foldline_views.contents import MessagesPage
 from foldline_views.servedruns import Fetched
 
 PIECE = 1000
@@ -124,3 +126,17 @@ def test_a_hostile_server_sends_no_blob(
     assert isinstance(caught.value, ServerRefused) and caught.value.hint
     assert len(asked) <= 3
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_an_answer_without_an_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that always has one page more is asked for so many, and no more."""
+    monkeypatch.setattr(api_module, "PAGES_MAX", 3)
+    asked: list[object] = []
+
+    def ask(path: str, answer: type[MessagesPage], **said: object) -> MessagesPage:
+        asked.append(said.get("cursor"))
+        return MessagesPage([], 0, {}, str(len(asked)), 0)
+
+    with pytest.raises(ServerRefused, match="has no end"):
+        list(Api("http://127.0.0.1:1").pages(ask, "runs/x/messages", MessagesPage))
+    assert asked == [None, "1", "2"]

@@ -24,6 +24,7 @@ __all__ = ["Api"]
 
 # A page of rows is as large as its runs are; a million points have 32 MB.
 ANSWER_BYTES_MAX = 1 << 30
+PAGES_MAX = 100_000  # of one answer: a hundred million rows; a hostile server's has no end
 
 Page = TypeVar("Page", bound="_Page")
 T = TypeVar("T")
@@ -66,14 +67,18 @@ class Api:
     def pages(
         self, ask: Callable[..., Page], path: str, answer: type[Page], /, **asked: Any
     ) -> Iterator[Page]:
-        """Yield the pages of an answer; `ask` is `get` or `post`."""
+        """Yield the pages of an answer; `ask` is `get` or `post`. Raises ServerRefused."""
         cursor: str | None = None
-        while True:
+        for _ in range(PAGES_MAX):
             page = ask(path, answer, **asked, **({} if cursor is None else {"cursor": cursor}))
             yield page
             cursor = page.cursor
             if cursor is None:
                 return
+        raise ServerRefused(
+            f"{self.url}{path} has no end: {PAGES_MAX:,} pages were answered",
+            hint="ask whoever runs the server what is there",
+        )
 
     def fetch(self, path: str, /, **asked: Any) -> bytes:
         """Return the bytes that the server answers to a GET."""

@@ -138,6 +138,8 @@ class ServedRun:
         while start < total:
             asked = {"from": start, "limit": LINES_ASKED}
             page = self._api.get(f"{self._path}/lines", LinesPage, **asked)
+            if page.next <= start:
+                break  # there are none any more; or it would be asked the same for ever
             about = {one.writer: one for one in page.writers}
             for row in page.lines:
                 writer = about[row.writer]

@@ -8,7 +8,6 @@ has the same in tables: experiments, runs, params, tags and metrics.
 from __future__ import annotations
 
 import hashlib
-import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -39,7 +38,6 @@ DATABASES = "*.db"
 TRACKER = "mlflow"
 TABLES = {"experiments", "runs", "params", "tags", "metrics"}
 WORDS = {"True": True, "False": False, "None": None}
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf)")
 # A run's status, by its name in the database and its number in files.
 STATUSES = {"1": "RUNNING", "3": "FINISHED", "4": "FAILED", "5": "KILLED"}
 
@@ -155,9 +153,10 @@ def _typed(text: str) -> Any:
     """Return a param as the number that it was: MLflow keeps nothing but texts."""
     if text in WORDS:
         return WORDS[text]
-    for number in (int, float) if NUMBER.fullmatch(text) else ():
+    for number in (int, float):
         with suppress(ValueError):
-            return number(text)
+            if text.isascii() and "_" not in text:  # else Python has more numbers than were written
+                return number(text)
     return text
 
 

@@ -116,8 +116,10 @@ def _began(path: Path) -> float:
 
 def _host(path: Path) -> str:
     """Return the machine that a file names: events.out.tfevents.<time>.<host>[.<pid>.<n>][.v2]."""
-    rest = path.name.partition("tfevents.")[2].partition(".")[2]
-    return re.sub(r"(\.\d+)*(\.v2)?$", "", rest)
+    parts = path.name.partition("tfevents.")[2].split(".")[1:]
+    while len(parts) > 1 and (parts[-1].isdecimal() or parts[-1] == "v2"):
+        parts.pop()
+    return ".".join(parts)
 
 
 def _read(files: list[Path]) -> Iterator[Item]:
