@@ -329,11 +329,16 @@ def test_a_run_that_is_not_there_says_so(settled: Served, page: Page) -> None:
     page.errors.clear()  # the browser logs every 404
 
 
+def open_failing(page: Page, settled: Served, status: int, code: str) -> None:
+    """Open the media of a run, which the server answers by an error."""
+    body = json.dumps({"error": {"code": code, "message": "`values` is torn"}})
+    page.reply("*/values*", status, body.encode())
+    page.goto(f"{settled.url}runs/whole00001/media")
+
+
 def test_a_part_that_fails_is_told_and_tried_again(settled: Served, page: Page) -> None:
     """A part that can't be read says why where it would have been; the rest stays."""
-    body = json.dumps({"error": {"code": "internal", "message": "`values` is torn"}})
-    page.reply("*/values*", 500, body.encode())
-    page.goto(f"{settled.url}runs/whole00001/media")
+    open_failing(page, settled, 500, "internal")
     page.wait_for("[role=alert]", "is torn")
     page.wait_for("h2", "the whole")
     page.unstub()
@@ -344,9 +349,7 @@ def test_a_part_that_fails_is_told_and_tried_again(settled: Served, page: Page) 
 
 def test_a_part_that_is_being_made_comes_by_itself(settled: Served, page: Page) -> None:
     """A part whose views are being made says so calmly, and is there when they are."""
-    body = json.dumps({"error": {"code": "view_damaged", "message": "`values` is torn"}})
-    page.reply("*/values*", 503, body.encode())
-    page.goto(f"{settled.url}runs/whole00001/media")
+    open_failing(page, settled, 503, "view_damaged")
     page.wait_for("[role=status]", "It shows by itself")
     assert not page.count("[role=alert]")
     page.unstub()
