@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from foldline.packs import indices
 from .copies import appearing
 from .inventory import blobs_of
 
-__all__ = ["DRAFT_SUFFIX", "FILE_BYTES", "footprints", "note_owner"]
+__all__ = ["DRAFT_SUFFIX", "FILE_BYTES", "footprints", "note_owner", "pass_on"]
 
 FILE_BYTES = 4096  # that a file takes beside what is in it: a block, and a place in its folder
 
@@ -44,6 +44,13 @@ def note_owner(layout: Layout, digest: str, run: str) -> None:
             os.write(file, _line(digest, run))
         finally:
             os.close(file)
+
+
+def pass_on(layout: Layout, renamed: Mapping[str, str]) -> None:
+    """Note that blobs which have others in their place leave them to whose they are."""
+    for digest, run in list(_owners(layout)):  # as the notes are now, before there are more
+        if renamed.get(digest, digest) != digest:
+            note_owner(layout, renamed[digest], run)
 
 
 def footprints(layout: Layout) -> Counter[str]:
@@ -80,14 +87,10 @@ def _blobs(layout: Layout) -> Iterator[tuple[str, int]]:
     """Yield the run and the size of each blob that has an owner, whole or not yet."""
     notes = 0
     owners: dict[bytes, str] = {}  # the notes of a million blobs take some 150 MB, for a moment
-    try:
-        with layout.owners.open("rb") as lines:
-            for line in lines:
-                notes += 1
-                with suppress(msgspec.MsgspecError, ValueError):  # one that was cut short
-                    digest, run = _decode(line)
-                    owners[bytes.fromhex(digest)] = run
-    except FileNotFoundError:
+    for digest, run in _owners(layout):
+        notes += 1
+        owners[bytes.fromhex(digest)] = run
+    if not notes:
         return
     kept: list[bytes] = []
     for digest, size in (*blobs_of(layout), *_drafts(layout)):
@@ -98,6 +101,16 @@ def _blobs(layout: Layout) -> Iterator[tuple[str, int]]:
     if notes > 2 * len(kept) + NOTES_SPARE_MAX:
         with appearing(layout.owners) as file:
             file.writelines(kept)
+
+
+def _owners(layout: Layout) -> Iterator[tuple[str, str]]:
+    """Yield the blobs that were noted, and the runs that they came for; the last note counts."""
+    with suppress(FileNotFoundError), layout.owners.open("rb") as lines:
+        for line in lines:
+            with suppress(msgspec.MsgspecError, ValueError):  # one that was cut short
+                digest, run = _decode(line)
+                if is_digest(digest):
+                    yield digest, run
 
 
 def _drafts(layout: Layout) -> Iterator[tuple[str, int]]:

@@ -28,6 +28,7 @@ from foldline.events import EVENTS
 from foldline.layout import Layout, SegmentName
 
 from .copies import Arrivals, draft_of, regular
+from .footprint import pass_on
 from .inventory import blobs_of
 from .masking import Masks, cut, gathered, patches
 from .packed import PackedSegment
@@ -118,6 +119,9 @@ class Scrubbing:
         names = sorted(filter(self._is_chosen, log_names(self._layout)))
         for digest in sorted(self._digests(names)):
             self._blob(digest)
+        if self._begun:
+            renamed = self._masks.renamed.items()
+            pass_on(self._layout, {old.decode(): new.decode() for old, new in renamed})
         for name in names:
             try:
                 source = SegmentFile(self._layout.segment(name))

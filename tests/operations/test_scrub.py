@@ -24,6 +24,7 @@ from foldline.events import AlertRaised, ConsolePrinted, WriterClosed, WriterOpe
 from foldline.layout import Layout, SegmentName
 from foldline.values import revive
 from foldline_ingest.backup import back_up
+from foldline_ingest.footprint import footprints, note_owner
 from foldline_ingest.incoming import take_blob
 from foldline_ingest.inventory import blobs_of
 from foldline_ingest.lease import Lease
@@ -223,6 +224,16 @@ def test_one_run_is_scrubbed_and_the_other_is_not(store: Path) -> None:
     assert scrubbed(store, "two").troubles == []
     assert scrubbed(store).files == 5
     assert_clean(store)
+
+
+def test_a_blob_that_gets_another_name_counts_for_the_same_run(store: Path) -> None:
+    """What a run takes of its quota is the same before and after, blobs among it."""
+    layout = Layout(store)
+    for digest, _ in blobs_of(layout):
+        note_owner(layout, digest, "one")
+    before = footprints(layout)
+    assert scrubbed(store).blobs
+    assert footprints(layout) == before
 
 
 def test_who_writes_or_serves_is_not_disturbed(tmp_path: Path) -> None:
