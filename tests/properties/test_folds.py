@@ -7,8 +7,9 @@ import random
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from functools import partial
+from functools import partial, reduce
 from itertools import pairwise
+from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,15 @@ finite_steps = st.one_of(
 any_values = st.one_of(
     st.floats(), st.sampled_from([0.0, -0.0, math.nan, math.inf, -math.inf, 1e308, -1e308])
 )
+few = st.integers(-1, 1).map(float)  # the same steps, or values, over and over
+points_of_four = st.one_of(
+    *(
+        st.lists(st.tuples(st.integers(0, 3), steps, values), min_size=1, max_size=120)
+        for steps, values in ((few, few), (finite_steps, any_values))
+    )
+)
+MIN_AND_MAX = (summaries.MIN, summaries.MIN_STEP, summaries.MAX, summaries.MAX_STEP)
+Row = tuple[int, float, float, float]  # a point: whose it is, step, value, time
 SETTINGS = settings(
     max_examples=60,
     deadline=None,
@@ -192,8 +202,8 @@ def test_the_width_is_the_smallest_that_fitted(seed: int, chunks: int) -> None:
 
 @SETTINGS
 @given(
-    data=st.lists(st.tuples(st.integers(0, 3), finite_steps, any_values), min_size=1, max_size=120),
-    cuts=st.lists(st.integers(0, 120), max_size=6),
+    data=points_of_four,
+    cuts=st.lists(st.integers(0, 100), max_size=6),  # in percent of the points
 )
 def test_summaries_do_not_depend_on_the_cutting(
     data: list[tuple[int, float, float]], cuts: list[int]
@@ -202,19 +212,32 @@ def test_summaries_do_not_depend_on_the_cutting(
     at_once = folded(data, [])
     in_parts = folded(data, cuts)
     assert at_once.tobytes() == in_parts.tobytes()
-    for series in range(4):
-        mine = [row for row in data if row[0] == series]
-        if mine:
-            expected_of(mine, at_once[:, series].tolist())
+    rows = timed(data)
+    for series in {row[0] for row in rows}:
+        expected_of([row for row in rows if row[0] == series], at_once[:, series].tolist())
+
+
+@SETTINGS
+@given(points_of_four)
+def test_summaries_of_writers_are_one_as_if_one_had_written_after_the_other(
+    data: list[tuple[int, float, float]],
+) -> None:
+    """Of equal steps the first writer's is first and the last one's last; sums are added up."""
+    rows = sorted(timed(data), key=lambda row: row[0])
+    parts = folded(data, [])[:, sorted({row[0] for row in rows})]
+    expected_of(rows, summaries.merge(parts)[:, 0].tolist())
+
+
+def timed(data: list[tuple[int, float, float]]) -> list[Row]:
+    """Return whose each point is, its step, its value, and a time that no other has."""
+    return [(whose, step, value, 1e9 + at) for at, (whose, step, value) in enumerate(data)]
 
 
 def folded(data: list[tuple[int, float, float]], cuts: list[int]) -> Floats:
-    state = summaries.fresh(4)
-    edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    state, rows = summaries.fresh(4), timed(data)
+    edges = [0, *sorted(cut * len(data) // 100 for cut in cuts), len(data)]
     for begin, end in pairwise(edges):
-        part = [(s, step, value, 1e9 + begin + i) for i, (s, step, value) in
-                enumerate(data[begin:end])]  # fmt: skip
-        part.sort(key=lambda row: row[0])
+        part = sorted(rows[begin:end], key=lambda row: row[0])
         if not part:
             continue
         owner = np.array([row[0] for row in part])
@@ -224,27 +247,30 @@ def folded(data: list[tuple[int, float, float]], cuts: list[int]) -> Floats:
     return state
 
 
-def expected_of(mine: list[tuple[int, float, float]], found: list[float]) -> None:
+def expected_of(mine: list[Row], found: list[float]) -> None:
     """Assert that a summary is what plain Python says of its points."""
-    finite = [(value, step) for _, step, value in mine if math.isfinite(value)]
-    odd = [step for _, step, value in mine if not math.isfinite(value)]
-    low, high = min(step for _, step, _ in mine), max(step for _, step, _ in mine)
-    first = next(value for _, step, value in mine if step == low)
-    last = next(value for _, step, value in reversed(mine) if step == high)
+    finite = [(value, step) for _, step, value, _ in mine if math.isfinite(value)]
+    odd = [step for _, step, value, _ in mine if not math.isfinite(value)]
+    low, high = min(row[1] for row in mine), max(row[1] for row in mine)
+    *_, first, first_time = next(row for row in mine if row[1] == low)
+    *_, last, last_time = next(row for row in reversed(mine) if row[1] == high)
     assert found[summaries.COUNT] == len(mine)
     assert found[summaries.NONFINITE] == len(odd)
     assert found[summaries.NONFINITE_STEP] == min(odd, default=math.inf)
     assert found[summaries.FIRST_STEP] == low and same(found[summaries.FIRST], first)
     assert found[summaries.LAST_STEP] == high and same(found[summaries.LAST], last)
+    assert found[summaries.FIRST_TIME] == first_time and found[summaries.LAST_TIME] == last_time
     if finite:
         least, most = min(v for v, _ in finite), max(v for v, _ in finite)
         assert found[summaries.MIN] == least and found[summaries.MAX] == most
         assert found[summaries.MIN_STEP] == min(s for v, s in finite if v == least)
         assert found[summaries.MAX_STEP] == min(s for v, s in finite if v == most)
-        total = 0.0
-        for value, _ in finite:
-            total += value
-        assert same(found[summaries.SUM], total)
+        sums: dict[int, float] = {}  # each writer's, in the order of arrival
+        for whose, _, value, _ in mine:
+            sums[whose] = sums.get(whose, 0.0) + (value if math.isfinite(value) else 0.0)
+        exact = [*MIN_AND_MAX, summaries.FIRST_STEP, summaries.LAST_STEP]
+        assert "-0.0" not in {str(found[row]) for row in exact}  # of two zeros there is one
+        assert same(found[summaries.SUM], reduce(add, sums.values()))
 
 
 # -- whole views

@@ -117,7 +117,8 @@ def merge(parts: Floats) -> Floats:
         for row, sign in ((MIN, 1.0), (MAX, -1.0)):
             if (sign * part[row], part[row + 1]) < (sign * whole[row], whole[row + 1]):
                 whole[row : row + 2] = part[row : row + 2]
-        whole[[COUNT, NONFINITE, SUM]] += part[[COUNT, NONFINITE, SUM]]
+        with np.errstate(over="ignore", invalid="ignore"):  # a sum may grow beyond all numbers
+            whole[[COUNT, NONFINITE, SUM]] += part[[COUNT, NONFINITE, SUM]]
         whole[NONFINITE_STEP] = np.minimum(whole[NONFINITE_STEP], part[NONFINITE_STEP])
     return whole
 
