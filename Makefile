@@ -42,7 +42,7 @@ test-integrations: $(FRAMEWORKS)
 faults: web
 	$(BIN)/python -m pytest -m "" tests/faults tests/golden tests/properties tests/remote \
 		tests/ingest tests/lifecycle tests/values/test_spool.py tests/capture/test_deaths.py \
-		tests/views/test_contract.py tests/views/test_purge.py \
+		tests/views/test_contract.py tests/views/test_purge.py tests/views/text/test_oracle.py \
 		tests/operations tests/fuzz
 
 check: $(SETUP)

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 
 from foldline_views.text.hits import Found
@@ -27,13 +28,21 @@ def places(found: Found) -> set[tuple[int, str, str, int | None]]:
     }
 
 
-@settings(max_examples=150, deadline=None)
-@given(corpora(), questions())
-def test_the_index_finds_what_reading_everything_finds(
-    corpus: Corpus, asked: tuple[str, Tree]
-) -> None:
+@pytest.mark.parametrize(
+    "examples", [60, pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(1800)])]
+)
+def test_the_index_finds_what_reading_everything_finds(examples: int) -> None:
     """For any question: the same runs in the same order, the same lines, true marks."""
-    text, tree = asked
+
+    @settings(max_examples=examples, deadline=None)
+    @given(corpora(), questions())
+    def finds(corpus: Corpus, asked: tuple[str, Tree]) -> None:
+        index_and_check(corpus, *asked)
+
+    finds()
+
+
+def index_and_check(corpus: Corpus, text: str, tree: Tree) -> None:
     folder = Path(tempfile.mkdtemp())
     try:
         with TextIndex(folder / "text", write=True) as index:
