@@ -6,15 +6,18 @@ import math
 from pathlib import Path
 
 import anyio
+import msgspec
 import numpy as np
 import pytest
 
 import foldline
-from foldline.layout import Layout
+from foldline.events import StepsRewound
+from foldline.layout import Layout, SegmentName
 from foldline_views.asked import FramesRequest
 from foldline_views.folding import catch_up, rebuild
 from foldline_views.reader import Views
 from tests.canonical import dump_of
+from tests.segment_build import SegmentBuild
 
 
 @pytest.fixture
@@ -123,3 +126,22 @@ def test_epochs_follow_their_points(store: Path) -> None:
     (series,) = foldline.open(store).series()
     assert series.points.epochs[:5].tolist() == [0.0] * 5
     assert math.isnan(series.points.epochs[5])
+
+
+def test_what_is_no_rewind_hides_nothing(store: Path) -> None:
+    """One that can't be decoded, or goes back to no number, leaves the others what they hide."""
+    build = SegmentBuild("r", "w", window=65_536, block=4096)
+    build.define(1, "loss")
+    for step in range(10):
+        build.point(1, step, 1.0)
+    build.raw(StepsRewound.TYPE, msgspec.msgpack.encode({"step": "nowhere"}))
+    build.event(StepsRewound(6.0))
+    build.event(StepsRewound(math.nan))
+    layout = Layout(store)
+    layout.create()
+    path = layout.segment(SegmentName("r", "w"))
+    path.parent.mkdir(parents=True)
+    path.write_bytes(build.close())
+    with foldline.open(store) as opened:
+        (series,) = opened.series('metric.name == "loss"')
+        assert series.count == 7 and series.steps.tolist() == list(range(7))
