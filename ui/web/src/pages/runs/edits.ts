@@ -154,7 +154,7 @@ async function changeAll(ids: readonly string[], edit: RunEdit): Promise<void> {
   }
 }
 
-/** Which of these runs have a tag. Few of them are named, of many all that have it are asked for. */
+/** Which of these runs have a tag. Few are named; of many, all that have it are asked for. */
 async function having(tag: string, ids: readonly string[]): Promise<Set<string>> {
   // Who speaks of them is told of archived and deleted runs as well.
   const query = `${literal(tag)} in run.tags and run.archived in (True, False)` +
