@@ -336,6 +336,24 @@ def test_a_payload_never_passes_for_a_record(tmp_path: Path) -> None:
                 assert build.points[-1] in found, "what follows is found again"
 
 
+def test_a_hole_where_a_read_stopped_is_damage_once_its_writer_is_gone(tmp_path: Path) -> None:
+    """While the writer lives it may yet be written; after that it is told, and passed over."""
+    build = sample()
+    data, path = build.close(), tmp_path / "a.fold"
+    at = next(at for kind, at, _ in build.marks if kind == "point" and at > len(data) // 2)
+    path.write_bytes(data[:at])
+    reader = SegmentReader(NAME, path)
+    before = points_of(whole(reader))
+    path.write_bytes(data[:at] + bytes(CELL_BYTES) + data[at + CELL_BYTES :])
+    assert whole(reader) == []
+    batches = whole(reader, final=True)
+    reader.close()
+    assert [found.offset for found in damage_of(batches)] == [at]
+    after = points_of(batches)
+    assert before == build.points[: len(before)] and after == build.points[-len(after) :]
+    assert batches[-1].finished
+
+
 def test_a_head_that_claims_the_sky_is_no_reason_to_read_it(tmp_path: Path) -> None:
     """A length that is damaged to gigabytes is caught by the head's own checksum."""
     build = SegmentBuild()
