@@ -116,29 +116,21 @@ class RouteTable:
         """
 
         def register(answer: Answer) -> Answer:
-            key = (method, path)
-            if key in self._routes:
-                raise ValueError(f"{method} {path} is registered twice")
-            self._routes[key] = Route(
-                method, path, scope, summary, request, response, media, answer, takes
-            )
+            self._take(Route(method, path, scope, summary, request, response, media, answer, takes))
             return answer
 
         return register
 
     def include(self, other: RouteTable) -> None:
-        """Take over the routes of another table."""
+        """Take over the routes of another table. Raises ValueError for one that is there."""
         for route in other:
-            self.add(
-                route.method,
-                route.path,
-                scope=route.scope,
-                summary=route.summary,
-                response=route.response,
-                request=route.request,
-                media=route.media,
-                takes=route.takes,
-            )(route.answer)
+            self._take(route)
+
+    def _take(self, route: Route) -> None:
+        key = (route.method, route.path)
+        if key in self._routes:
+            raise ValueError(f"{route.method} {route.path} is registered twice")
+        self._routes[key] = route
 
     def install(self, router: web.UrlDispatcher, prefix: str = "") -> None:
         """Let the router serve the table, below a prefix."""

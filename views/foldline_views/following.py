@@ -25,9 +25,8 @@ from .authors import bounded_rank
 from .contents import LineRow, LinesRequest, MessagesRequest
 from .lineblocks import BLOCK_LINES, moment
 from .linepages import lines_page, printed
-from .logged import Line, Message
+from .logged import Line, Message, message_of
 from .messagepages import messages_page
-from .messages import bounded_level
 from .opened import read
 from .shelves import LINES
 
@@ -131,28 +130,16 @@ class Following:
 
     def _take(self, heard: _Heard, fact: Fact) -> Iterator[Line | Message]:
         """Yield what an event says that will not be said again."""
-        event, writer = fact.event, fact.writer
-        opened = heard.opened
+        event = fact.event
         match event:
             case WriterOpened():
                 heard.opened = event
             case WriterLost():
                 self._lost.add(event.writer)
             case MessageLogged():
-                own = bounded_rank(event.rank)
-                yield Message(
-                    moment(event.time) or moment(fact.time),
-                    bounded_level(event.level),
-                    event.text,
-                    event.logger,
-                    event.params,
-                    event.place,
-                    opened.host,
-                    bounded_rank(opened.rank) if own is None else own,
-                    writer,
-                )
+                yield message_of(fact, event, heard.opened)
             case ConsolePrinted():
-                yield from _printed(heard, event, writer, moment(fact.time))
+                yield from _printed(heard, event, fact.writer, moment(fact.time))
 
     def _open(self, db: sqlite3.Connection) -> None:
         """Go on behind what is folded."""

@@ -46,6 +46,7 @@ __all__ = [
     "Line",
     "Message",
     "Sequence",
+    "message_of",
     "read_artifacts",
     "read_captured",
     "read_facts",
@@ -157,21 +158,26 @@ def read_lines(layout: Layout, run: str) -> list[Line]:
 def read_messages(layout: Layout, run: str) -> list[Message]:
     """Return the run's messages in the order of their times."""
     found = [
-        Message(
-            moment(event.time) or moment(fact.time),
-            bounded_level(event.level),
-            event.text,
-            event.logger,
-            event.params,
-            event.place,
-            opened.host,
-            bounded_rank(opened.rank if bounded_rank(event.rank) is None else event.rank),
-            writer,
-        )
-        for writer, opened, said in _by_writer(layout, run, MessageLogged)
+        message_of(fact, event, opened)
+        for _, opened, said in _by_writer(layout, run, MessageLogged)
         for fact, event in said
     ]
     return sorted(found, key=lambda message: message.time)
+
+
+def message_of(fact: Fact, event: MessageLogged, opened: WriterOpened) -> Message:
+    """Return what was said by a writer that opened its segment so."""
+    return Message(
+        moment(event.time) or moment(fact.time),
+        bounded_level(event.level),
+        event.text,
+        event.logger,
+        event.params,
+        event.place,
+        opened.host,
+        bounded_rank(opened.rank if bounded_rank(event.rank) is None else event.rank),
+        fact.writer,
+    )
 
 
 def read_sequences(layout: Layout, run: str, kind: str | None = None) -> list[Sequence]:
