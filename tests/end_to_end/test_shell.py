@@ -61,6 +61,11 @@ def folded(server: Served) -> bool:
     return "text" in shelves and set(shelves.values()) == {health["watermark"]}
 
 
+def run_of(served: Served) -> str:
+    """Return the id of the run that began last."""
+    return str(json.loads(served.get("api/v1/home?limit=1"))["recent"][0]["id"])
+
+
 def here(page: Page) -> str:
     """Return the path and query that the address bar shows."""
     path, query = urlsplit(page.evaluate("location.href"))[2:4]
@@ -223,6 +228,9 @@ def test_nothing_is_cut_off_on_a_phone(page: Page, served: Served) -> None:
         page.wait_for("h1")
         page.wait_until("!document.querySelector('main [aria-busy=true]')")
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE_PX, path
+    page.goto(f"{served.url}runs/{run_of(served)}")
+    page.wait_for("h3", "Processes")
+    assert page.evaluate("document.querySelector('#run-tab').scrollWidth") <= PHONE_PX
     page.click('nav a[href="metrics"]')
     page.wait_for("h1", "Metrics")
 
@@ -297,7 +305,7 @@ def test_each_panel_opens_and_closes_by_the_keyboard(page: Page, served: Served)
     """Enter opens what a button has, Escape closes it and gives the focus back to the button."""
     buttons = "[...document.querySelectorAll('[aria-haspopup]')].filter(e => e.checkVisibility())"
     shown = "document.querySelector('.popover:focus-within, [role=menu]') !== null"
-    (run,) = {row["id"] for row in json.loads(served.get("api/v1/home?limit=1"))["recent"]}
+    run = run_of(served)
     loss = "metrics?q=metric.name+%3D%3D+%22loss%22"
     for path in ("runs", loss, "search?q=memory", "tags", f"runs/{run}/params", f"runs/{run}/logs"):
         page.goto(f"{served.url}{path}")
