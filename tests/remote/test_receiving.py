@@ -8,6 +8,7 @@ import random
 import zlib
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -17,6 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import foldline
+import foldline_ingest.receiving as module
+from foldline.disk import sync_folder
 from foldline.errors import FoldlineError, SegmentConflict, SegmentRejected
 from foldline.layout import Layout, Marker, SegmentName
 from foldline_ingest.incoming import lacking, take_blob
@@ -222,24 +225,36 @@ def test_what_a_power_cut_made_zeros_is_sent_again(
     assert here.segment(name).read_bytes() == data
 
 
+@pytest.mark.parametrize("lost", ["file", "folder of the run", "folder of all"])
+@pytest.mark.parametrize("ended", [False, True])
 def test_a_failed_sync_is_never_tried_again(
-    tmp_path: Path, sent: tuple[SegmentName, bytes], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    sent: tuple[SegmentName, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    lost: str,
+    ended: bool,
 ) -> None:
     """After it nothing of that segment is told to be durable: the sender keeps all of it."""
     name, data = sent
-    receiver = Receiver(store(tmp_path))
+    here = store(tmp_path)
+    receiver = Receiver(here)
     receiver.take(name, 0, data[:4096])
+    rest = partial(receiver.take, name, 4096, data[4096:], ended=ended, whole=zlib.crc32(data))
 
-    def fail(descriptor: int) -> None:
-        raise OSError(5, "Input/output error")
+    def fail(what: object) -> None:
+        if lost != "folder of all" or what == here.runs:
+            raise OSError(5, "Input/output error")
+        sync_folder(str(what))
 
-    monkeypatch.setattr("foldline_ingest.receiving.sync_file", fail)
+    monkeypatch.setattr(module, "sync_file" if lost == "file" else "sync_folder", fail)
+    if ended:
+        assert not rest().ended
     receiver.sync()
     monkeypatch.undo()
-    receiver.take(name, 4096, data[4096:8192])
+    rest()
     receiver.sync()
     told = receiver.receipt(name)
-    assert (told.logged, told.durable) == (8192, 0)
+    assert (told.logged, told.durable, told.ended) == (len(data), 0, False)
 
 
 def test_a_blob_grows_piece_by_piece(tmp_path: Path) -> None:
