@@ -118,6 +118,8 @@ CASES: dict[str, list[int]] = {
     "run.hparams.layers == [2, 64]": [0],
     "run.hparams.layers[0] == 2": [0],
     "run.hparams.layers[-1] == 2": [3],
+    "run.hparams.layers[-2] == 2": [0, 3],
+    "run.hparams.layers[2] == 64": [],
     "(run.seed or 3) == 3": [2, 5],
     "(1 if run.amp else 2) == 2": [1, 3, 5],
     "run.hparams.get('batch', 5) == 5": [3, 5],
