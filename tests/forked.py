@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import traceback
 import warnings
 from collections.abc import Callable
 
@@ -25,6 +26,7 @@ def forked(work: Callable[[], object], *, kill_after_s: float | None = None) -> 
             work()
             os._exit(0)
         finally:
+            traceback.print_exc()
             os._exit(1)
     if kill_after_s is None:
         return os.waitpid(child, 0)[1]
