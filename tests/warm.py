@@ -34,6 +34,7 @@ DESCRIPTORS = 4  # input, output, errors, and where the end is told
 PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
 INTERPRETERS = ("PYTHON", "LD_", "DYLD_")  # variables that are read when an interpreter starts
 
+ROOT = Path(__file__).resolve().parents[1]  # where `tests` is found
 # As it was before any test has changed it.
 ENVIRONMENT = dict(os.environ)
 
@@ -109,7 +110,7 @@ def _forking() -> socket.socket:
     with theirs:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.warm", str(theirs.fileno())],
-            stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], env=ENVIRONMENT, cwd=ROOT,
         )  # fmt: skip
 
     def end() -> None:
