@@ -171,7 +171,16 @@ class Page:
 
     def wait_until(self, expression: str, *, deadline_s: float = DEADLINE_S) -> Any:
         """Return the first truthy value of a JavaScript expression."""
-        return self._wait(lambda: self.evaluate(expression), expression, deadline_s)
+
+        def value() -> Any:
+            try:
+                return self.evaluate(expression)
+            except DevToolsError as error:
+                if "navigated" not in str(error):
+                    raise
+                return None  # the page goes elsewhere by itself, and is asked again there
+
+        return self._wait(value, expression, deadline_s)
 
     def wait_for(self, selector: str, text: str = "", *, deadline_s: float = DEADLINE_S) -> None:
         """Wait until an element that matches `selector` is visible and contains `text`."""

@@ -15,6 +15,8 @@ from foldline.layout import Layout
 from foldline_ui import tokens
 from foldline_ui.cli.tokens import login_address
 from tests.browser.page import Page
+from tests.canonical import points_folded
+from tests.patience import wait_for
 
 from .conftest import Served, up
 
@@ -25,7 +27,9 @@ def guarded(processes: ExitStack, tmp_path: Path) -> tuple[Served, Layout]:
     store = tmp_path / "store"
     with foldline.Run(id="guarded001", name="guarded", store=store, tags=["old"]) as run:
         run.track(0.5, name="loss", step=0)
-    return up(store, processes, "--auth"), Layout(store)
+    server = up(store, processes, "--auth")
+    wait_for(lambda: points_folded(store) == 1, "the run to be folded")
+    return server, Layout(store)
 
 
 def test_a_token_signs_a_viewer_in_who_changes_nothing(
