@@ -142,11 +142,15 @@ def test_a_segment_that_is_written_here_is_nobody_elses(tmp_path: Path) -> None:
         run.track(0.5, name="loss", step=0)
         (file,) = (tmp_path / "runs/run1/log").iterdir()
         name = SegmentName("run1", file.stem)
-        size, before = file.stat().st_size, file.read_bytes()
+        foreign, before = b"\x01" * 32, file.read_bytes()
         with pytest.raises(SegmentConflict):
-            Receiver(here).take(name, size, b"\x01" * 32)
+            Receiver(here).take(name, len(before), foreign)
         assert Receiver(here).take(name, 0, before[:64]).ended
-        assert file.read_bytes() == before
+        assert foreign not in file.read_bytes()  # all else its writer may have changed by now
+    whole = file.read_bytes()
+    with pytest.raises(SegmentConflict):
+        Receiver(here).take(name, len(whole), foreign)
+    assert file.read_bytes() == whole
 
 
 def test_a_shipped_run_is_lost_by_its_silence_and_found(
