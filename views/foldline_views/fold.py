@@ -10,16 +10,17 @@ from __future__ import annotations
 import logging
 import shutil
 import sqlite3
+import threading
 from functools import partial
 from pathlib import Path
 
 import anyio
 
 from foldline.errors import FoldlineError, StoreUnwritable, ViewDamaged
-from foldline.layout import Layout
-from foldline_ingest.announce import Announcement
+from foldline.layout import Layout, SegmentName
+from foldline_ingest.announce import LIVE_SHELF, Announcement
 from foldline_ingest.lease import Lease
-from foldline_ingest.log import Log
+from foldline_ingest.log import Log, Lost
 from foldline_ingest.obituary import bury, find
 from foldline_ingest.replay import replay
 from foldline_ingest.worker import Announce, FoldWorker, Pace
@@ -63,8 +64,8 @@ class Fold:
         self._last: dict[str, Announcement] = {}  # of each shelf
         self._seen = set() if seen is None else seen
         self._logs: list[Log] = []
-        self._first = ""  # the shelf that comes before the others, and logs the ends of writers
-        self._first_worker: FoldWorker | None = None
+        self._first_worker: FoldWorker | None = None  # of the shelf that comes before the others
+        self._burying = threading.Lock()
         _sweep(layout.views)
 
     async def lease_ends(self) -> None:
@@ -143,13 +144,12 @@ class Fold:
     def _worker(
         self, shelf: Shelf, store: SqliteViewStore, announce: Announce | None
     ) -> FoldWorker:
-        self._first = self._first or shelf.name
-        first = shelf.name == self._first
+        first = shelf.name == LIVE_SHELF
         worker = FoldWorker(
             self._layout,
             store,
             announce=announce,
-            bury=partial(bury, self._layout) if first else None,
+            bury=partial(self._bury, first=first),
             find=partial(find, self._layout) if first else None,
             shelf=shelf.name,
             pace=Pace(shelf.poll_s, shelf.events_only, lambda: not first and self._is_behind()),
@@ -158,6 +158,17 @@ class Fold:
         if first:
             self._first_worker = worker
         return worker
+
+    def _bury(self, lost: Lost, *, first: bool) -> list[SegmentName]:
+        """Log that a writer is gone, and return the segments that say so.
+
+        Whichever shelf sees a death says it before it takes the writer for finished: the next one
+        may never come to it. That a writer is only silent is for one to judge, as it may come back.
+        """
+        if lost.silent and not first:
+            return []
+        with self._burying:
+            return bury(self._layout, lost)
 
     def _is_behind(self) -> bool:
         return self._first_worker is not None and self._first_worker.state != "live"

@@ -27,6 +27,7 @@ __all__ = ["Beside"]
 
 ANSWER_WAIT_S_MAX = 5.0  # at the end of a run: a slow terminal; the companion goes on beyond it
 HUNG_CHECK_S = 5.0  # a companion that answers no question for so long, over a full pipe, hangs
+SPEAK_S_MAX = 1.0  # that the end of a run waits for a warning: a full pipe may take none
 LULL_S = 0.02  # who waited for room in a full pipe has written by then
 PIPE_BYTES = 65_536  # what a pipe holds without being asked for more
 
@@ -43,6 +44,7 @@ class Beside:
         self._notices = notices
         self._ended = self._alone = False
         self._is_killed = False  # and its shell copies in its place, and answers nothing more
+        self._speaking = _thread.allocate_lock()  # held from the decision to warn until it is done
         self._reply, reply = os.pipe()
         self._listening, self._control = os.pipe()
         # Both ends are ours too: a control pipe that nobody reads must not be a broken one.
@@ -70,12 +72,18 @@ class Beside:
     def end(self, *, at_exit: bool = False) -> None:
         """Have all that was printed handed on, and let the companion go, soon or at the exit."""
         with _turn:
-            if self._ended or not self.launched:
-                return
-            self._ended = True
-            self._give_back()
-        self._tell(End(local_modules(self._subject), at_exit))
-        self._await_answer()
+            over = self._ended or not self.launched
+            if not over:
+                self._ended = True
+                self._give_back()
+        if not over:
+            self._tell(End(local_modules(self._subject), at_exit))
+            self._await_answer()
+        # A thread that prints while the interpreter ends makes Python abort.
+        if self._speaking.acquire(timeout=SPEAK_S_MAX):
+            self._speaking.release()
+        if over:
+            return
         with _turn:
             self._close()
             self._pass_on()
@@ -83,6 +91,7 @@ class Beside:
     def forget(self) -> None:
         """Leave the companion to the parent: called in a forked child."""
         self._ended = True
+        self._speaking = _thread.allocate_lock()  # a thread of the parent's may have it
         _waiting.clear()
         if self.launched and not self._alone:
             self._close()
@@ -153,6 +162,7 @@ class Beside:
                 answer = os.read(self._reply, 1) if told else None
                 if answer == ANSWER_KILLED:
                     self._is_killed = True
+                    self._speaking.acquire()
             if answer == b"":
                 break
             if answer is not None:
@@ -173,6 +183,7 @@ class Beside:
             self._hand_on(until_lull=True)
             self._give_back()
             self._pass_on()
+            self._speaking.acquire()
         self._tell_lost()
         self._hand_on(until_lull=False)
 
@@ -184,8 +195,11 @@ class Beside:
             "the companion of this run is gone or hangs: its console is captured no more",
             hint="see whether it was killed or stopped; the training itself goes on",
         )
-        with suppress(FoldlineError):  # in strict mode; this thread has nobody to raise it to
-            self._notices.give("companion", lost)
+        try:
+            with suppress(FoldlineError):  # in strict mode; this thread has nobody to raise it to
+                self._notices.give("companion", lost)
+        finally:
+            self._speaking.release()
 
     def _is_stuck(self) -> bool:
         """Say whether what is printed waits, though where it leads to would take it."""
