@@ -42,7 +42,7 @@ from foldline.layout import SegmentName
 from .batch import NO_OFFSETS, NO_POINTS, Batch, Damage, Points
 from .stored import SegmentBytes, open_segment
 
-__all__ = ["READ_BYTES", "SegmentReader"]
+__all__ = ["CELL", "READ_BYTES", "SegmentReader"]
 
 # Two of the largest windows: one whole window with its seals is always inside one read, so that
 # its points are checked against the seals before anybody sees them.

@@ -27,7 +27,6 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 import numpy as np
 
@@ -52,7 +51,7 @@ from foldline.values.image import Image
 from foldline.values.text import Text
 from foldline.values.value import Tracked
 
-from .foreign import ForeignRun, Item, Kept, LeftOut, Points, Told, unreadable
+from .foreign import ForeignRun, Item, Kept, LeftOut, Points, Told, opened, unreadable
 
 __all__ = ["NAMES", "runs"]
 
@@ -107,7 +106,7 @@ def runs(folder: Path, files: list[Path]) -> Iterator[ForeignRun]:
     del folder
     for path in sorted(files):
         try:
-            with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as db:
+            with closing(opened(path)) as db:
                 found = [_Run(*row) for row in db.execute(ASKED)]
         except sqlite3.Error as error:
             yield unreadable(TRACKER, path, str(error))

@@ -40,20 +40,13 @@ from foldline.secrets import mask_command, mask_param, mask_text
 from foldline.segment import Segment, open_file
 from foldline.version import VERSION
 
+from ..reader import CELL
 from ..statement import mark
 from .foreign import ForeignRun, Item, Kept, LeftOut, Points, Told, unreadable
 
 __all__ = ["Brought", "bring", "segment_of"]
 
 CELLS_AT_ONCE = 128  # 4 KiB: what the end of a window may leave empty
-# As `POINT_INT` of `foldline.cell` has it.
-POINT_CELL = np.dtype(
-    [
-        ("kind", "u1"), ("flags", "u1"), ("epoch", "<u2"), ("series", "<u4"),
-        ("value", "<f8"), ("step", "<i8"), ("time", "<f8"),
-    ]
-)  # fmt: skip
-assert POINT_CELL.itemsize == CELL_BYTES
 
 
 class Brought(msgspec.Struct):
@@ -170,7 +163,7 @@ class _Writing:
         self._series += 1
         event = SeriesDefined(self._series, points.name, points.context)
         self.segment.append_event(event.TYPE, encode(event))
-        cells = np.zeros(len(points.steps), POINT_CELL)
+        cells = np.zeros(len(points.steps), CELL)
         cells["kind"], cells["series"] = POINT, self._series
         cells["value"], cells["time"] = points.values, points.times
         cells["step"] = points.steps.view(np.int64)

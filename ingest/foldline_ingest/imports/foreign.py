@@ -6,11 +6,13 @@ read before it is asked for, so that thousands of runs can be listed at once.
 
 from __future__ import annotations
 
+import sqlite3
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +30,7 @@ __all__ = [
     "Points",
     "Told",
     "number",
+    "opened",
     "unreadable",
 ]
 
@@ -135,6 +138,11 @@ class Gathered:
                     np.array(values, np.float64),
                     np.array(times, np.float64),
                 )
+
+
+def opened(database: Path) -> sqlite3.Connection:
+    """Open a database of SQLite to read, which is never made or changed. Raises sqlite3.Error."""
+    return sqlite3.connect(f"file:{quote(str(database.resolve()))}?mode=ro", uri=True)
 
 
 def number(value: Any) -> float | None:

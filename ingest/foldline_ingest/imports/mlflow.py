@@ -16,7 +16,6 @@ from functools import partial
 from math import nan
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from foldline.events import (
     ArtifactLogged,
@@ -29,7 +28,7 @@ from foldline.events import (
     WriterLost,
 )
 
-from .foreign import ForeignRun, Gathered, Item, LeftOut, Told, unreadable
+from .foreign import ForeignRun, Gathered, Item, LeftOut, Told, opened, unreadable
 
 __all__ = ["DATABASES", "NAMES", "runs", "runs_of_database"]
 
@@ -87,7 +86,7 @@ def runs_of_database(folder: Path, files: list[Path]) -> Iterator[ForeignRun]:
     for path in sorted(files):
         ours = False
         try:
-            with closing(_opened(path)) as db:
+            with closing(opened(path)) as db:
                 names = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
                 ours = names >= TABLES
                 found = list(_read(db)) if ours else []
@@ -209,10 +208,6 @@ def _metrics(folder: Path) -> Iterator[tuple[str, int, float, float] | LeftOut]:
 # ---------------------------------------------------------------------------------------- database
 
 
-def _opened(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro", uri=True)
-
-
 def _read(db: sqlite3.Connection) -> Iterator[_Run]:
     params = _pairs(db, "SELECT run_uuid, key, value FROM params")
     tags = _pairs(db, "SELECT run_uuid, key, value FROM tags")
@@ -236,7 +231,7 @@ def _pairs(db: sqlite3.Connection, sql: str) -> dict[str, dict[str, str]]:
 
 
 def _rows(path: Path, run: str) -> Iterator[tuple[str, int, float, float]]:
-    with closing(_opened(path)) as db:
+    with closing(opened(path)) as db:
         rows = db.execute(
             "SELECT key, step, value, timestamp, is_nan FROM metrics WHERE run_uuid = ?"
             " ORDER BY timestamp",
